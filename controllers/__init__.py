@@ -1,0 +1,1 @@
+"""Plans onto signal controllers, and back off again."""

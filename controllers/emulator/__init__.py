@@ -1,0 +1,1 @@
+"""A virtual signal controller cabinet that speaks NTCIP 1202."""

@@ -1,0 +1,1 @@
+"""NTCIP 1202 over SNMP."""

@@ -1,0 +1,1 @@
+"""Forecast flows, measure plans, optimize them and prove them in simulation."""

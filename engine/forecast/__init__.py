@@ -1,0 +1,1 @@
+"""Movement flows of the next intervals from dirty live counts."""

@@ -1,0 +1,1 @@
+"""Delay, stops and queues of a plan, without simulation."""

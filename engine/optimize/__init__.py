@@ -1,0 +1,1 @@
+"""Lawful signal timings that cost traffic the least."""

@@ -1,0 +1,1 @@
+"""Proof in simulation: plan in force against candidate."""

@@ -1,0 +1,1 @@
+"""Read networks and counts from the formats the field uses."""

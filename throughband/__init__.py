@@ -1,0 +1,1 @@
+"""The application: command line, pipeline, approval, journal and reports. No traffic rules."""
