@@ -1,0 +1,222 @@
+"""SUMO networks (``net.xml``, plain or gzipped) through sumolib."""
+
+from __future__ import annotations
+
+import xml.sax
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import sumolib
+
+from network.errors import FormatError, NetworkError, TopologyError
+from network.graph import Connection, Link, Movement, RoadNetwork, Signal
+from network.phasing import Phasing
+from network.readers.sumo_program import SumoProgram, interpret, read_programs
+from network.readers.xml_files import iterate_elements
+
+GENERAL_TRAFFIC = "passenger"
+SHORTEST_LANE_M = 0.1
+
+
+def read_sumo_network(
+    net_file: Path, additional_files: Iterable[Path] = (), name: str = ""
+) -> RoadNetwork:
+    """Read a SUMO network with the signal programs in force.
+
+    Parameters
+    ----------
+    net_file
+        ``*.net.xml`` or ``*.net.xml.gz``.
+    additional_files
+        Further SUMO files; a signal program there replaces the one in the network, as in SUMO.
+    name
+        What to call the network; the file's own name by default.
+
+    Returns
+    -------
+    RoadNetwork
+        Signals whose program is not understood are there, with the reason in ``left_alone``.
+
+    Raises
+    ------
+    FormatError
+        If a file is missing, damaged, or not a SUMO network.
+    """
+    net_file = Path(net_file)
+    _require_network(net_file)
+    try:
+        net = sumolib.net.readNet(str(net_file), withInternal=True)
+    except (xml.sax.SAXException, KeyError, ValueError, IndexError, AttributeError) as error:
+        raise FormatError(f"{net_file}: not a readable SUMO network ({error!r})") from error
+    programs = read_programs([net_file, *additional_files])
+    links = {
+        edge.getID(): _link(edge)
+        for edge in net.getEdges(withInternal=False)
+        if not edge.isSpecial()
+    }
+    if not links:
+        raise FormatError(f"{net_file}: holds no roads; expected a SUMO network with edges")
+    connections = tuple(
+        _connection(net, connection)
+        for edge in net.getEdges(withInternal=False)
+        for outgoing in edge.getOutgoing().values()
+        for connection in outgoing
+        if edge.getID() in links and connection.getTo().getID() in links
+    )
+    by_signal: dict[str, list[tuple[Connection, Any]]] = {signal: [] for signal in programs}
+    for connection, raw in zip(connections, _raw(net, links), strict=True):
+        if raw.getTLSID():
+            by_signal.setdefault(raw.getTLSID(), []).append((connection, raw))
+    signals = {
+        signal_id: _signal(signal_id, members, programs.get(signal_id))
+        for signal_id, members in by_signal.items()
+    }
+    return RoadNetwork(name or net_file.name.split(".")[0], links, signals, connections)
+
+
+def _require_network(net_file: Path) -> None:
+    for element in iterate_elements(net_file, {"net", "edge", "junction"}):
+        if element.tag == "net" or element.get("id"):
+            return
+    raise FormatError(f"{net_file}: not a SUMO network; expected a <net> with edges and junctions")
+
+
+def _raw(net: Any, links: dict[str, Link]) -> Iterable[Any]:
+    return (
+        connection
+        for edge in net.getEdges(withInternal=False)
+        for outgoing in edge.getOutgoing().values()
+        for connection in outgoing
+        if edge.getID() in links and connection.getTo().getID() in links
+    )
+
+
+def _link(edge: Any) -> Link:
+    lanes = edge.getLanes()
+    return Link(
+        edge.getID(),
+        edge.getFromNode().getID(),
+        edge.getToNode().getID(),
+        max(edge.getLength(), SHORTEST_LANE_M),
+        edge.getSpeed(),
+        len(lanes),
+        tuple(i for i, lane in enumerate(lanes) if lane.allows(GENERAL_TRAFFIC)),
+        tuple((float(point[0]), float(point[1])) for point in edge.getShape()),
+    )
+
+
+def _name(connection: Any) -> str:
+    return f"{connection.getFromLane().getID()}>{connection.getToLane().getID()}"
+
+
+def _connection(net: Any, raw: Any) -> Connection:
+    node = raw.getJunction()
+    via = raw.getViaLaneID()
+    foes: set[str] = set()
+    yields_to: set[str] = set()
+    internal = node.getInternal()
+    if via in internal and node.getType() != "internal":
+        mine = internal.index(via)
+        for other in node.getConnections():
+            if other is raw or other.getViaLaneID() not in internal:
+                continue
+            theirs = internal.index(other.getViaLaneID())
+            # Nodes that nobody regulates have no foe table.
+            if mine in node._foes and theirs in node._foes and node.areFoes(mine, theirs):
+                foes.add(_name(other))
+                if node.forbids(theirs, mine):
+                    yields_to.add(_name(other))
+    length_m, speed_mps = _way_across(net, via, raw)
+    groups = [raw.getTLLinkIndex()] if raw.getTLSID() else []
+    if groups and raw.getTLLinkIndex2() not in (-1, None):
+        groups.append(raw.getTLLinkIndex2())
+    return Connection(
+        _name(raw),
+        raw.getFrom().getID(),
+        raw.getFromLane().getIndex(),
+        raw.getTo().getID(),
+        raw.getToLane().getIndex(),
+        via or "",
+        raw.getDirection(),
+        length_m,
+        speed_mps,
+        tuple(groups),
+        frozenset(foes),
+        frozenset(yields_to),
+    )
+
+
+def _way_across(net: Any, via: str, raw: Any) -> tuple[float, float]:
+    """Length and speed inside the node, over internal junctions where there are some."""
+    length_m = 0.0
+    speed_mps = raw.getFrom().getSpeed()
+    seen: set[str] = set()
+    while via and via not in seen:
+        seen.add(via)
+        try:
+            lane = net.getLane(via)
+        except (KeyError, IndexError):
+            break
+        length_m += lane.getLength()
+        speed_mps = min(speed_mps, lane.getSpeed())
+        onward = lane.getOutgoing()
+        via = onward[0].getViaLaneID() if onward else ""
+    return length_m, max(speed_mps, 0.1)
+
+
+def _signal(
+    signal_id: str, members: list[tuple[Connection, Any]], program: SumoProgram | None
+) -> Signal:
+    grouped: dict[str, list[Connection]] = {}
+    for connection, _ in members:
+        grouped.setdefault(connection.movement_id, []).append(connection)
+    movements = tuple(
+        Movement(
+            name,
+            signal_id,
+            parts[0].from_link,
+            parts[0].to_link,
+            parts[0].turn,
+            tuple(sorted(parts, key=lambda c: c.connection_id)),
+        )
+        for name, parts in sorted(grouped.items())
+    )
+    points = [raw.getFromLane().getShape()[-1] for _, raw in members]
+    x_m = sum(point[0] for point in points) / len(points) if points else 0.0
+    y_m = sum(point[1] for point in points) / len(points) if points else 0.0
+    phasing: Phasing | None = None
+    plan = None
+    exact = False
+    reason = ""
+    try:
+        if program is None:
+            raise NetworkError("the network gives it no program")
+        phasing, plan, exact = interpret(program)
+        _require_fit(signal_id, movements, phasing)
+    except NetworkError as error:
+        phasing, plan, reason = None, None, str(error)
+    if not reason and not movements:
+        reason = "it controls no vehicle movement"
+    return Signal(
+        signal_id,
+        x_m,
+        y_m,
+        movements,
+        phasing,
+        plan,
+        exact,
+        program.program_id if program else "",
+        reason,
+    )
+
+
+def _require_fit(signal_id: str, movements: tuple[Movement, ...], phasing: Phasing) -> None:
+    for movement in movements:
+        for connection in movement.connections:
+            for group in connection.groups:
+                if group >= phasing.group_count:
+                    raise TopologyError(
+                        f"connection {connection.connection_id} listens to signal group {group}, "
+                        f"the program of {signal_id} has {phasing.group_count}"
+                    )

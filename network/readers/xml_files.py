@@ -1,0 +1,55 @@
+"""Reading XML from files that may be gzipped, damaged or hostile."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree.ElementTree import Element, ParseError
+
+from defusedxml import ElementTree
+from defusedxml.common import DefusedXmlException
+
+from network.errors import FormatError
+
+GZIP_MAGIC = b"\x1f\x8b"
+
+
+def iterate_elements(path: Path, tags: set[str]) -> Iterator[Element]:
+    """Yield each element with one of the tags, whole, in file order.
+
+    Parameters
+    ----------
+    path
+        An XML file, plain or gzipped.
+    tags
+        Element names. Everything else is forgotten at once, so that memory stays small.
+
+    Raises
+    ------
+    FormatError
+        If the file is missing, truncated, not XML, or declares entities.
+    """
+    try:
+        with path.open("rb") as probe:
+            zipped = probe.read(2) == GZIP_MAGIC
+        with gzip.open(path) if zipped else path.open("rb") as stream:
+            inside = 0
+            for event, element in ElementTree.iterparse(
+                stream, events=("start", "end"), forbid_dtd=False
+            ):
+                if element.tag in tags:
+                    inside += 1 if event == "start" else -1
+                    if event == "end" and inside == 0:
+                        yield element
+                if event == "end" and inside == 0:
+                    element.clear()
+    except ParseError as error:
+        raise FormatError(f"{path}: not well-formed XML ({error})") from error
+    except DefusedXmlException as error:
+        raise FormatError(f"{path}: declares XML entities, which are not read ({error})") from error
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise FormatError(f"{path}: damaged gzip data ({error})") from error
+    except OSError as error:
+        raise FormatError(f"{path}: cannot be read ({error.strerror or error})") from error

@@ -1,0 +1,206 @@
+"""Timing plans: cycle, splits, offset and sequence of a signal, and sets of them.
+
+A split includes yellow change and red clearance; green does not. An offset never travels
+without its reference point. The canonical reference inside the project is the beginning of the
+coordinated phase's green, counted from system zero: midnight, or second zero of a simulation.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+from network.errors import PlanError
+from network.phasing import Interval, Phasing
+from network.units import TENTHS_PER_SECOND
+
+
+class OffsetReference(StrEnum):
+    """The event of the coordinated phase that the offset names."""
+
+    BEGIN_GREEN = "begin-green"
+    BEGIN_YELLOW = "begin-yellow"
+    END_YELLOW = "end-yellow"
+
+
+@dataclass(frozen=True, slots=True)
+class TimingPlan:
+    """One signal's coordinated timing.
+
+    Attributes
+    ----------
+    signal_id
+        The signal.
+    cycle_s
+        Cycle length, whole seconds.
+    sequence
+        Phase numbers in the order they are served; phases left out are omitted.
+    splits_s
+        Split of each phase of the sequence, whole seconds, clearance included; they fill the
+        cycle.
+    offset_s
+        Lag of the coordinated phase's reference event behind system zero, 0 <= offset < cycle.
+    coordinated_phase
+        The phase the offset speaks of.
+    offset_reference
+        Which event of that phase.
+    """
+
+    signal_id: str
+    cycle_s: int
+    sequence: tuple[int, ...]
+    splits_s: tuple[int, ...]
+    offset_s: int
+    coordinated_phase: int
+    offset_reference: OffsetReference = OffsetReference.BEGIN_GREEN
+
+    def __post_init__(self) -> None:
+        where = f"plan of signal {self.signal_id!r}"
+        for name in ("cycle_s", "offset_s", "coordinated_phase"):
+            if type(getattr(self, name)) is not int:
+                raise PlanError(f"{where}: {name} is {getattr(self, name)!r}, not a whole number")
+        if any(type(value) is not int for value in (*self.sequence, *self.splits_s)):
+            raise PlanError(f"{where}: sequence and splits hold whole numbers only")
+        if not self.sequence or len(self.sequence) != len(self.splits_s):
+            raise PlanError(f"{where}: {len(self.sequence)} phases but {len(self.splits_s)} splits")
+        if len(set(self.sequence)) != len(self.sequence):
+            raise PlanError(f"{where}: sequence {list(self.sequence)} serves a phase twice")
+        if self.coordinated_phase not in self.sequence:
+            raise PlanError(
+                f"{where}: coordinated phase {self.coordinated_phase} is not in the sequence "
+                f"{list(self.sequence)}"
+            )
+
+    def split_s(self, phase: int) -> int:
+        """Return the split of a phase in s; 0 if the plan leaves it out."""
+        for number, split in zip(self.sequence, self.splits_s, strict=True):
+            if number == phase:
+                return split
+        return 0
+
+    def start_s(self, phase: int) -> int:
+        """Return when a phase begins green, in s after the sequence's first phase."""
+        elapsed = 0
+        for number, split in zip(self.sequence, self.splits_s, strict=True):
+            if number == phase:
+                return elapsed
+            elapsed += split
+        raise PlanError(f"plan of signal {self.signal_id!r} leaves phase {phase} out")
+
+    def begin_s(self, phasing: Phasing) -> int:
+        """Return when the sequence's first phase begins green, in s after system zero.
+
+        Parameters
+        ----------
+        phasing
+            The signal's phases; needed because reference points other than the beginning of
+            green depend on the clearance.
+        """
+        coordinated = phasing.phase(self.coordinated_phase)
+        event_ds = self.start_s(self.coordinated_phase) * TENTHS_PER_SECOND
+        if self.offset_reference is not OffsetReference.BEGIN_GREEN:
+            event_ds += self.split_s(self.coordinated_phase) * TENTHS_PER_SECOND
+            event_ds -= coordinated.red_clear_ds
+            if self.offset_reference is OffsetReference.BEGIN_YELLOW:
+                event_ds -= coordinated.yellow_ds
+        if event_ds % TENTHS_PER_SECOND:
+            raise PlanError(
+                f"plan of signal {self.signal_id!r}: the {self.offset_reference} of phase "
+                f"{self.coordinated_phase} falls between whole seconds"
+            )
+        return (self.offset_s - event_ds // TENTHS_PER_SECOND) % self.cycle_s
+
+    def intervals(self, phasing: Phasing) -> tuple[Interval, ...]:
+        """Return one cycle as the street sees it, from the first phase's green on.
+
+        Parameters
+        ----------
+        phasing
+            The signal's phases.
+
+        Returns
+        -------
+        tuple of Interval
+            Green and clearance of each phase in turn; they last one cycle.
+        """
+        shown: list[Interval] = []
+        for position, number in enumerate(self.sequence):
+            phase = phasing.phase(number)
+            following = self.sequence[(position + 1) % len(self.sequence)]
+            if following == number:
+                # The only phase of the plan rests: nothing ends, nothing needs clearing.
+                shown.append(Interval(phase.aspects, self.cycle_s * TENTHS_PER_SECOND))
+                continue
+            green_s = self.splits_s[position] - phase.clearance_s
+            if green_s <= 0:
+                raise PlanError(
+                    f"plan of signal {self.signal_id!r}: split {self.splits_s[position]} s of "
+                    f"phase {number} leaves no green after {phase.clearance_s} s of clearance"
+                )
+            shown.append(Interval(phase.aspects, green_s * TENTHS_PER_SECOND))
+            shown.extend(phasing.clearance(number, following))
+        return tuple(shown)
+
+
+@dataclass(frozen=True, slots=True)
+class PlanSet:
+    """The plans of a scenario's signals.
+
+    Attributes
+    ----------
+    scenario
+        Name of the scenario the plans were made for.
+    plans
+        One plan per retimed signal, ordered by signal.
+    left_alone
+        Signals without a plan here, each with the reason.
+    """
+
+    scenario: str
+    plans: tuple[TimingPlan, ...]
+    left_alone: Mapping[str, str]
+
+    def __post_init__(self) -> None:
+        signals = [plan.signal_id for plan in self.plans]
+        if len(set(signals)) != len(signals):
+            raise PlanError("a signal has two plans in one set")
+        both = set(signals) & set(self.left_alone)
+        if both:
+            raise PlanError(f"signals both planned and left alone: {', '.join(sorted(both))}")
+        object.__setattr__(
+            self, "plans", tuple(sorted(self.plans, key=lambda plan: plan.signal_id))
+        )
+        object.__setattr__(
+            self, "left_alone", MappingProxyType(dict(sorted(self.left_alone.items())))
+        )
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (PlanSet, (self.scenario, self.plans, dict(self.left_alone)))
+
+    def plan(self, signal_id: str) -> TimingPlan | None:
+        """Return a signal's plan, or None where it is left alone or unknown."""
+        for plan in self.plans:
+            if plan.signal_id == signal_id:
+                return plan
+        return None
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over everything that reaches the street, as hexadecimal text."""
+        content = [
+            [
+                plan.signal_id,
+                plan.cycle_s,
+                list(plan.sequence),
+                list(plan.splits_s),
+                plan.offset_s,
+                plan.coordinated_phase,
+                str(plan.offset_reference),
+            ]
+            for plan in self.plans
+        ]
+        return hashlib.sha256(json.dumps(content, separators=(",", ":")).encode()).hexdigest()
