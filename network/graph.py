@@ -74,6 +74,8 @@ class Connection:
         Length of the way across the node, m.
     speed_mps
         Speed allowed on the way across the node, m/s.
+    wait_m
+        How far inside the node a driver who must yield waits, m; 0 where that is the stop line.
     groups
         Signal groups that must show green; empty at nodes without a signal.
     foes
@@ -91,6 +93,7 @@ class Connection:
     turn: str
     length_m: float
     speed_mps: float
+    wait_m: float
     groups: tuple[int, ...]
     foes: frozenset[str]
     yields_to: frozenset[str]
@@ -220,6 +223,14 @@ class RoadNetwork:
         found: dict[str, list[Connection]] = {link: [] for link in self.links}
         for connection in self.connections:
             found[connection.from_link].append(connection)
+        return MappingProxyType({link: tuple(turns) for link, turns in found.items()})
+
+    @cached_property
+    def turns_into(self) -> Mapping[str, tuple[Connection, ...]]:
+        """Connections that end on each link."""
+        found: dict[str, list[Connection]] = {link: [] for link in self.links}
+        for connection in self.connections:
+            found[connection.to_link].append(connection)
         return MappingProxyType({link: tuple(turns) for link, turns in found.items()})
 
     @cached_property

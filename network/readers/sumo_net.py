@@ -57,12 +57,9 @@ def read_sumo_network(
     }
     if not links:
         raise FormatError(f"{net_file}: holds no roads; expected a SUMO network with edges")
+    rules = {node.getID(): _right_of_way(node) for node in net.getNodes()}
     connections = tuple(
-        _connection(net, connection)
-        for edge in net.getEdges(withInternal=False)
-        for outgoing in edge.getOutgoing().values()
-        for connection in outgoing
-        if edge.getID() in links and connection.getTo().getID() in links
+        _connection(net, raw, rules[raw.getFrom().getToNode().getID()]) for raw in _raw(net, links)
     )
     by_signal: dict[str, list[tuple[Connection, Any]]] = {signal: [] for signal in programs}
     for connection, raw in zip(connections, _raw(net, links), strict=True):
@@ -110,47 +107,64 @@ def _name(connection: Any) -> str:
     return f"{connection.getFromLane().getID()}>{connection.getToLane().getID()}"
 
 
-def _connection(net: Any, raw: Any) -> Connection:
-    node = raw.getJunction()
-    via = raw.getViaLaneID()
-    foes: set[str] = set()
-    yields_to: set[str] = set()
-    internal = node.getInternal()
-    if via in internal and node.getType() != "internal":
-        mine = internal.index(via)
-        for other in node.getConnections():
-            if other is raw or other.getViaLaneID() not in internal:
-                continue
-            theirs = internal.index(other.getViaLaneID())
-            # Nodes that nobody regulates have no foe table.
-            if mine in node._foes and theirs in node._foes and node.areFoes(mine, theirs):
-                foes.add(_name(other))
-                if node.forbids(theirs, mine):
-                    yields_to.add(_name(other))
-    length_m, speed_mps = _way_across(net, via, raw)
+def _right_of_way(node: Any) -> dict[str, tuple[frozenset[str], frozenset[str]]]:
+    """Return each connection's foes at a node, and those of them it yields to."""
+    ordered = [
+        connection
+        for lane_id in node._incLanes
+        for edge in node.getIncoming()
+        if not edge.isSpecial() and lane_id.rpartition("_")[0] == edge.getID()
+        for connection in edge.getLane(int(lane_id.rpartition("_")[2])).getOutgoing()
+        if connection.getTo().getFunction() != "walkingarea"
+    ]
+    table: dict[str, tuple[frozenset[str], frozenset[str]]] = {}
+    for mine, connection in enumerate(ordered):
+        foes = node._foes.get(mine, "")
+        response = node._prohibits.get(mine, "")
+        table[_name(connection)] = (
+            frozenset(
+                _name(o) for i, o in enumerate(ordered) if foes[-1 - i : len(foes) - i] == "1"
+            ),
+            frozenset(
+                _name(o)
+                for i, o in enumerate(ordered)
+                if response[-1 - i : len(response) - i] == "1"
+            ),
+        )
+    return table
+
+
+def _connection(
+    net: Any, raw: Any, right_of_way: dict[str, tuple[frozenset[str], frozenset[str]]]
+) -> Connection:
+    name = _name(raw)
+    foes, yields_to = right_of_way.get(name, (frozenset(), frozenset()))
+    length_m, speed_mps, wait_m = _way_across(net, raw)
     groups = [raw.getTLLinkIndex()] if raw.getTLSID() else []
     if groups and raw.getTLLinkIndex2() not in (-1, None):
         groups.append(raw.getTLLinkIndex2())
     return Connection(
-        _name(raw),
+        name,
         raw.getFrom().getID(),
         raw.getFromLane().getIndex(),
         raw.getTo().getID(),
         raw.getToLane().getIndex(),
-        via or "",
+        raw.getViaLaneID() or "",
         raw.getDirection(),
         length_m,
         speed_mps,
+        wait_m,
         tuple(groups),
-        frozenset(foes),
-        frozenset(yields_to),
+        foes,
+        yields_to,
     )
 
 
-def _way_across(net: Any, via: str, raw: Any) -> tuple[float, float]:
-    """Length and speed inside the node, over internal junctions where there are some."""
-    length_m = 0.0
+def _way_across(net: Any, raw: Any) -> tuple[float, float, float]:
+    """Length and speed inside the node, and how far in a yielding driver waits."""
+    parts_m: list[float] = []
     speed_mps = raw.getFrom().getSpeed()
+    via = raw.getViaLaneID()
     seen: set[str] = set()
     while via and via not in seen:
         seen.add(via)
@@ -158,11 +172,11 @@ def _way_across(net: Any, via: str, raw: Any) -> tuple[float, float]:
             lane = net.getLane(via)
         except (KeyError, IndexError):
             break
-        length_m += lane.getLength()
+        parts_m.append(lane.getLength())
         speed_mps = min(speed_mps, lane.getSpeed())
         onward = lane.getOutgoing()
         via = onward[0].getViaLaneID() if onward else ""
-    return length_m, max(speed_mps, 0.1)
+    return sum(parts_m), max(speed_mps, 0.1), parts_m[0] if len(parts_m) > 1 else 0.0
 
 
 def _signal(

@@ -1,0 +1,1 @@
+"""Other people's methods, run as their authors mean them to be run."""
