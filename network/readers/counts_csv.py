@@ -1,0 +1,243 @@
+"""Counts as tidy CSV: one row per series and interval.
+
+Columns, in any order: ``begin_s``, ``interval_s``, ``movement`` (or ``approach``),
+``volume_veh``, and if wanted ``quality`` and ``occupancy_pct``. Rows come in any order. A
+series without a row for an interval that lies between the first and the last one is missing
+there. A count without a number keeps its cell empty and says why in ``quality``.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import isfinite
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from network.counts import VALUED, CountSeries, Quality
+from network.errors import CountError
+from network.files import replace_file
+
+REQUIRED = ("begin_s", "interval_s", "volume_veh")
+KINDS: tuple[Literal["movement", "approach"], ...] = ("movement", "approach")
+OPTIONAL = ("quality", "occupancy_pct")
+MOST_CELLS = 20_000_000
+"""A file whose first and last interval lie further apart is taken for a slip of the pen."""
+
+_GRID_TOLERANCE = 1e-6
+_QUALITIES = {quality.name.lower(): quality for quality in Quality}
+
+
+def read_counts_csv(path: Path) -> CountSeries:
+    """Read counts.
+
+    Parameters
+    ----------
+    path
+        A CSV file in UTF-8, as `write_counts_csv` makes it.
+
+    Returns
+    -------
+    CountSeries
+        Series in order of their names.
+
+    Raises
+    ------
+    CountError
+        If the file is missing or anything in it is malformed; the message names file, row
+        (the header is row 1), column, what was found and what is allowed.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise CountError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except UnicodeDecodeError as error:
+        raise CountError(f"{path}: not text in UTF-8 ({error})") from error
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        header = [name.strip() for name in next(reader, [])]
+        kind = _kind(path, header)
+        rows = [
+            row for cells in reader if (row := _row(path, reader.line_num, header, kind, cells))
+        ]
+    except csv.Error as error:
+        raise CountError(f"{path}, row {reader.line_num}: not readable CSV ({error})") from error
+    if not rows:
+        raise CountError(f"{path}: holds no counts; expected at least one row below the header")
+    return _series(path, kind, rows, "occupancy_pct" in header)
+
+
+def write_counts_csv(path: Path, counts: CountSeries) -> None:
+    """Write counts; the file is replaced whole or not at all.
+
+    Parameters
+    ----------
+    path
+        Where to.
+    counts
+        What to write. `read_counts_csv` gives the same back, ordered by name.
+
+    Raises
+    ------
+    CountError
+        If a name holds line breaks or the like, or the file cannot be written.
+    """
+    path = Path(path)
+    for name in counts.series_ids:
+        if not name.isprintable():
+            raise CountError(f"{path}: cannot hold the name {name!r}; allowed is printable text")
+    occupancy = counts.occupancy_pct
+    header = ["begin_s", "interval_s", counts.kind, "volume_veh", "quality"]
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(header if occupancy is None else [*header, "occupancy_pct"])
+    for row, begin_s in enumerate(counts.begins_s):
+        for column, name in enumerate(counts.series_ids):
+            cells = [
+                _text(float(begin_s)),
+                str(counts.interval_s),
+                name,
+                _text(float(counts.volume_veh[row, column])),
+                Quality(int(counts.quality[row, column])).name.lower(),
+            ]
+            if occupancy is not None:
+                cells.append(_text(float(occupancy[row, column])))
+            writer.writerow(cells)
+    try:
+        replace_file(path, out.getvalue())
+    except OSError as error:
+        raise CountError(f"{path}: cannot be written ({error.strerror or error})") from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    line: int
+    begin_s: float
+    interval_s: int
+    name: str
+    volume_veh: float
+    quality: int
+    occupancy_pct: float
+
+
+def _text(value: float) -> str:
+    if np.isnan(value):
+        return ""
+    return str(int(value)) if value.is_integer() else repr(value)
+
+
+def _kind(path: Path, header: list[str]) -> Literal["movement", "approach"]:
+    allowed = [*REQUIRED, *OPTIONAL, *KINDS]
+    kinds = [kind for kind in KINDS if kind in header]
+    missing = [name for name in REQUIRED if name not in header]
+    unknown = [name for name in header if name not in allowed]
+    if missing or unknown or len(kinds) != 1 or len(set(header)) != len(header):
+        raise CountError(
+            f"{path}, row 1: found the columns {', '.join(header) or 'none'}; allowed are "
+            f"{', '.join(REQUIRED)}, one of {' and '.join(KINDS)}, and if wanted "
+            f"{' and '.join(OPTIONAL)}, each once"
+        )
+    return kinds[0]
+
+
+def _row(path: Path, line: int, header: list[str], kind: str, cells: list[str]) -> _Row | None:
+    if not cells:
+        return None
+    if len(cells) != len(header):
+        raise CountError(
+            f"{path}, row {line}: found {len(cells)} columns; allowed are {len(header)}"
+        )
+    cell = {
+        name: text if name == kind else text.strip()
+        for name, text in zip(header, cells, strict=True)
+    }
+    where = f"{path}, row {line}"
+    begin_s = _number(where, "begin_s", cell["begin_s"], "a number of seconds from 0")
+    interval_s = _number(where, "interval_s", cell["interval_s"], "whole seconds from 1")
+    if interval_s < 1 or not interval_s.is_integer():
+        raise _bad(where, "interval_s", cell["interval_s"], "whole seconds from 1")
+    if not cell[kind] or not cell[kind].isprintable():
+        raise _bad(where, kind, cell[kind], f"the name of a {kind} in printable text")
+    flag = cell.get("quality", "good").lower()
+    if flag not in _QUALITIES:
+        raise _bad(where, "quality", flag, ", ".join(_QUALITIES))
+    quality = int(_QUALITIES[flag])
+    volume_veh = float("nan")
+    if cell["volume_veh"] or quality in VALUED:
+        needed = "a number of vehicles from 0; leave out the row of a missing count"
+        volume_veh = _number(where, "volume_veh", cell["volume_veh"], needed)
+        if quality == Quality.MISSING:
+            raise _bad(where, "volume_veh", cell["volume_veh"], "an empty cell, flagged missing")
+    occupancy_pct = float("nan")
+    if cell.get("occupancy_pct"):
+        occupancy_pct = _number(where, "occupancy_pct", cell["occupancy_pct"], "0 to 100")
+        if occupancy_pct > 100:
+            raise _bad(where, "occupancy_pct", cell["occupancy_pct"], "0 to 100")
+    return _Row(line, begin_s, int(interval_s), cell[kind], volume_veh, quality, occupancy_pct)
+
+
+def _number(where: str, column: str, text: str, allowed: str) -> float:
+    try:
+        value = float(text)
+    except ValueError as error:
+        raise _bad(where, column, text, allowed) from error
+    if not isfinite(value) or value < 0 or "_" in text:
+        raise _bad(where, column, text, allowed)
+    return value
+
+
+def _bad(where: str, column: str, found: str, allowed: str) -> CountError:
+    return CountError(f"{where}, column {column}: found {found!r}; allowed is {allowed}")
+
+
+def _series(
+    path: Path, kind: Literal["movement", "approach"], rows: list[_Row], occupied: bool
+) -> CountSeries:
+    names = sorted({row.name for row in rows})
+    start_s, interval_s = min(row.begin_s for row in rows), rows[0].interval_s
+    intervals = int((max(row.begin_s for row in rows) - start_s) / interval_s + 0.5) + 1
+    if intervals * len(names) > MOST_CELLS:
+        raise CountError(
+            f"{path}: {intervals} intervals of {len(names)} series lie between the first and the "
+            f"last row; allowed are {MOST_CELLS} counts"
+        )
+    volume = np.full((intervals, len(names)), np.nan)
+    quality = np.full(volume.shape, int(Quality.MISSING), dtype=np.uint8)
+    occupancy = np.full(volume.shape, np.nan)
+    column = {name: index for index, name in enumerate(names)}
+    seen: dict[tuple[int, int], int] = {}
+    for row, index in _placed(path, rows, start_s, interval_s):
+        cell = (index, column[row.name])
+        if cell in seen:
+            raise CountError(
+                f"{path}, row {row.line}, column {kind}: found {row.name!r} at {row.begin_s:g} s "
+                f"again; allowed is one row, and row {seen[cell]} has it"
+            )
+        seen[cell] = row.line
+        volume[cell], quality[cell], occupancy[cell] = (
+            row.volume_veh,
+            row.quality,
+            row.occupancy_pct,
+        )
+    return CountSeries(
+        kind, tuple(names), start_s, interval_s, volume, quality, occupancy if occupied else None
+    )
+
+
+def _placed(
+    path: Path, rows: list[_Row], start_s: float, interval_s: int
+) -> Iterator[tuple[_Row, int]]:
+    for row in rows:
+        where = f"{path}, row {row.line}"
+        if row.interval_s != interval_s:
+            raise _bad(where, "interval_s", str(row.interval_s), f"{interval_s}, as in other rows")
+        steps = (row.begin_s - start_s) / interval_s
+        if abs(steps - round(steps)) > _GRID_TOLERANCE:
+            allowed = f"{start_s:g} plus a multiple of {interval_s} s"
+            raise _bad(where, "begin_s", f"{row.begin_s:g}", allowed)
+        yield row, round(steps)

@@ -1,0 +1,356 @@
+"""The rules a timing plan must meet before it may reach a street.
+
+This is the only copy of the rules. They are algebra on splits, phases and clearances;
+`network.timeline` plays the same plan and watches the street, sharing no code with this module.
+A plan is safe when both accept it.
+
+The signal as it is built is the yardstick: what its plan in force shows between the same two
+phases, or shows green together already, was approved by whoever built it and is tolerated
+there, and only there. `as_built` lists these exceptions, so that they are counted and not
+hidden. Pedestrians, and what the controller's own hardware would refuse, are not modeled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import accumulate
+
+from network.errors import ThroughbandError, UnsafePlanError
+from network.graph import RoadNetwork, Signal
+from network.phasing import ASPECTS, GREEN_ASPECTS, Interval
+from network.timeline import watch
+from network.timing import OffsetReference, PlanSet, TimingPlan
+from network.units import TENTHS_PER_SECOND
+
+LONGEST_CYCLE_S = 255
+"""NTCIP 1202 patternCycleTime and splitTime are one octet."""
+
+SHORTEST_YELLOW_DS = 30
+"""MUTCD 2009, section 4D.26: a yellow change interval lasts 3 to 6 seconds."""
+
+FAILURES = (ThroughbandError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError)
+"""A checker that stumbles over a plan has not accepted it."""
+
+_PROTECTED = {ord(aspect): "1" if aspect == "G" else "0" for aspect in ASPECTS}
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One rule broken by one plan.
+
+    Attributes
+    ----------
+    rule
+        Short name of the rule.
+    signal_id
+        The signal.
+    phase
+        The phase concerned (at a clearance, the ending one), or None.
+    found, limit
+        What the plan has, and what would be allowed.
+    text
+        All of it as one sentence.
+    """
+
+    rule: str
+    signal_id: str
+    phase: int | None
+    found: str
+    limit: str
+    text: str
+
+
+def check(plan: TimingPlan, signal: Signal) -> tuple[Violation, ...]:
+    """Return every rule that a plan breaks; nothing if it is lawful.
+
+    Parameters
+    ----------
+    plan
+        The plan.
+    signal
+        Its signal, with phases and plan in force. To judge many plans of one signal, keep a
+        `SignalRules`.
+    """
+    return SignalRules(signal).check(plan)
+
+
+def as_built(signal: Signal) -> tuple[Violation, ...]:
+    """Return the rules that the plan in force breaks and that are tolerated for that reason."""
+    if signal.plan_in_force is None or signal.left_alone:
+        return ()
+    return SignalRules(signal, tolerant=False).check(signal.plan_in_force)
+
+
+def require_safe(plan_set: PlanSet, network: RoadNetwork) -> None:
+    """Raise unless both checkers accept every plan.
+
+    Parameters
+    ----------
+    plan_set
+        The plans.
+    network
+        The signals they are for.
+
+    Raises
+    ------
+    UnsafePlanError
+        With every violation of every plan, of both checkers.
+    """
+    broken: list[str] = []
+    for plan in plan_set.plans:
+        signal = network.signals.get(plan.signal_id)
+        if signal is None:
+            broken.append(f"network {network.name!r} has no signal {plan.signal_id!r}")
+            continue
+        for judge in (check, watch):
+            try:
+                broken.extend(verdict.text for verdict in judge(plan, signal))
+            except FAILURES as error:
+                broken.append(f"signal {plan.signal_id!r} cannot be judged ({error!r})")
+    if broken:
+        raise UnsafePlanError(tuple(broken))
+
+
+class SignalRules:
+    """The rules of one signal, prepared once to judge many plans.
+
+    Verdicts on pairs of phases are kept, so that a search pays for them once.
+
+    Parameters
+    ----------
+    signal
+        The signal with its phases and its plan in force.
+    tolerant
+        Whether what the plan in force shows is tolerated.
+    """
+
+    __slots__ = (
+        "_due",
+        "_foes",
+        "_greens",
+        "_groups",
+        "_in_force",
+        "_known",
+        "_pairs",
+        "_phases",
+        "_signal",
+    )
+
+    def __init__(self, signal: Signal, *, tolerant: bool = True) -> None:
+        self._signal = signal
+        self._pairs: dict[tuple[int, int], tuple[Violation, ...]] = {}
+        phasing, plan = signal.phasing, signal.plan_in_force
+        self._phases = {p.number: p for p in phasing.phases} if phasing else {}
+        self._greens = {
+            number: frozenset(g for g, aspect in enumerate(p.aspects) if aspect in GREEN_ASPECTS)
+            for number, p in self._phases.items()
+        }
+        due = (g for n, g in self._greens.items() if plan is None or n in plan.sequence)
+        self._due = frozenset[int]().union(*due)
+        position = {c.connection_id: i for i, c in enumerate(signal.connections)}
+        self._groups = tuple(sum(1 << g for g in set(c.groups)) for c in signal.connections)
+        self._foes = tuple(
+            tuple(sorted(position[f] for f in c.foes if position.get(f, -1) > i))
+            for i, c in enumerate(signal.connections)
+        )
+        self._in_force: frozenset[tuple[int, int]] = frozenset()
+        self._known: frozenset[tuple[int, int]] = frozenset()
+        if phasing and plan and tolerant:
+            self._in_force = frozenset(_neighbors(plan))
+            shown = {interval.aspects for interval in plan.intervals(phasing)}
+            self._known = frozenset(pair for aspects in shown for pair in self._clashes(aspects))
+
+    def check(self, plan: TimingPlan) -> tuple[Violation, ...]:
+        """Return every rule that a plan of this signal breaks.
+
+        Parameters
+        ----------
+        plan
+            The plan.
+        """
+        broken = list(self._foundations(plan))
+        if not broken:
+            broken.extend(self._sums(plan))
+            broken.extend(self._offset(plan))
+            broken.extend(self._starved(plan))
+            for a, b in _neighbors(plan):
+                if (a, b) not in self._pairs:
+                    self._pairs[a, b] = tuple(self._between(a, b))
+                broken.extend(self._pairs[a, b])
+        return tuple(broken)
+
+    def _broken(self, rule: str, phase: int | None, found: object, limit: object) -> Violation:
+        where = f"signal {self._signal.signal_id!r}" + (f", phase {phase}" if phase else "")
+        text = f"{where}: {rule}: found {found}, allowed {limit}"
+        return Violation(rule, self._signal.signal_id, phase, str(found), str(limit), text)
+
+    def _foundations(self, plan: TimingPlan) -> Iterator[Violation]:
+        """What must hold before the rest can be calculated."""
+        if plan.signal_id != self._signal.signal_id:
+            yield self._broken("signal", None, plan.signal_id, self._signal.signal_id)
+        if self._signal.left_alone or not self._phases:
+            reason = self._signal.left_alone or "its phases are unknown"
+            yield self._broken("left alone", None, "a plan", f"none, because {reason}")
+        numbers = (plan.cycle_s, plan.offset_s, plan.coordinated_phase)
+        if any(type(n) is not int for n in (*numbers, *plan.sequence, *plan.splits_s)):
+            yield self._broken("whole numbers", None, plan, "whole numbers only")
+        if not plan.sequence or len(plan.sequence) != len(plan.splits_s):
+            yield self._broken("sequence", None, plan, "one split for each phase")
+        if len(set(plan.sequence)) != len(plan.sequence):
+            yield self._broken("sequence", None, list(plan.sequence), "each phase once")
+        for number in plan.sequence:
+            phase = self._phases.get(number)
+            if phase is None:
+                yield self._broken("phase exists", number, number, sorted(self._phases))
+            elif any(
+                type(n) is not int for n in (phase.min_green_s, phase.yellow_ds, phase.red_clear_ds)
+            ):
+                yield self._broken("whole numbers", number, phase, "whole numbers only")
+
+    def _sums(self, plan: TimingPlan) -> Iterator[Violation]:
+        least_s = sum(self._phases[number].min_split_s for number in plan.sequence)
+        if not least_s <= plan.cycle_s <= LONGEST_CYCLE_S:
+            limit = f"{least_s} to {LONGEST_CYCLE_S} s"
+            yield self._broken("cycle", None, f"{plan.cycle_s} s", limit)
+        total_s = sum(plan.splits_s)
+        if total_s != plan.cycle_s:
+            yield self._broken("splits fill the cycle", None, f"{total_s} s", f"{plan.cycle_s} s")
+        for number, split_s in zip(plan.sequence, plan.splits_s, strict=True):
+            least_s = self._phases[number].min_split_s
+            if not split_s >= least_s:
+                yield self._broken("minimum split", number, f"{split_s} s", f"{least_s} s or more")
+
+    def _offset(self, plan: TimingPlan) -> Iterator[Violation]:
+        if not 0 <= plan.offset_s < plan.cycle_s:
+            limit = f"0 to {plan.cycle_s - 1} s"
+            yield self._broken("offset", None, f"{plan.offset_s} s", limit)
+        if plan.coordinated_phase not in plan.sequence:
+            number = plan.coordinated_phase
+            yield self._broken("coordinated phase", number, number, list(plan.sequence))
+            return
+        reference = plan.offset_reference
+        red_ds = self._phases[plan.coordinated_phase].red_clear_ds
+        if type(reference) is not OffsetReference:
+            limit = ", ".join(OffsetReference)
+            yield self._broken("offset reference", None, reference, limit)
+        elif reference is OffsetReference.END_YELLOW and red_ds % TENTHS_PER_SECOND:
+            found = f"an end of yellow {red_ds} tenths before the end of the split"
+            yield self._broken("offset reference", plan.coordinated_phase, found, "whole seconds")
+
+    def _starved(self, plan: TimingPlan) -> Iterator[Violation]:
+        served = frozenset[int]().union(*(self._greens[number] for number in plan.sequence))
+        for group in sorted(self._due - served):
+            yield self._broken("no group starves", None, f"no green for group {group}", "some")
+
+    def _between(self, a: int, b: int) -> Iterator[Violation]:
+        """Judge what the street sees from the green of one phase to that of the next."""
+        pictures = {self._phases[a].aspects, *(i.aspects for i in self._clearance(a, b))}
+        for one, other in sorted({pair for p in pictures for pair in self._clashes(p)}):
+            if (one, other) not in self._known:
+                names = [self._signal.connections[i].connection_id for i in (one, other)]
+                found = f"{names[0]} and {names[1]}, which cross, protected at once"
+                yield self._broken("conflicting greens", a, found, "one at a time")
+        if (a, b) in self._in_force:
+            return
+        least_ds = self._phases[a].yellow_ds
+        if least_ds < SHORTEST_YELLOW_DS:
+            in_force = [ds for pair in self._in_force for _, ds, _ in self._losses(*pair) if ds]
+            least_ds = max(least_ds, min([SHORTEST_YELLOW_DS, *in_force]))
+        for group, yellow_ds, _ in self._losses(a, b):
+            if not yellow_ds >= least_ds:
+                found = f"{yellow_ds / TENTHS_PER_SECOND} s for group {group} before phase {b}"
+                limit = f"{least_ds / TENTHS_PER_SECOND} s or more"
+                yield self._broken("yellow change", a, found, limit)
+        yield from self._red_clearance(a, b)
+        yield from self._traps(a, b)
+
+    def _red_clearance(self, a: int, b: int) -> Iterator[Violation]:
+        """Measure from the end of a group's yellow to the protected green of what it crosses."""
+        least_ds = self._phases[a].red_clear_ds
+        ended_ds = {group: end_ds for group, _, end_ds in self._losses(a, b)}
+        begun_ds = self._gains(a, b)
+        crossing = {
+            (group, foe)
+            for connection in self._signal.connections
+            for group in connection.groups
+            for foe in self._groups_of(connection.foes)
+            if group != foe and group in ended_ds and foe in begun_ds
+        }
+        for group, foe in sorted(crossing):
+            red_ds = begun_ds[foe] - ended_ds[group]
+            if not red_ds >= least_ds:
+                found = f"{red_ds / TENTHS_PER_SECOND} s between groups {group} and {foe}"
+                limit = f"{least_ds / TENTHS_PER_SECOND} s or more"
+                yield self._broken("red clearance", a, found, limit)
+
+    def _traps(self, a: int, b: int) -> Iterator[Violation]:
+        """Find drivers who yield, see yellow, and wrongly believe that the others do too."""
+        pictures, _ = self._shown(a, b)
+        going = {
+            c.connection_id
+            for c in self._signal.connections
+            if all(p[group] in GREEN_ASPECTS for p in pictures for group in c.groups)
+        }
+        for turning in self._signal.connections:
+            shown = {pictures[0][group] for group in turning.groups}
+            if "g" not in shown or not shown <= GREEN_ASPECTS:
+                continue
+            if not any(p[group] == "y" for p in pictures[1:-1] for group in turning.groups):
+                continue
+            for foe in sorted(turning.yields_to & going):
+                found = f"{turning.connection_id} ends before phase {b} while {foe} goes on"
+                yield self._broken("yellow trap", a, found, "both end together")
+
+    def _clearance(self, a: int, b: int) -> tuple[Interval, ...]:
+        assert self._signal.phasing is not None
+        return self._signal.phasing.clearance(a, b)
+
+    def _shown(self, a: int, b: int) -> tuple[list[str], list[int]]:
+        """Pictures from one phase to the next, and when each begins, in tenths after the green."""
+        clearance = self._clearance(a, b)
+        pictures = [self._phases[a].aspects, *(i.aspects for i in clearance)]
+        begins_ds = [0, *accumulate((i.duration_ds for i in clearance), initial=0)]
+        return [*pictures, self._phases[b].aspects], begins_ds
+
+    def _losses(self, a: int, b: int) -> Iterator[tuple[int, int, int]]:
+        """Each group that loses green: its yellow, and when that ends, in tenths."""
+        pictures, begins_ds = self._shown(a, b)
+        for group in range(len(pictures[0])):
+            lamps = [picture[group] for picture in pictures]
+            for at in range(1, len(lamps)):
+                # Turning on red after a stop follows green without yellow.
+                if lamps[at - 1] in GREEN_ASPECTS and lamps[at] not in GREEN_ASPECTS | {"s"}:
+                    end = at
+                    while lamps[end] == "y":
+                        end += 1
+                    yield group, begins_ds[end] - begins_ds[at], begins_ds[end]
+
+    def _gains(self, a: int, b: int) -> dict[int, int]:
+        """When each group that gains protected green begins it, in tenths after the green."""
+        pictures, begins_ds = self._shown(a, b)
+        begun_ds: dict[int, int] = {}
+        for group in range(len(pictures[0])):
+            at = len(pictures)
+            while at and pictures[at - 1][group] == "G":
+                at -= 1
+            if 0 < at < len(pictures):
+                begun_ds[group] = begins_ds[at]
+        return begun_ds
+
+    def _groups_of(self, names: frozenset[str]) -> set[int]:
+        return {g for c in self._signal.connections if c.connection_id in names for g in c.groups}
+
+    def _clashes(self, aspects: str) -> Iterator[tuple[int, int]]:
+        """Pairs of connections that cross and are both shown protected green."""
+        shown = int(aspects[::-1].translate(_PROTECTED), 2)
+        protected = [bool(groups) and groups & ~shown == 0 for groups in self._groups]
+        for one, foes in enumerate(self._foes):
+            if protected[one]:
+                yield from ((one, other) for other in foes if protected[other])
+
+
+def _neighbors(plan: TimingPlan) -> Iterator[tuple[int, int]]:
+    """Phases that follow each other; none where a single phase rests."""
+    if len(plan.sequence) > 1:
+        yield from zip(plan.sequence, (*plan.sequence[1:], plan.sequence[0]), strict=True)

@@ -1,0 +1,318 @@
+"""The second checker: plays a plan on a 0.1 s timeline and watches the street.
+
+It shares no code with `network.safety`. It knows a plan, a signal and its phases, runs them
+like a controller for some cycles, and judges only what a person with a stopwatch would see.
+What the plan in force shows in the same place of the same two phases is tolerated there.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from network.errors import PlanError, TopologyError
+from network.film import TICKS_PER_S, Film
+from network.graph import Signal
+from network.phasing import Phasing
+from network.timing import OffsetReference, TimingPlan
+
+LEAST_YELLOW_TICKS = 30
+"""MUTCD 2009, section 4D.26: a yellow change interval lasts 3 to 6 seconds."""
+MOST_CYCLE_TICKS = 2550
+"""NTCIP 1202 patternCycleTime is one octet of seconds."""
+
+LAMP_ORDER = {"G": "gys", "g": "Gys", "y": "rs", "r": "Ggsu", "s": "Ggru", "u": "Gg"}
+"""What a signal group may show next; anything else only where it is built so."""
+
+Key = tuple[object, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """Something seen on the street that must not be.
+
+    Attributes
+    ----------
+    rule
+        Short name of the rule.
+    signal_id
+        The signal.
+    time_s
+        When it was seen first, in s after the first green of the sequence.
+    text
+        All of it as one sentence.
+    """
+
+    rule: str
+    signal_id: str
+    time_s: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A sighting in the making; where built so, the same key with no less `ticks` is tolerated."""
+
+    rule: str
+    key: Key
+    ticks: int
+    at: int
+    what: str
+
+
+def watch(plan: TimingPlan, signal: Signal) -> tuple[Sighting, ...]:
+    """Play a plan and return everything unlawful that the street sees.
+
+    Parameters
+    ----------
+    plan
+        The plan.
+    signal
+        Its signal, with phases and plan in force. To watch many plans of one signal, keep a
+        `Watcher`.
+    """
+    return Watcher(signal).watch(plan)
+
+
+class Watcher:
+    """Watches one signal.
+
+    Parameters
+    ----------
+    signal
+        The signal with its phases and its plan in force.
+    tolerant
+        Whether what the plan in force shows is tolerated.
+    """
+
+    def __init__(self, signal: Signal, *, tolerant: bool = True) -> None:
+        self._signal = signal
+        self._least_yellow = LEAST_YELLOW_TICKS
+        self._built: dict[Key, int] = {}
+        self._due: frozenset[int] = frozenset()
+        self._foes = _foe_groups(signal)
+        plan = signal.plan_in_force
+        if signal.phasing is None:
+            return
+        if plan is None:
+            pictures = [phase.aspects for phase in signal.phasing.phases]
+            self._due = frozenset(g for p in pictures for g, lamp in enumerate(p) if lamp in "Gg")
+            return
+        film = Film(plan, signal.phasing)
+        self._due = frozenset(np.flatnonzero(film.green.any(axis=0)).tolist())
+        if tolerant:
+            yellows = [end - begin for _, begin, end in film.runs(film.lamps == ord("y"))]
+            self._least_yellow = min([LEAST_YELLOW_TICKS, *yellows])
+            self._built = {seen.key: seen.ticks for seen in self._street(film)}
+
+    def watch(self, plan: TimingPlan) -> tuple[Sighting, ...]:
+        """Play a plan of this signal; return everything unlawful that the street sees.
+
+        Parameters
+        ----------
+        plan
+            The plan.
+        """
+        phasing = self._signal.phasing
+        if phasing is None or self._signal.left_alone:
+            return (self._sighting("not to be retimed", 0, self._signal.left_alone),)
+        if plan.signal_id != self._signal.signal_id:
+            return (self._sighting("not this signal", 0, f"a plan for {plan.signal_id!r}"),)
+        reason = _unplayable(plan, phasing)
+        if reason:
+            return (self._sighting("cannot be played", 0, reason),)
+        film = Film(plan, phasing)
+        found = [*self._timing(film), *self._clock(film)]
+        found += [
+            seen
+            for seen in self._street(film)
+            if seen.key not in self._built or seen.ticks < self._built[seen.key]
+        ]
+        first = {seen.key: seen for seen in reversed(found)}
+        return tuple(
+            self._sighting(seen.rule, seen.at, seen.what)
+            for seen in sorted(first.values(), key=lambda seen: seen.at)
+        )
+
+    def _sighting(self, rule: str, at: int, what: str) -> Sighting:
+        where = f"signal {self._signal.signal_id!r} at {at / TICKS_PER_S} s"
+        return Sighting(
+            rule, self._signal.signal_id, at / TICKS_PER_S, f"{where}: {rule}: seen {what}"
+        )
+
+    def _timing(self, film: Film) -> Iterator[_Seen]:
+        """Measure greens of phases, and whether anybody waits for ever."""
+        for number, phase in film.phases.items():
+            shortest = min(film.greens_of(number))
+            if shortest < phase.min_green_s * TICKS_PER_S:
+                what = f"{shortest} tenths of phase {number}, whose least is {phase.min_green_s} s"
+                yield _Seen("short green", ("phase", number), shortest, 0, what)
+        cycle = max(film.cycle, 1)
+        for group in sorted(self._due):
+            if not film.green[:cycle, group].any():
+                what = f"no green for group {group} in a whole cycle"
+                yield _Seen("endless red", ("red", group), 0, 0, what)
+        leasts: dict[int, int] = {}
+        for group, begin, end in film.runs(film.green):
+            if group not in leasts:
+                serving = [p.min_green_s for p in film.phases.values() if p.serves(group)]
+                leasts[group] = min(serving, default=0)
+            least = leasts[group]
+            if end - begin < least * TICKS_PER_S:
+                what = f"group {group} green for {end - begin} tenths, least is {least} s"
+                yield _Seen("short green", ("group", group), end - begin, begin, what)
+
+    def _clock(self, film: Film) -> Iterator[_Seen]:
+        """Compare the film with the clock: cycle, offset, and the begin that others rely on."""
+        plan, cycle = film.plan, film.plan.cycle_s * TICKS_PER_S
+        if not 0 < cycle <= MOST_CYCLE_TICKS:
+            yield _Seen("cycle", ("cycle",), 0, 0, f"a cycle of {plan.cycle_s} s")
+            return
+        events = film.reference_events()
+        if not events:
+            what = f"phase {plan.coordinated_phase} never serving as reference"
+            yield _Seen("offset", ("event",), 0, 0, what)
+            return
+        repeats = np.array_equal(film.lamps[cycle:], film.lamps[:-cycle])
+        if film.cycle != cycle or not repeats:
+            what = f"a picture that comes back after {film.cycle} tenths, not {cycle}"
+            yield _Seen("cycle", ("repeat",), 0, min(film.cycle, cycle), what)
+        offset = plan.offset_s * TICKS_PER_S
+        # Set the film's clock by the first event; the others must then agree with it.
+        clock = offset - events[0]
+        for event in events:
+            if (event + clock) % cycle != offset:
+                what = f"the reference event {(event + clock) % cycle} tenths into the cycle"
+                yield _Seen("offset", ("offset",), 0, event, f"{what}, not {offset}")
+        try:
+            begin = plan.begin_s(film.phasing) * TICKS_PER_S
+        except PlanError as error:
+            yield _Seen("offset", ("begin",), 0, 0, str(error))
+            return
+        if clock % cycle != begin:
+            what = f"the first green {clock % cycle} tenths into the cycle, announced for {begin}"
+            yield _Seen("offset", ("begin",), 0, 0, what)
+
+    def _street(self, film: Film) -> Iterator[_Seen]:
+        """Watch lamps change; all of this may be built so."""
+        yield from self._lamp_changes(film)
+        yield from self._yellows(film)
+        yield from self._conflicts(film)
+        yield from self._red_clearances(film)
+        yield from self._traps(film)
+
+    def _lamp_changes(self, film: Film) -> Iterator[_Seen]:
+        for tick in film.changes.tolist():
+            lamps = zip(film.lamps[tick - 1].tolist(), film.lamps[tick].tolist(), strict=True)
+            for group, (before, after) in enumerate(lamps):
+                if before != after and chr(after) not in LAMP_ORDER.get(chr(before), ""):
+                    change = f"{chr(before)} to {chr(after)}"
+                    key = ("lamps", film.pair(tick - 1), group, change)
+                    what = f"group {group} going from {change}"
+                    yield _Seen("order of lamps", key, 0, tick, what)
+
+    def _yellows(self, film: Film) -> Iterator[_Seen]:
+        for group, begin, end in film.runs(film.lamps == ord("y")):
+            pair = film.pair(begin - 1)
+            least = max(film.phases[pair[0]].yellow_ds, self._least_yellow)
+            if end - begin < least:
+                what = f"group {group} yellow for {end - begin} tenths, least is {least}"
+                yield _Seen("short yellow", ("yellow", pair, group), end - begin, begin, what)
+
+    def _conflicts(self, film: Film) -> Iterator[_Seen]:
+        at: dict[str, int] = {}
+        for tick, picture in film.pictures:
+            at.setdefault(picture, tick)
+        for picture, tick in at.items():
+            going = {
+                c.connection_id: c
+                for c in self._signal.connections
+                if c.groups and {picture[g] for g in c.groups} == {"G"}
+            }
+            for name, connection in going.items():
+                for foe in sorted(connection.foes & going.keys()):
+                    what = f"{name} and {foe}, which cross, both with protected green"
+                    key = ("conflict", *sorted((name, foe)))
+                    yield _Seen("conflicting greens", key, 0, tick, what)
+
+    def _red_clearances(self, film: Film) -> Iterator[_Seen]:
+        ended: dict[int, list[tuple[int, int]]] = {}
+        for group, begin, end in film.runs(film.lamps == ord("y")):
+            ended.setdefault(group, []).append((begin, end))
+        begun: dict[int, list[int]] = {}
+        for group, begin, _ in film.runs(film.lamps == ord("G")):
+            begun.setdefault(group, []).append(begin)
+        longest = max(phase.red_clear_ds for phase in film.phases.values())
+        for group, starts in begun.items():
+            for foe in self._foes.get(group, ()):
+                yellows = ended.get(foe, [])
+                for start in starts:
+                    latest = bisect_right(yellows, (start, film.ticks)) - 1
+                    if latest < 0 or start - yellows[latest][1] >= longest:
+                        continue
+                    begin, end = yellows[latest]
+                    pair = film.pair(begin - 1)
+                    least = film.phases[pair[0]].red_clear_ds
+                    if start - end < least:
+                        what = f"group {group} green {start - end} tenths after group {foe} ended"
+                        key = ("red", pair, foe, group)
+                        yield _Seen(
+                            "short red clearance", key, start - end, start, f"{what}, least {least}"
+                        )
+
+    def _traps(self, film: Film) -> Iterator[_Seen]:
+        by_name = {c.connection_id: c for c in self._signal.connections}
+        for group, begin, _ in film.runs(film.lamps == ord("y")):
+            if chr(film.lamps[begin - 1, group]) != "g":
+                continue
+            pair, onward = film.pair(begin - 1), film.next_phase_at(begin)
+            for turning in self._signal.connections:
+                if group not in turning.groups or onward >= film.ticks:
+                    continue
+                for foe in sorted(turning.yields_to & by_name.keys()):
+                    columns = list(by_name[foe].groups)
+                    if columns and film.green[begin - 1 : onward + 1, columns].all():
+                        what = f"{turning.connection_id} ending, {foe} going on"
+                        key = ("trap", pair, turning.connection_id, foe)
+                        yield _Seen("yellow trap", key, 0, begin, what)
+
+
+def _unplayable(plan: TimingPlan, phasing: Phasing) -> str:
+    """Say why a plan cannot be put on film; nothing if it can."""
+    numbers = (plan.cycle_s, plan.offset_s, plan.coordinated_phase, *plan.sequence, *plan.splits_s)
+    if any(type(number) is not int for number in numbers):
+        return "values that are not whole numbers"
+    if not plan.sequence or len(plan.sequence) != len(plan.splits_s):
+        return f"{len(plan.sequence)} phases with {len(plan.splits_s)} splits"
+    if len(set(plan.sequence)) != len(plan.sequence):
+        return f"a phase served twice in {list(plan.sequence)}"
+    if type(plan.offset_reference) is not OffsetReference:
+        return f"the offset reference {plan.offset_reference!r}"
+    if max(plan.splits_s) * TICKS_PER_S > MOST_CYCLE_TICKS:
+        return f"a split of {max(plan.splits_s)} s"
+    try:
+        phases = [phasing.phase(number) for number in plan.sequence]
+    except TopologyError as error:
+        return str(error)
+    lengths = [n for p in phases for n in (p.min_green_s, p.yellow_ds, p.red_clear_ds)]
+    if any(type(length) is not int for length in lengths):
+        return "phases whose lengths are not whole numbers"
+    longest = max(p.yellow_ds + p.red_clear_ds for p in phases)
+    if longest > MOST_CYCLE_TICKS:
+        return f"a clearance of {longest} tenths"
+    if len(plan.sequence) == 1 and max(plan.splits_s) < 1:
+        return "nothing"
+    return ""
+
+
+def _foe_groups(signal: Signal) -> dict[int, tuple[int, ...]]:
+    groups = {c.connection_id: set(c.groups) for c in signal.connections}
+    foes: dict[int, set[int]] = {}
+    for connection in signal.connections:
+        crossing = {g for foe in connection.foes for g in groups.get(foe, ())}
+        for group in connection.groups:
+            foes.setdefault(group, set()).update(crossing - {group})
+    return {group: tuple(sorted(found)) for group, found in foes.items()}

@@ -1,0 +1,167 @@
+"""The plan file: everything comes back, nothing edited is believed, nothing is half written."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from network.errors import PlanError
+from network.files import read_notes, read_plan, replace_file, write_plan
+from network.graph import Signal
+from network.timing import PlanSet, TimingPlan
+from tests.network import streets
+from tests.strategies import network_of, signals_with_plans
+
+Document = dict[str, Any]
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(case=signals_with_plans())
+def test_plans_come_back_as_written(case: tuple[Signal, TimingPlan], tmp_path: Path) -> None:
+    signal, plan = case
+    plans = PlanSet("study", (plan,), {"Y": "no vehicles"})
+    write_plan(tmp_path / "plan.json", plans, network_of(signal), {"bound": 0.5})
+    assert read_plan(tmp_path / "plan.json") == plans
+    assert read_notes(tmp_path / "plan.json") == {"bound": 0.5}
+
+
+def cologne() -> tuple[PlanSet, Any]:
+    network = streets.network("cologne3")
+    plans = tuple(s.plan_in_force for s in network.signals.values() if s.plan_in_force)
+    return PlanSet("cologne3", plans, {}), network
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    write_plan(tmp_path / "plan.json", *cologne())
+    return tmp_path / "plan.json"
+
+
+def test_equal_plans_give_equal_bytes(path: Path, tmp_path: Path) -> None:
+    plans, network = cologne()
+    other = PlanSet(plans.scenario, tuple(reversed(plans.plans)), {})
+    write_plan(tmp_path / "again.json", other, network, {})
+    assert path.read_bytes() == (tmp_path / "again.json").read_bytes()
+
+
+def test_a_split_is_explained_by_its_parts(path: Path) -> None:
+    phase = json.loads(path.read_text())["plans"][0]["phases"][0]
+    assert phase["split_s"] == phase["green_s"] + phase["yellow_s"] + phase["red_clear_s"]
+
+
+def edit(path: Path, change: Callable[[Document], None], sealed: bool) -> None:
+    """Edit the file, and recompute its digest if `sealed`."""
+    document = json.loads(path.read_text())
+    change(document)
+    if sealed:
+        rest = {key: value for key, value in document.items() if key != "file_digest"}
+        text = json.dumps(rest, sort_keys=True, separators=(",", ":"))
+        document["file_digest"] = hashlib.sha256(text.encode()).hexdigest()
+    path.write_text(json.dumps(document))
+
+
+def shift_offset(document: Document) -> None:
+    document["plans"][0]["offset_s"] += 1
+
+
+def rename(document: Document) -> None:
+    document["scenario"] = "elsewhere"
+
+
+@pytest.mark.parametrize("change", [shift_offset, rename, lambda d: d["notes"].update(x=1)])
+def test_an_edited_file_is_refused(path: Path, change: Callable[[Document], None]) -> None:
+    edit(path, change, sealed=False)
+    with pytest.raises(PlanError, match="edited or damaged"):
+        read_plan(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (shift_offset, "plans do not match its digest"),
+        (lambda d: d.update(version=2), "version 2, this program reads up to 1"),
+        (lambda d: d.update(version="1"), "version '1' is not a whole number"),
+        (lambda d: d.update(version=True), "version True"),
+        (lambda d: d.update(format="x"), "not a plan file"),
+        (lambda d: d.update(extra=1), r"unknown keys \['extra'\]"),
+        (lambda d: d.pop("notes"), r"missing keys \['notes'\]"),
+        (lambda d: d.update(scenario=1), "scenario must be text"),
+        (lambda d: d.update(notes=[]), "must be objects"),
+        (lambda d: d.update(left_alone={"x": 1}), "each reason as text"),
+        (lambda d: d.update(plans=[1]), "found int, expected an object"),
+        (lambda d: d["plans"].append(d["plans"][0]), "a signal has two plans"),
+        (lambda d: d["plans"][0].update(signal_id=""), "signal_id as text"),
+        (lambda d: d["plans"][0].update(cycle_s=90.0), "cycle_s is 90.0, not a whole number"),
+        (lambda d: d["plans"][0].update(offset_reference="x"), "unknown offset_reference 'x'"),
+        (lambda d: d["plans"][0].update(offset_reference=[]), "unknown offset_reference"),
+        (lambda d: d["plans"][0].update(phases=[]), "0 phases but 0 splits"),
+        (lambda d: d["plans"][0]["phases"][0].update(phase=[]), "whole numbers only"),
+        (lambda d: d["plans"][0]["phases"][0].update(green_s=1), "sum to 4.0 s"),
+        (lambda d: d["plans"][0]["phases"][0].update(green_s="1"), "must be numbers"),
+        (lambda d: d["plans"][0]["phases"][0].update(green_s=1e400), "not a plan file"),
+    ],
+)
+def test_a_malformed_file_is_one_readable_line(
+    path: Path, change: Callable[[Document], None], message: str
+) -> None:
+    edit(path, change, sealed=True)
+    with pytest.raises(PlanError, match=message) as error:
+        read_plan(path)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"[]", b"null", b"\xff", b'{"format": NaN}', b'{"a": 1, "a": 2}', b"[" * 100_000],
+)
+def test_what_is_no_plan_file_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "plan.json").write_bytes(content)
+    with pytest.raises(PlanError, match="not a plan file"):
+        read_plan(tmp_path / "plan.json")
+
+
+def test_a_missing_file_is_a_plan_error(tmp_path: Path) -> None:
+    with pytest.raises(PlanError, match="cannot be read"):
+        read_plan(tmp_path / "plan.json")
+
+
+def test_plans_that_do_not_belong_to_the_network_are_not_written(tmp_path: Path) -> None:
+    plans, network = cologne()
+    plan = plans.plans[0]
+    path = tmp_path / "plan.json"
+    for wrong, message in (
+        (replace(plan, signal_id="elsewhere"), "has no signal 'elsewhere'"),
+        (replace(plan, sequence=(9,), splits_s=(90,), coordinated_phase=9), "no phase 9"),
+    ):
+        with pytest.raises(PlanError, match=message):
+            write_plan(path, PlanSet("s", (wrong,), {}), network)
+    for notes in ({"x": float("nan")}, {"x": object()}, {"x": "\ud800"}):
+        with pytest.raises(PlanError, match="notes cannot be written"):
+            write_plan(path, plans, network, notes)
+    with pytest.raises(PlanError, match="cannot be written"):
+        write_plan(tmp_path / "no" / "plan.json", plans, network)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_failed_write_keeps_what_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "plan.json"
+    path.write_text("before")
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        replace_file(path, "after")
+    assert path.read_text() == "before"
+    assert list(tmp_path.iterdir()) == [path]
