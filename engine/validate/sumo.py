@@ -128,7 +128,7 @@ def run(
     """
     with tempfile.TemporaryDirectory(prefix="throughband-") as folder:
         work = Path(folder)
-        settings = _options(case, seed, additional, work, emissions) | dict(options or {})
+        settings = run_options(case, seed, additional, work, emissions) | dict(options or {})
         command = ["sumo", *(part for k, v in settings.items() for part in (f"--{k}", v))]
         started_s = time.perf_counter()
         messages = run_process(command, work, timeout_s, cancel)
@@ -227,7 +227,7 @@ def _wait_for_all(futures: Sequence[Future[RunMeasures]], progress: Progress | N
             progress(finished, len(futures))
 
 
-def _options(
+def run_options(
     case: SimulationCase, seed: int, additional: Sequence[Path], work: Path, emissions: bool
 ) -> dict[str, str]:
     """Collect the options of a run; SUMO takes each of them only once."""

@@ -112,7 +112,7 @@ def run_process(
         _supervise(process, command[0], time.monotonic() + timeout_s, cancel)
     messages = log_file.read_text(encoding="utf-8", errors="replace")
     if process.returncode != 0:
-        raise SimulationError(_failure(command[0], process.returncode, messages))
+        raise SimulationError(failure(command[0], process.returncode, messages))
     return messages
 
 
@@ -144,7 +144,7 @@ def _supervise(
             process.wait()
 
 
-def _failure(name: str, code: int, messages: str) -> str:
+def failure(name: str, code: int, messages: str) -> str:
     """Condense what SUMO said into one line: its first error with the lines that belong to it."""
     if code < 0:
         return f"{name} was ended by signal {-code} before it finished"

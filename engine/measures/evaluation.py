@@ -1,0 +1,221 @@
+"""What a set of plans costs a street: delay, stops, queues, lane by lane."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.measures import kernels
+from engine.measures.delay import random_delay_s
+from engine.measures.street import Floats, Street
+from network.graph import RoadNetwork
+from network.phasing import Phasing
+from network.timing import TimingPlan
+from network.units import TENTHS_PER_SECOND
+
+
+@dataclass(frozen=True, slots=True)
+class StreetMeasures:
+    """What the model says a plan costs.
+
+    Attributes
+    ----------
+    delay_s
+        Mean over all vehicle passages of a signal, s per vehicle, cost of stops not included.
+    cost_s
+        Delay with the cost of stops, s per vehicle; what the optimizer lowers.
+    stops
+        Stops per vehicle passage.
+    lane_delay_s, lane_saturation, lane_queue_veh
+        Per stop lane: mean delay, degree of saturation, longest queue.
+    volume_veh
+        Vehicle passages.
+    left_veh
+        Vehicles still waiting at the end.
+    """
+
+    delay_s: float
+    cost_s: float
+    stops: float
+    lane_delay_s: Floats
+    lane_saturation: Floats
+    lane_queue_veh: Floats
+    volume_veh: float
+    left_veh: float
+
+
+class Tables:
+    """Service tables of plans, ready for the kernel; rows can be replaced signal by signal.
+
+    Parameters
+    ----------
+    street
+        The street the tables are for.
+    network
+        For the phases of its signals.
+    longest_cycle_s
+        Room to make.
+    """
+
+    def __init__(self, street: Street, network: RoadNetwork, longest_cycle_s: int) -> None:
+        self.street = street
+        self.network = network
+        self.service = np.zeros((len(street.ways), longest_cycle_s))
+        self.cycle_s = np.ones(len(street.signals), dtype=np.int32)
+        self.begin_s = np.zeros(len(street.signals), dtype=np.int32)
+        rows: dict[str, list[int]] = {signal: [] for signal in street.signals}
+        for row, signal in enumerate(street.lanes.signal):
+            rows[street.signals[signal]].append(row)
+        self._rows = rows
+        self._row_of = {signal: row for row, signal in enumerate(street.signals)}
+
+    def set(self, plan: TimingPlan) -> None:
+        """Lay one signal's plan into the tables."""
+        phasing = self.network.signals[plan.signal_id].phasing
+        if phasing is None:
+            return
+        signal = self._row_of[plan.signal_id]
+        self.cycle_s[signal] = plan.cycle_s
+        self.begin_s[signal] = plan.begin_s(phasing)
+        pictures = second_pictures(plan, phasing)
+        for row in self._rows[plan.signal_id]:
+            groups = self.street.ways[row].groups
+            self.service[row, : plan.cycle_s] = service_of(
+                pictures, groups, self.street.driving.start_loss_s, self.street.driving.end_gain_s
+            )
+
+    def open_always(self, signal_id: str) -> None:
+        """Take a signal as always green: it is not understood, so it costs nothing here."""
+        self.cycle_s[self._row_of[signal_id]] = 1
+        for row in self._rows[signal_id]:
+            self.service[row, 0] = 1.0
+
+
+def second_pictures(plan: TimingPlan, phasing: Phasing) -> list[str]:
+    """Return what each second of the cycle shows; the picture at the middle of the second."""
+    shown: list[str] = []
+    for interval in plan.intervals(phasing):
+        end = (sum_ds := len(shown) * TENTHS_PER_SECOND) + interval.duration_ds
+        del sum_ds
+        shown.extend([interval.aspects] * ((end + 4) // TENTHS_PER_SECOND - len(shown)))
+    return (shown + [shown[-1]] * plan.cycle_s)[: plan.cycle_s]
+
+
+def service_of(
+    pictures: list[str], groups: tuple[int, ...], start_loss_s: int, end_gain_s: int
+) -> Floats:
+    """Return the usable part of every second for one way.
+
+    Parameters
+    ----------
+    pictures
+        Aspects in each second of the cycle.
+    groups
+        Signal groups that must all be green.
+    start_loss_s, end_gain_s
+        Green not used at its beginning, yellow used after its end, s.
+
+    Returns
+    -------
+    ndarray
+        Above 0 protected, below 0 permissive, 0 red.
+    """
+    length = len(pictures)
+    shown = np.array(
+        [min((_RANK[picture[group]] for group in groups), default=2.0) for picture in pictures]
+    )
+    code = np.where(shown == 2.0, 1.0, np.where(shown == 1.0, -1.0, 0.0))
+    if np.all(code != 0.0) or np.all(code == 0.0):
+        return code
+    usable = code.copy()
+    for second in range(length):
+        if code[second] != 0.0 and code[second - 1] == 0.0:
+            for lost in range(start_loss_s):
+                usable[(second + lost) % length] = 0.0
+        if code[second] == 0.0 and code[second - 1] != 0.0:
+            for gained in range(end_gain_s):
+                usable[(second + gained) % length] = code[second - 1]
+    return usable
+
+
+_RANK = {"G": 2.0, "g": 1.0, "s": 1.0, "y": 0.0, "u": 0.0, "r": 0.0, "o": 1.0, "O": 2.0}
+
+
+def evaluate(tables: Tables, start_s: int, seconds: int, count_from_s: int = 0) -> StreetMeasures:
+    """Play the plans in the tables over the street.
+
+    Parameters
+    ----------
+    tables
+        Plans of every signal.
+    start_s
+        System time at which the play begins, s after system zero.
+    seconds
+        How long, s.
+    count_from_s
+        Seconds to leave out at the beginning.
+
+    Returns
+    -------
+    StreetMeasures
+    """
+    street = tables.street
+    results = np.zeros((len(street.lane_names), kernels.RESULTS))
+    ring = 1 << int(street.streams.delay_s.max(initial=1)).bit_length()
+    departures = np.zeros((street.streams.exit_approach.size, ring))
+    kernels.play(
+        street.lanes,
+        street.approaches,
+        street.streams,
+        tables.service,
+        tables.cycle_s,
+        tables.begin_s,
+        np.array([start_s, seconds, count_from_s], dtype=np.int32),
+        np.array(
+            [
+                street.driving.critical_gap_s,
+                street.driving.follow_up_s,
+                street.driving.bunch_s,
+                street.driving.slack_veh,
+                float(street.period_s),
+            ]
+        ),
+        results,
+        departures,
+    )
+    return _measures(street, results, float(seconds - count_from_s))
+
+
+def _measures(street: Street, results: Floats, period_s: float) -> StreetMeasures:
+    volume = results[:, kernels.VOLUME]
+    capacity = results[:, kernels.CAPACITY]
+    random_s = random_delay_s(volume, capacity, period_s)
+    fluid = results[:, kernels.DELAY]
+    delay = fluid + random_s * volume
+    passages = float(volume.sum())
+    total = float(delay.sum()) / max(passages, 1e-9)
+    stops = float(results[:, kernels.STOPS].sum()) / max(passages, 1e-9)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        lane_delay = np.where(volume > 0, delay / volume, 0.0)
+        saturation = np.where(volume > 0, volume / np.maximum(capacity, 1e-9), 0.0)
+    return StreetMeasures(
+        total,
+        total + street.driving.stop_cost_s * stops,
+        stops,
+        lane_delay,
+        saturation,
+        results[:, kernels.LONGEST].copy(),
+        passages,
+        float(results[:, kernels.LEFT].sum()),
+    )
+
+
+def plan_in_force(network: RoadNetwork) -> Mapping[str, TimingPlan]:
+    """Return the plan in force of every signal that has one."""
+    return {
+        signal.signal_id: signal.plan_in_force
+        for signal in network.signals.values()
+        if signal.plan_in_force is not None
+    }

@@ -1,0 +1,278 @@
+"""The queue kernel: a street under a plan, second by second.
+
+Assumed: traffic is a fluid; queues stand at the stop line and behind gates without length until
+a lane, gate or approach is full; lanes are first come first served with a fixed mix of turns.
+Not modeled: lane changes after a choice of lane, overtaking, randomness (added by formula from
+the volumes and capacities returned here).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from engine.measures.street import (
+    ApproachArrays,
+    Floats,
+    Integers,
+    LaneArrays,
+    StreamArrays,
+)
+
+# Columns of the result per lane.
+DELAY, STOPS, VOLUME, CAPACITY, DEPARTED, LEFT, LONGEST = range(7)
+RESULTS = 7
+
+TINY = 1e-12
+GAP_STEPS_PER_VPS = 256
+LARGEST_OPPOSING_VPS = 4
+
+
+@njit(cache=True)
+def accepted_gaps(critical_s: float, follow_up_s: float) -> Floats:
+    """Tabulate how many drivers find a gap in an opposing stream that is not bunched.
+
+    Parameters
+    ----------
+    critical_s, follow_up_s
+        Least gap for one driver, and what each next one in the same gap needs, s.
+
+    Returns
+    -------
+    ndarray
+        veh/s for opposing flows of 0, 1, 2, ... over `GAP_STEPS_PER_VPS` veh/s. Harders'
+        formula; HCM 2010, equation 19-32.
+    """
+    table = np.empty(GAP_STEPS_PER_VPS * LARGEST_OPPOSING_VPS + 1)
+    table[0] = 1.0 / follow_up_s
+    for i in range(1, table.size):
+        flow = i / GAP_STEPS_PER_VPS
+        table[i] = flow * np.exp(-flow * critical_s) / (1.0 - np.exp(-flow * follow_up_s))
+    return table
+
+
+@njit(cache=True, fastmath=False)
+def play(
+    lanes: LaneArrays,
+    approaches: ApproachArrays,
+    streams: StreamArrays,
+    service: Floats,
+    cycle_s: Integers,
+    begin_s: Integers,
+    clock_s: Integers,
+    gaps: Floats,
+    results: Floats,
+    departures: Floats,
+) -> float:
+    """Play a plan over the horizon and fill in the results.
+
+    Parameters
+    ----------
+    lanes, approaches, streams
+        The street.
+    service
+        [way, second of cycle]: above 0 the usable part of that second under protected green,
+        below 0 under permissive green (sign turned), 0 under red.
+    cycle_s, begin_s
+        Per signal: cycle length and when its table begins, s after system zero.
+    clock_s
+        Three numbers: system time of the first second, seconds to play, and the second from
+        which results count.
+    gaps
+        Critical gap, follow-up time and headway in a bunch, s; vehicles that may come to the
+        head of a lane before one of them blocks it; the length of a demand period, s.
+    results
+        [lane, RESULTS], set to zero by the caller: vehicle-seconds of delay, stops, vehicles
+        that came, that could have been served, that left, that wait at the end, and the longest
+        queue.
+    departures
+        [exit, ring], set to zero by the caller: departures per second, a ring buffer longer than
+        the longest stream delay, its length a power of two. Returned with the last seconds.
+
+    Returns
+    -------
+    float
+        Vehicle-seconds of delay over everything, gates included.
+    """
+    n_lanes = lanes.storage_veh.size
+    n_ways = lanes.share.shape[1]
+    n_approaches = approaches.storage_veh.size
+    n_gates = approaches.gate_share.shape[1]
+    n_streams = streams.share.size
+    n_exits = departures.shape[0]
+    mask = departures.shape[1] - 1
+    periods = approaches.outside_vps.shape[0]
+    start_s, seconds, count_from = clock_s[0], clock_s[1], clock_s[2]
+    bunch_s, slack_veh, period_s = gaps[2], gaps[3], gaps[4]
+    gap_table = accepted_gaps(gaps[0], gaps[1])
+
+    queue = np.zeros(n_lanes)
+    box = np.zeros(n_ways)
+    gate = np.zeros(n_gates)
+    smooth = np.zeros(n_streams)
+    coming = np.zeros(n_approaches)  # vehicles under way between the signals
+    inflow = np.zeros(n_approaches)
+    leaving = np.zeros(n_ways)  # departures of the second before, for yielding
+    rate = np.zeros(n_ways)
+    was_open = np.zeros(n_ways, dtype=np.bool_)
+    full = np.zeros(n_approaches, dtype=np.bool_)
+    arriving = np.zeros(n_lanes)
+    position = np.empty(cycle_s.size, dtype=np.int32)
+    for signal in range(cycle_s.size):
+        position[signal] = (start_s - begin_s[signal]) % cycle_s[signal]
+    total = 0.0
+
+    for t in range(seconds):
+        counts = t >= count_from
+        slot = t & mask
+        period = min(int(t / period_s), periods - 1)
+
+        # Arrivals: from outside, and from other signals after their running time.
+        for a in range(n_approaches):
+            inflow[a] = approaches.outside_vps[period, a]
+        for s in range(n_streams):
+            a = streams.approach[s]
+            delay = streams.delay_s[s]
+            if t >= delay:
+                fresh = departures[streams.exit[s], (t - delay) & mask] * streams.share[s]
+            else:
+                fresh = 0.0
+            smooth[s] += streams.smoothing[s] * (fresh - smooth[s])
+            inflow[a] += smooth[s]
+            coming[a] -= smooth[s]
+
+        # Gates let vehicles through to their lanes while every lane they feed has room.
+        arriving[:] = 0.0
+        for a in range(n_approaches):
+            standing = 0.0
+            for g in range(approaches.first_gate[a], approaches.first_gate[a + 1]):
+                gate[g] += inflow[a] * approaches.gate_share[period, g]
+                through = min(gate[g], approaches.gate_rate_vps[g])
+                for k in range(approaches.first_lane[g], approaches.first_lane[g + 1]):
+                    lane = approaches.gate_lane[k]
+                    if approaches.lane_share[period, k] > TINY:
+                        room = lanes.storage_veh[lane] - queue[lane]
+                        through = min(through, max(room, 0.0) / approaches.lane_share[period, k])
+                for k in range(approaches.first_lane[g], approaches.first_lane[g + 1]):
+                    lane = approaches.gate_lane[k]
+                    arriving[lane] += through * approaches.lane_share[period, k]
+                gate[g] -= through
+                standing += gate[g]
+                for k in range(approaches.first_lane[g], approaches.first_lane[g + 1]):
+                    standing += queue[approaches.gate_lane[k]]
+                if counts:
+                    total += gate[g]
+                    # Those who wait behind the gate wait for the lanes it feeds.
+                    for k in range(approaches.first_lane[g], approaches.first_lane[g + 1]):
+                        lane = approaches.gate_lane[k]
+                        results[lane, DELAY] += gate[g] * approaches.lane_share[period, k]
+            full[a] = standing + max(coming[a], 0.0) >= approaches.storage_veh[a]
+
+        for x in range(n_exits):
+            departures[x, slot] = 0.0
+
+        for lane in range(n_lanes):
+            first, last = lanes.first_way[lane], lanes.first_way[lane + 1]
+            spent = 0.0  # part of this second already used by vehicles that waited in the node
+            busy = 0.0  # seconds of service per vehicle of the mix
+            cap = 1e9
+            cap_steady = 1e9
+            closed = True
+            stopped = False
+            for w in range(first, last):
+                share = lanes.share[period, w]
+                if share <= TINY:
+                    continue
+                open_part = service[w, position[lanes.signal[w]]]
+                headway = 1.0 / lanes.saturation_vps[w]
+                blocked_by = streams.exit_approach[lanes.exit[w]]
+                if blocked_by >= 0 and full[blocked_by]:
+                    open_part = 0.0
+                rate[w] = 0.0
+                out = 0.0
+                if open_part > 0.0:
+                    closed = False
+                    out = min(box[w], open_part / headway)
+                    spent += out * headway / open_part
+                    busy += share * headway / open_part
+                elif open_part < 0.0:
+                    closed = False
+                    # Opposing flow, and the part of time that no bunch of it passes.
+                    opposing = 0.0
+                    free = 1.0
+                    on_lane = 0.0
+                    lane_before = -1
+                    for k in range(lanes.first_foe[w], lanes.first_foe[w + 1]):
+                        foe = lanes.foe[k]
+                        if lanes.lane[foe] != lane_before:
+                            free *= max(0.0, 1.0 - bunch_s * on_lane)
+                            on_lane = 0.0
+                            lane_before = lanes.lane[foe]
+                        on_lane += leaving[foe]
+                        opposing += leaving[foe]
+                    free *= max(0.0, 1.0 - bunch_s * on_lane)
+                    step = min(int(opposing * GAP_STEPS_PER_VPS), gap_table.size - 1)
+                    found = min(free * gap_table[step], 1.0 / headway)
+                    out = min(box[w], found)
+                    room = lanes.box_veh[w] + slack_veh - box[w] + out
+                    cap = min(cap, max(room, 0.0) / share)
+                    cap_steady = min(cap_steady, found / share)
+                    busy += share * headway
+                else:
+                    if was_open[w] and box[w] > 0.0:
+                        # Those inside the node clear it when their green ends.
+                        out = min(box[w], lanes.box_veh[w])
+                        if counts:
+                            results[lane, CAPACITY] += out / share
+                    cap = min(cap, max(slack_veh - box[w], 0.0) / share)
+                    cap_steady = 0.0
+                    stopped = True
+                    busy += share * headway
+                was_open[w] = open_part != 0.0
+                box[w] -= out
+                rate[w] = out
+            served = 0.0
+            if not closed and busy > TINY:
+                free = max(0.0, 1.0 - spent)
+                served = min(queue[lane] + arriving[lane], free / busy, cap)
+                if counts:
+                    results[lane, CAPACITY] += min(1.0 / busy, cap_steady)
+            waiting = queue[lane] > 0.05 or closed or stopped
+            queue[lane] += arriving[lane] - served
+            if queue[lane] < 0.0:
+                queue[lane] = 0.0
+            held = queue[lane]
+            for w in range(first, last):
+                if lanes.share[period, w] <= TINY:
+                    continue
+                part = served * lanes.share[period, w]
+                if service[w, position[lanes.signal[w]]] > 0.0 and not (
+                    streams.exit_approach[lanes.exit[w]] >= 0
+                    and full[streams.exit_approach[lanes.exit[w]]]
+                ):
+                    rate[w] += part
+                else:
+                    box[w] += part
+                held += box[w]
+                leaving[w] = rate[w]
+                departures[lanes.exit[w], slot] += rate[w]
+                if counts:
+                    results[lane, DEPARTED] += rate[w]
+            if counts:
+                total += held
+                results[lane, DELAY] += held
+                results[lane, VOLUME] += arriving[lane]
+                if waiting:
+                    results[lane, STOPS] += arriving[lane]
+                if held > results[lane, LONGEST]:
+                    results[lane, LONGEST] = held
+            results[lane, LEFT] = held
+
+        for signal in range(cycle_s.size):
+            position[signal] += 1
+            if position[signal] == cycle_s[signal]:
+                position[signal] = 0
+        for s in range(n_streams):
+            coming[streams.approach[s]] += departures[streams.exit[s], slot] * streams.share[s]
+
+    return total

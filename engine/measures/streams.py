@@ -1,0 +1,231 @@
+"""Which traffic that leaves one signal arrives at which other, and how much comes from elsewhere.
+
+Counts say what leaves each signal and what arrives at each approach, not who went where in
+between. Between signals the road may branch and join without anybody counting. The most likely
+flows, those that assume nothing the counts do not say, follow by iterative proportional fitting
+of a prior (turns weighted by kind) to both totals, with a sink for what leaves the street
+in between and a source for what enters it (Deming and Stephan 1940; van Zuylen and Willumsen
+1980 use the same principle for trip matrices).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from network.graph import Connection, RoadNetwork
+
+TURN_WEIGHT = {"s": 1.0, "l": 0.3, "r": 0.3, "L": 0.5, "R": 0.5, "t": 0.02}
+"""How likely a driver is to take a turn where nobody counts; only ratios matter."""
+
+SIDE_WEIGHT = 0.02
+"""Share of a link's traffic that starts or ends along it, before the counts speak."""
+
+LONGEST_WAY_S = 240.0
+SMALLEST_SHARE = 1e-3
+FITTING_ROUNDS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """Traffic from the exit of one signal to an approach of another.
+
+    Attributes
+    ----------
+    exit_link
+        Link by which it leaves the first signal.
+    approach_link
+        Link on which it reaches the second one's stop line.
+    share
+        Part of the exit link's flow that arrives, 0 to 1.
+    distance_m, travel_time_s
+        Along the way, at free speed, from the first stop line's far side to the second's.
+    """
+
+    exit_link: str
+    approach_link: str
+    share: float
+    distance_m: float
+    travel_time_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A way between signals before counts are known."""
+
+    weight: float
+    distance_m: float
+    travel_time_s: float
+
+
+def ways_onward(network: RoadNetwork, exit_link: str) -> tuple[dict[str, Way], float]:
+    """Follow a link downstream to the next signals.
+
+    Parameters
+    ----------
+    network
+        The roads.
+    exit_link
+        Link to start on.
+
+    Returns
+    -------
+    ways : dict
+        Approach link of a signal to the likeliest way there; weights and `lost` sum to 1.
+    lost : float
+        Weight of ending before any signal.
+    """
+    approaches = {movement.from_link for movement in network.movements.values()}
+    found: dict[str, Way] = {}
+    lost = 0.0
+    start = network.links[exit_link]
+    frontier = [(exit_link, Way(1.0, start.length_m, start.travel_time_s))]
+    while frontier:
+        link, way = frontier.pop()
+        if link in approaches:
+            earlier = found.get(link)
+            if earlier is None or way.weight > earlier.weight:
+                total = way.weight + (earlier.weight if earlier else 0.0)
+                found[link] = Way(total, way.distance_m, way.travel_time_s)
+            else:
+                found[link] = Way(
+                    earlier.weight + way.weight, earlier.distance_m, earlier.travel_time_s
+                )
+            continue
+        turns = _turns(network.turns_from[link])
+        if not turns or way.travel_time_s > LONGEST_WAY_S or way.weight < SMALLEST_SHARE:
+            lost += way.weight
+            continue
+        total = sum(TURN_WEIGHT.get(turn.turn, 0.3) for turn in turns)
+        for turn in turns:
+            onward = network.links[turn.to_link]
+            frontier.append(
+                (
+                    turn.to_link,
+                    Way(
+                        way.weight * TURN_WEIGHT.get(turn.turn, 0.3) / total,
+                        way.distance_m + turn.length_m + onward.length_m,
+                        way.travel_time_s + turn.length_m / turn.speed_mps + onward.travel_time_s,
+                    ),
+                )
+            )
+    return found, lost
+
+
+def _turns(connections: tuple[Connection, ...]) -> list[Connection]:
+    """One connection per link that can be reached."""
+    return list({connection.to_link: connection for connection in connections}.values())
+
+
+def fit_streams(
+    network: RoadNetwork, movement_vph: Mapping[str, float]
+) -> tuple[tuple[Stream, ...], dict[str, float]]:
+    """Estimate the streams between signals from movement flows.
+
+    Parameters
+    ----------
+    network
+        The roads.
+    movement_vph
+        Flow of every signalized movement, veh/h.
+
+    Returns
+    -------
+    streams : tuple of Stream
+        Ordered by exit link, then approach link.
+    outside : dict
+        Part of each approach's flow that comes from no signal, 0 to 1.
+
+    Notes
+    -----
+    Demand is taken to be stationary; queues between signals are not modeled here.
+    """
+    departing: dict[str, float] = {}
+    arriving: dict[str, float] = {}
+    for movement in network.movements.values():
+        flow = movement_vph.get(movement.movement_id, 0.0)
+        departing[movement.to_link] = departing.get(movement.to_link, 0.0) + flow
+        arriving[movement.from_link] = arriving.get(movement.from_link, 0.0) + flow
+    exits, approaches = sorted(departing), sorted(arriving)
+    row = {link: i for i, link in enumerate(exits)}
+    column = {link: j for j, link in enumerate(approaches)}
+    prior = np.zeros((len(exits) + 1, len(approaches) + 1))
+    ways: dict[tuple[str, str], Way] = {}
+    for link in exits:
+        onward, lost = ways_onward(network, link)
+        prior[row[link], -1] = max(lost, SIDE_WEIGHT) * departing[link]
+        for approach, way in onward.items():
+            ways[link, approach] = way
+            prior[row[link], column[approach]] = way.weight * departing[link]
+    for approach in approaches:
+        prior[-1, column[approach]] = (
+            _outside_weight(network, approach, set(exits)) * arriving[approach]
+        )
+    flows = _fit(
+        prior,
+        np.array([departing[link] for link in exits]),
+        np.array([arriving[link] for link in approaches]),
+    )
+    streams = tuple(
+        Stream(exit_link, approach, share, way.distance_m, way.travel_time_s)
+        for (exit_link, approach), way in sorted(ways.items())
+        if (share := _ratio(flows[row[exit_link], column[approach]], departing[exit_link]))
+        > SMALLEST_SHARE
+    )
+    outside = {
+        approach: _ratio(flows[-1, column[approach]], arriving[approach]) for approach in approaches
+    }
+    return streams, outside
+
+
+def _outside_weight(network: RoadNetwork, approach: str, exits: set[str]) -> float:
+    """Prior share of an approach's traffic that passes no signal before it."""
+    outside = 0.0
+    frontier = [(approach, 1.0, 0.0)]
+    seen: set[str] = set()
+    while frontier:
+        link, weight, time_s = frontier.pop()
+        if link in exits or link in seen:
+            continue
+        seen.add(link)
+        feeders = list({c.from_link: c for c in network.turns_into[link]}.values())
+        if not feeders or time_s > LONGEST_WAY_S or weight < SMALLEST_SHARE:
+            outside += weight
+            continue
+        total = sum(TURN_WEIGHT.get(c.turn, 0.3) for c in feeders)
+        for feeder in feeders:
+            frontier.append(
+                (
+                    feeder.from_link,
+                    weight * TURN_WEIGHT.get(feeder.turn, 0.3) / total,
+                    time_s + network.links[feeder.from_link].travel_time_s,
+                )
+            )
+    return max(outside, SIDE_WEIGHT)
+
+
+def _fit(
+    prior: NDArray[np.float64], rows_vph: NDArray[np.float64], columns_vph: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Scale a prior to its row and column totals; the last row and column are free."""
+    flows = prior.copy()
+    for _ in range(FITTING_ROUNDS):
+        sums = flows[:-1].sum(axis=1)
+        flows[:-1] *= np.divide(rows_vph, sums, out=np.ones_like(sums), where=sums > 0)[:, None]
+        sums = flows[:, :-1].sum(axis=0)
+        flows[:, :-1] *= np.divide(columns_vph, sums, out=np.ones_like(sums), where=sums > 0)
+    # What the last column scaling left of the rows must not exceed what departs.
+    sums = flows[:-1].sum(axis=1)
+    excess = np.divide(rows_vph, sums, out=np.ones_like(sums), where=sums > rows_vph)
+    inner = flows[:-1, :-1] * np.minimum(excess, 1.0)[:, None]
+    fitted = flows.copy()
+    fitted[:-1, :-1] = inner
+    fitted[-1, :-1] = np.maximum(columns_vph - inner.sum(axis=0), 0.0)
+    return fitted
+
+
+def _ratio(part: float, whole: float) -> float:
+    return float(min(1.0, part / whole)) if whole > 0 else 0.0

@@ -1,0 +1,513 @@
+"""The street as arrays: lanes, gates, approaches and streams, ready for the queue kernel.
+
+*Stop lanes* end at a signal. Behind them, where the road has fewer lanes, lies a *gate*: a lane
+from which vehicles spread over several stop lanes, first come first served, so that one full
+turn pocket holds up its neighbors. An *approach* is everything between a stop line and the
+signals upstream of it. *Streams* carry what leaves one signal to an approach of another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.measures.streams import Stream, fit_streams
+from network.errors import InsufficientDataError
+from network.graph import Connection, RoadNetwork
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int32]
+
+UNLIMITED_VEH = 1e9
+
+
+@dataclass(frozen=True, slots=True)
+class Driving:
+    """How vehicles fill and leave a street; one set for a whole network.
+
+    Attributes
+    ----------
+    reaction_s
+        Headway at the stop line beyond the time to roll one vehicle's spacing, s.
+    spacing_m
+        Front to front in a standing queue, m.
+    discharge_mps
+        Greatest speed at which a queue crosses the stop line, m/s.
+    start_loss_s, end_gain_s
+        Green not used after it begins; yellow used after green ends, s.
+    speed_variation
+        Standard deviation of free speeds over their mean; makes platoons disperse.
+    critical_gap_s, follow_up_s
+        Gap a yielding driver needs in the opposing stream, and the time to the next who uses
+        the same gap, s. HCM 2010 gives 4.5 and 2.5 s for permitted left turns.
+    stop_cost_s
+        Time lost by slowing down and speeding up at a stop, beyond standing, s.
+    """
+
+    reaction_s: float = 1.25
+    spacing_m: float = 7.5
+    discharge_mps: float = 12.3
+    start_loss_s: int = 3
+    end_gain_s: int = 2
+    speed_variation: float = 0.1
+    critical_gap_s: float = 5.0
+    follow_up_s: float = 4.4
+    bunch_s: float = 2.4
+    slack_veh: float = 0.07
+    box_part: float = 1.0
+    stop_cost_s: float = 7.3
+
+    def saturation_vps(self, speed_mps: float) -> float:
+        """Saturation flow of one lane over a way of that speed, veh/s."""
+        return 1.0 / (self.reaction_s + self.spacing_m / min(speed_mps, self.discharge_mps))
+
+
+class LaneArrays(NamedTuple):
+    """Stop lanes and their turns ("ways"), one row per lane or per way.
+
+    Ways are ordered by lane; lane l owns ways ``first_way[l]`` to ``first_way[l + 1]``.
+    """
+
+    first_way: Integers
+    storage_veh: Floats
+    lane: Integers  # per way
+    signal: Integers  # per way
+    share: Floats  # [period, way], of its lane's traffic
+    saturation_vps: Floats  # per way
+    box_veh: Floats  # per way, room to wait inside the node
+    exit: Integers  # per way, exit link it departs to
+    first_foe: Integers  # per way, into foe
+    foe: Integers  # ways to give way to
+
+
+class ApproachArrays(NamedTuple):
+    """Approaches and their gates.
+
+    Approach a owns gates ``first_gate[a]`` to ``first_gate[a + 1]``; gate g spreads over the
+    lanes ``gate_lane[first_lane[g]:first_lane[g + 1]]``.
+    """
+
+    first_gate: Integers
+    storage_veh: Floats  # per approach, standing vehicles between stop line and signals upstream
+    outside_vps: Floats  # [period, approach] traffic that passed no signal
+    gate_share: Floats  # [period, gate], of its approach's traffic
+    gate_rate_vps: Floats  # per gate
+    first_lane: Integers
+    gate_lane: Integers
+    lane_share: Floats  # [period, gate-lane pair], of the gate's traffic
+
+
+class StreamArrays(NamedTuple):
+    """Streams between signals."""
+
+    exit: Integers
+    approach: Integers
+    share: Floats
+    delay_s: Integers
+    smoothing: Floats
+    exit_approach: Integers  # per exit, the approach it blocks when full, or -1
+
+
+@dataclass(frozen=True, slots=True)
+class Street:
+    """A network under a demand, as arrays.
+
+    Attributes
+    ----------
+    signals
+        Names of the signals in row order of `LaneArrays.signal`.
+    lanes, approaches, streams
+        The arrays.
+    lane_names, lane_approach
+        Name of each stop lane; row of its approach.
+    approach_names
+        Name (link) of each approach.
+    ways
+        The connection of each way.
+    lane_volume_vps
+        Mean demand of each stop lane, veh/s.
+    period_s
+        Length of a demand period, s.
+    stream_table
+        The streams with names, for explanation and drawing.
+    """
+
+    signals: tuple[str, ...]
+    lanes: LaneArrays
+    approaches: ApproachArrays
+    streams: StreamArrays
+    lane_names: tuple[str, ...]
+    lane_approach: Integers
+    approach_names: tuple[str, ...]
+    ways: tuple[Connection, ...]
+    lane_volume_vps: Floats
+    period_s: int
+    stream_table: tuple[Stream, ...]
+    driving: Driving
+
+    @property
+    def horizon_s(self) -> int:
+        """Length of the demand, s."""
+        return self.period_s * len(self.approaches.outside_vps)
+
+
+def build_street(
+    network: RoadNetwork,
+    movement_vph: Mapping[str, Floats],
+    period_s: int,
+    driving: Driving | None = None,
+) -> Street:
+    """Lay a demand over a network.
+
+    Parameters
+    ----------
+    network
+        The roads.
+    movement_vph
+        Flow of each movement in each period, veh/h; movements not named carry nothing.
+    period_s
+        Length of a period, s.
+    driving
+        Driver behavior; the defaults by default.
+
+    Returns
+    -------
+    Street
+
+    Raises
+    ------
+    InsufficientDataError
+        If no movement carries anything.
+    """
+    driving = driving or Driving()
+    flows = {
+        name: np.asarray(movement_vph[name], dtype=np.float64)
+        if name in movement_vph
+        else np.zeros(1)
+        for name in network.movements
+    }
+    mean_vph = {name: float(values.mean()) for name, values in flows.items()}
+    if not any(value > 0 for value in mean_vph.values()):
+        raise InsufficientDataError("no movement of the network carries any traffic")
+    stream_table, outside = fit_streams(network, mean_vph)
+    periods = max(len(values) for values in flows.values())
+    builder = _Builder(network, driving, _flows_by_period(network, flows, periods, driving))
+    outside_vps = np.zeros((periods, len(builder.approach_names)))
+    for a, link in enumerate(builder.approach_names):
+        total = np.zeros(periods)
+        for movement in network.movements.values():
+            if movement.from_link == link:
+                total += flows[movement.movement_id] / 3600.0
+        outside_vps[:, a] = total * outside.get(link, 1.0)
+    return builder.street(stream_table, outside_vps, period_s)
+
+
+def _flows_by_period(
+    network: RoadNetwork, flows: Mapping[str, Floats], periods: int, driving: Driving
+) -> dict[str, Floats]:
+    """Lane choice follows the mean flows; what each lane carries follows its movement."""
+    mean_vph = {name: float(values.mean()) for name, values in flows.items()}
+    by_connection = assign_lanes(network, mean_vph, driving)
+    result: dict[str, Floats] = {}
+    for movement in network.movements.values():
+        mean = mean_vph[movement.movement_id]
+        profile = flows[movement.movement_id] / mean if mean > 0 else np.zeros(periods)
+        for connection in movement.connections:
+            result[connection.connection_id] = (
+                by_connection.get(connection.connection_id, 0.0) * profile
+            )
+    return result
+
+
+def assign_lanes(
+    network: RoadNetwork, mean_vph: Mapping[str, float], driving: Driving
+) -> dict[str, float]:
+    """Spread movements over the lanes they may use so that lanes are equally busy.
+
+    Parameters
+    ----------
+    network
+        The roads.
+    mean_vph
+        Flow of each movement, veh/h.
+    driving
+        For the time each vehicle takes at the stop line.
+
+    Returns
+    -------
+    dict
+        Flow of each signalized connection, veh/h.
+    """
+    busy: dict[tuple[str, int], float] = {}
+    flows: dict[str, float] = {}
+    options = {
+        movement.movement_id: [
+            c
+            for c in movement.connections
+            if c.from_lane in network.links[c.from_link].general_lanes
+        ]
+        or list(movement.connections)
+        for movement in network.movements.values()
+    }
+    for _ in range(20):
+        for name, connections in options.items():
+            for connection in connections:
+                lane = (connection.from_link, connection.from_lane)
+                busy[lane] = busy.get(lane, 0.0) - flows.get(
+                    connection.connection_id, 0.0
+                ) / driving.saturation_vps(connection.speed_mps)
+            parts = _level(
+                mean_vph.get(name, 0.0),
+                [busy[c.from_link, c.from_lane] for c in connections],
+                [1.0 / driving.saturation_vps(c.speed_mps) for c in connections],
+            )
+            for connection, part in zip(connections, parts, strict=True):
+                lane = (connection.from_link, connection.from_lane)
+                busy[lane] += part / driving.saturation_vps(connection.speed_mps)
+                flows[connection.connection_id] = part
+    return flows
+
+
+def _level(flow: float, busy: list[float], headways: list[float]) -> list[float]:
+    """Pour a flow into vessels filled to `busy` so that the level rises evenly."""
+    order = sorted(range(len(busy)), key=lambda i: (busy[i], i))
+    for used in range(len(order), 0, -1):
+        chosen = order[:used]
+        # level L with sum((L - busy_i) / headway_i) = flow
+        weight = sum(1.0 / headways[i] for i in chosen)
+        level = (flow + sum(busy[i] / headways[i] for i in chosen)) / weight
+        if level >= busy[chosen[-1]] - 1e-12:
+            return [
+                max(0.0, (level - busy[i]) / headways[i]) if i in chosen else 0.0
+                for i in range(len(busy))
+            ]
+    return [0.0] * len(busy)
+
+
+class _Builder:
+    """Collects rows while the street is laid out."""
+
+    def __init__(
+        self, network: RoadNetwork, driving: Driving, lane_flows: Mapping[str, Floats]
+    ) -> None:
+        self.network = network
+        self.driving = driving
+        self.flows = lane_flows
+        self.signals = tuple(network.signals)
+        self.approach_names = tuple(sorted({m.from_link for m in network.movements.values()}))
+        self.exit_names = tuple(sorted({m.to_link for m in network.movements.values()}))
+        by_lane: dict[tuple[str, int], list[Connection]] = {}
+        for movement in network.movements.values():
+            for connection in movement.connections:
+                key = (connection.from_link, connection.from_lane)
+                by_lane.setdefault(key, []).append(connection)
+        self.by_lane = {
+            key: sorted(ways, key=lambda c: c.connection_id)
+            for key, ways in sorted(by_lane.items())
+        }
+        self.lane_row = {key: row for row, key in enumerate(self.by_lane)}
+        self.signal_of = {
+            connection.connection_id: signal.signal_id
+            for signal in network.signals.values()
+            for connection in signal.connections
+        }
+
+    def street(
+        self, stream_table: tuple[Stream, ...], outside_vps: Floats, period_s: int
+    ) -> Street:
+        ways = tuple(way for lane in self.by_lane.values() for way in lane)
+        volume = np.array(
+            [
+                sum(self.flows[way.connection_id] for way in lane) / 3600.0
+                for lane in self.by_lane.values()
+            ]
+        ).T
+        lanes, approaches = self._gates_and_lanes(ways, volume, outside_vps)
+        return Street(
+            self.signals,
+            lanes,
+            approaches,
+            self._streams(stream_table),
+            tuple(f"{link}_{lane}" for link, lane in self.by_lane),
+            np.array([self.approach_names.index(link) for link, _ in self.by_lane], dtype=np.int32),
+            self.approach_names,
+            ways,
+            volume.mean(axis=0),
+            period_s,
+            stream_table,
+            self.driving,
+        )
+
+    def _lanes(self, ways: tuple[Connection, ...], storage_veh: list[float]) -> LaneArrays:
+        row_of = {way.connection_id: row for row, way in enumerate(ways)}
+        foes = [sorted(row_of[foe] for foe in way.yields_to if foe in row_of) for way in ways]
+        shares = [
+            share
+            for lane in self.by_lane.values()
+            for share in _shares([self.flows[way.connection_id] for way in lane])
+        ]
+        return LaneArrays(
+            _firsts([len(lane) for lane in self.by_lane.values()]),
+            np.array(storage_veh),
+            np.array([self.lane_row[w.from_link, w.from_lane] for w in ways], dtype=np.int32),
+            np.array(
+                [self.signals.index(self.signal_of[w.connection_id]) for w in ways], dtype=np.int32
+            ),
+            np.array(shares).T.copy(),
+            np.array([self.driving.saturation_vps(way.speed_mps) for way in ways]),
+            np.array([self._box(way) for way in ways]),
+            np.array([self.exit_names.index(way.to_link) for way in ways], dtype=np.int32),
+            _firsts([len(found) for found in foes]),
+            np.array([foe for found in foes for foe in found], dtype=np.int32),
+        )
+
+    def _box(self, way: Connection) -> float:
+        """Vehicles that can wait inside the node for a gap."""
+        return float(self.driving.box_part * way.wait_m / self.driving.spacing_m)
+
+    def _gates_and_lanes(
+        self, ways: tuple[Connection, ...], volume: Floats, outside_vps: Floats
+    ) -> tuple[LaneArrays, ApproachArrays]:
+        storage_veh = [0.0] * len(self.by_lane)
+        gates_per_approach: list[int] = []
+        gate_share: list[Floats] = []
+        gate_rate: list[float] = []
+        lanes_per_gate: list[int] = []
+        gate_lane: list[int] = []
+        lane_share: list[Floats] = []
+        approach_storage: list[float] = []
+        for link in self.approach_names:
+            lanes = [lane for (name, lane) in self.by_lane if name == link]
+            reach_m, mapping = self._upstream(link, lanes)
+            gates = sorted({gate for found in mapping.values() for gate in found})
+            for lane in lanes:
+                row = self.lane_row[link, lane]
+                storage_veh[row] = max(1.0, reach_m / self.driving.spacing_m)
+                if len(gates) == len(lanes):
+                    storage_veh[row] = UNLIMITED_VEH
+            gates_per_approach.append(len(gates))
+            through: list[Floats] = []
+            for gate in gates:
+                fed = [lane for lane in lanes if gate in mapping[lane]]
+                parts = [volume[:, self.lane_row[link, lane]] / len(mapping[lane]) for lane in fed]
+                through.append(np.sum(parts, axis=0))
+                lane_share.extend(_shares(parts))
+                gate_rate.append(
+                    UNLIMITED_VEH if len(fed) == 1 else self.driving.saturation_vps(1e3)
+                )
+                lanes_per_gate.append(len(fed))
+                gate_lane.extend(self.lane_row[link, lane] for lane in fed)
+            gate_share.extend(_shares(through))
+            approach_storage.append(self._storage(link))
+        approaches = ApproachArrays(
+            _firsts(gates_per_approach),
+            np.array(approach_storage),
+            outside_vps,
+            np.array(gate_share).T.copy(),
+            np.array(gate_rate),
+            _firsts(lanes_per_gate),
+            np.array(gate_lane, dtype=np.int32),
+            np.array(lane_share).T.copy(),
+        )
+        return self._lanes(ways, storage_veh), approaches
+
+    def _upstream(
+        self, link: str, lanes: list[int]
+    ) -> tuple[float, dict[int, frozenset[tuple[str, int]]]]:
+        """Go upstream while every lane stays a lane of its own.
+
+        Returns the length of road over which the stop lanes are separate, m, and for each stop
+        lane the upstream lanes that feed it where they no longer are.
+        """
+        reach_m = self.network.links[link].length_m
+        origin = {lane: (link, lane) for lane in lanes}
+        exits = set(self.exit_names)
+        seen: set[str] = set()
+        while True:
+            current = {place[0] for place in origin.values()}
+            if current & exits or current & seen:
+                return reach_m, {lane: frozenset([origin[lane]]) for lane in lanes}
+            seen |= current
+            feeders: dict[int, set[tuple[str, int]]] = {lane: set() for lane in lanes}
+            for lane in lanes:
+                at_link, at_lane = origin[lane]
+                for connection in self.network.turns_into[at_link]:
+                    if connection.to_lane == at_lane and connection.turn != "t":
+                        feeders[lane].add((connection.from_link, connection.from_lane))
+            found = [place for places in feeders.values() for place in places]
+            if len({place[0] for place in found}) != 1:
+                # The road begins or several roads join: lanes are separate up to here.
+                return reach_m, {lane: frozenset([origin[lane]]) for lane in lanes}
+            if len(found) != len(set(found)) or any(len(f) != 1 for f in feeders.values()):
+                return reach_m, {
+                    lane: frozenset(places or {origin[lane]}) for lane, places in feeders.items()
+                }
+            origin = {lane: next(iter(places)) for lane, places in feeders.items()}
+            reach_m += self.network.links[found[0][0]].length_m
+
+    def _storage(self, link: str) -> float:
+        """Vehicles that can stand between the stop line and the signals upstream."""
+        exits = set(self.exit_names)
+        lane_m = 0.0
+        seen: set[str] = set()
+        frontier = [link]
+        while frontier:
+            name = frontier.pop()
+            if name in seen:
+                continue
+            seen.add(name)
+            road = self.network.links[name]
+            lane_m += road.length_m * max(1, len(road.general_lanes))
+            if name in exits:
+                continue
+            straight = [
+                c.from_link for c in self.network.turns_into[name] if c.turn in ("s", "L", "R")
+            ]
+            if not straight:
+                # Nothing upstream but the edge of the network: outside there is room.
+                return UNLIMITED_VEH
+            frontier.extend(straight)
+        return max(1.0, lane_m / self.driving.spacing_m)
+
+    def _streams(self, stream_table: tuple[Stream, ...]) -> StreamArrays:
+        blocked = np.full(len(self.exit_names), -1, dtype=np.int32)
+        for stream in stream_table:
+            # A full approach holds its feeders only where the way leads nowhere else.
+            if stream.share > 0.5:
+                row = self.exit_names.index(stream.exit_link)
+                blocked[row] = self.approach_names.index(stream.approach_link)
+        smoothing: list[float] = []
+        delays: list[int] = []
+        for stream in stream_table:
+            spread = (self.driving.speed_variation * stream.travel_time_s) ** 2
+            factor = (np.sqrt(1.0 + 4.0 * spread) - 1.0) / (2.0 * spread) if spread > 1e-9 else 1.0
+            smoothing.append(float(factor))
+            # The exponential tail is (1 - F) / F long on average; the rest is a plain delay.
+            delays.append(max(1, round(stream.travel_time_s - (1.0 - factor) / factor)))
+        return StreamArrays(
+            np.array([self.exit_names.index(s.exit_link) for s in stream_table], dtype=np.int32),
+            np.array(
+                [self.approach_names.index(s.approach_link) for s in stream_table], dtype=np.int32
+            ),
+            np.array([s.share for s in stream_table]),
+            np.array(delays, dtype=np.int32),
+            np.array(smoothing),
+            blocked,
+        )
+
+
+def _shares(parts: list[Floats]) -> list[Floats]:
+    """Divide period flows by their sum; where nothing flows, by the sum over all periods."""
+    flows = np.array(parts)
+    total = flows.sum(axis=0)
+    overall = flows.sum()
+    steady = flows.sum(axis=1) / overall if overall > 0 else np.full(len(parts), 1.0 / len(parts))
+    return list(np.where(total > 0, flows / np.where(total > 0, total, 1.0), steady[:, None]))
+
+
+def _firsts(counts: list[int]) -> Integers:
+    return np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)

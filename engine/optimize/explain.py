@@ -1,0 +1,120 @@
+"""Why a plan is what it is, in sentences an engineer can check against the plan."""
+
+from __future__ import annotations
+
+from engine.measures.evaluation import StreetMeasures
+from engine.measures.street import Street
+from network.graph import RoadNetwork, Signal
+from network.phasing import Phasing
+from network.timing import PlanSet, TimingPlan
+
+
+def reasons(
+    network: RoadNetwork,
+    street: Street,
+    plan_set: PlanSet,
+    groups: tuple[tuple[str, ...], ...],
+    before: StreetMeasures,
+    after: StreetMeasures,
+) -> dict[str, tuple[str, ...]]:
+    """Explain every signal's plan.
+
+    Parameters
+    ----------
+    network, street, plan_set, groups
+        The problem and its solution.
+    before, after
+        What the model says of the plan in force and of the new one.
+
+    Returns
+    -------
+    dict
+        Sentences by signal.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    for plan in plan_set.plans:
+        signal = network.signals[plan.signal_id]
+        if signal.phasing is None or signal.plan_in_force is None:
+            continue
+        group = next((g for g in groups if plan.signal_id in g), (plan.signal_id,))
+        found[plan.signal_id] = (
+            _cycle(plan, signal.plan_in_force, group),
+            *_phases(plan, signal, signal.phasing),
+            *_critical_lane(plan.signal_id, street, before, after),
+            *_offset(plan, street),
+        )
+    return found
+
+
+def _cycle(plan: TimingPlan, in_force: TimingPlan, group: tuple[str, ...]) -> str:
+    with_whom = (
+        f"common to its coordination group of {len(group)} signals"
+        if len(group) > 1
+        else "its own, since no platoons link it to a neighbor"
+    )
+    return f"Cycle {plan.cycle_s} s instead of {in_force.cycle_s} s, {with_whom}."
+
+
+def _phases(plan: TimingPlan, signal: Signal, phasing: Phasing) -> list[str]:
+    assert signal.plan_in_force is not None
+    sentences = []
+    for number in signal.plan_in_force.sequence:
+        if number in plan.sequence:
+            continue
+        phase = phasing.phase(number)
+        turns = sorted(
+            {
+                movement.movement_id
+                for movement in signal.movements
+                for connection in movement.connections
+                if any(phase.serves(group) for group in connection.groups)
+            }
+        )
+        saved = phase.clearance_s
+        sentences.append(
+            f"Phase {number} is left out: all {len(turns)} movements it serves have green in "
+            f"another phase, and {saved} s of clearance per cycle are saved."
+        )
+    return sentences
+
+
+def _critical_lane(
+    signal_id: str, street: Street, before: StreetMeasures, after: StreetMeasures
+) -> list[str]:
+    lanes = {
+        int(street.lanes.lane[row])
+        for row, signal in enumerate(street.lanes.signal)
+        if street.signals[signal] == signal_id
+    }
+    if not lanes:
+        return []
+    worst = max(sorted(lanes), key=lambda lane: float(after.lane_saturation[lane]))
+    return [
+        f"Its most saturated lane is {street.lane_names[worst]}: degree of saturation "
+        f"{after.lane_saturation[worst]:.2f} (in force {before.lane_saturation[worst]:.2f}), "
+        f"predicted delay {after.lane_delay_s[worst]:.0f} s per vehicle "
+        f"(in force {before.lane_delay_s[worst]:.0f} s)."
+    ]
+
+
+def _offset(plan: TimingPlan, street: Street) -> list[str]:
+    approaches = {
+        way.from_link
+        for row, way in enumerate(street.ways)
+        if street.signals[street.lanes.signal[row]] == plan.signal_id
+    }
+    flows: dict[str, float] = {}
+    for row, way in enumerate(street.ways):
+        lane = street.lanes.lane[row]
+        flow = 3600.0 * street.lane_volume_vps[lane] * street.lanes.share[:, row].mean()
+        flows[way.to_link] = flows.get(way.to_link, 0.0) + float(flow)
+    arriving = [s for s in street.stream_table if s.approach_link in approaches]
+    if not arriving:
+        return ["No platoon reaches it from another signal, so its offset is free."]
+    main = max(arriving, key=lambda s: (s.share * flows.get(s.exit_link, 0.0), s.exit_link))
+    return [
+        f"Offset {plan.offset_s} s (beginning of green of phase {plan.coordinated_phase}): the "
+        f"strongest platoon reaches it on {main.approach_link}, "
+        f"{main.share * flows.get(main.exit_link, 0.0):.0f} veh/h, {main.travel_time_s:.0f} s "
+        f"after leaving the signal before."
+    ]

@@ -1,0 +1,79 @@
+"""Coordination groups: signals that are worth one common cycle.
+
+Two signals belong together when a platoon from one still is a platoon at the other: enough
+vehicles, and a short enough way. Groups are the connected parts of that relation (the coupling
+idea of Whitson et al. 1973 and of the FHWA Signal Timing Manual, chapter 6).
+"""
+
+from __future__ import annotations
+
+import networkx as nx
+
+from engine.measures.street import Street
+
+LEAST_PLATOON_VPH = 60.0
+LONGEST_WAY_S = 40.0
+
+
+def coupling(street: Street) -> nx.Graph:
+    """Return signals joined by the platoon traffic between them.
+
+    Parameters
+    ----------
+    street
+        The street under its demand.
+
+    Returns
+    -------
+    networkx.Graph
+        Nodes are all signals; edges carry ``flow_vph`` and the shorter ``travel_time_s``.
+    """
+    graph = nx.Graph()
+    graph.add_nodes_from(street.signals)
+    exit_flow: dict[str, float] = {}
+    exit_signal: dict[str, str] = {}
+    approach_signal: dict[str, str] = {}
+    for row, way in enumerate(street.ways):
+        signal = street.signals[street.lanes.signal[row]]
+        flow = street.lane_volume_vps[street.lanes.lane[row]] * street.lanes.share[:, row].mean()
+        exit_flow[way.to_link] = exit_flow.get(way.to_link, 0.0) + 3600.0 * flow
+        exit_signal[way.to_link] = signal
+        approach_signal[way.from_link] = signal
+    for stream in street.stream_table:
+        a, b = exit_signal[stream.exit_link], approach_signal[stream.approach_link]
+        if a == b:
+            continue
+        flow = stream.share * exit_flow[stream.exit_link]
+        edge = graph.get_edge_data(a, b, {"flow_vph": 0.0, "travel_time_s": float("inf")})
+        graph.add_edge(
+            a,
+            b,
+            flow_vph=edge["flow_vph"] + flow,
+            travel_time_s=min(edge["travel_time_s"], stream.travel_time_s),
+        )
+    return graph
+
+
+def coordination_groups(street: Street, members: set[str]) -> tuple[tuple[str, ...], ...]:
+    """Partition signals into coordination groups.
+
+    Parameters
+    ----------
+    street
+        The street under its demand.
+    members
+        Signals to partition; others are not followed through.
+
+    Returns
+    -------
+    tuple of tuple of str
+        Groups, largest first, then by name; a signal on its own is a group of one.
+    """
+    graph = coupling(street).subgraph(members)
+    strong = nx.Graph()
+    strong.add_nodes_from(sorted(members))
+    for a, b, data in graph.edges(data=True):
+        if data["flow_vph"] >= LEAST_PLATOON_VPH and data["travel_time_s"] <= LONGEST_WAY_S:
+            strong.add_edge(a, b)
+    parts = [tuple(sorted(part)) for part in nx.connected_components(strong)]
+    return tuple(sorted(parts, key=lambda part: (-len(part), part)))

@@ -1,0 +1,213 @@
+"""The pre-timed optimizer: from movement flows to a plan set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.measures.evaluation import StreetMeasures, Tables, evaluate
+from engine.measures.street import Driving, Floats, Street, build_street
+from engine.optimize.groups import coordination_groups, coupling
+from engine.optimize.isolated import Table, isolated_plans
+from engine.optimize.problem import Choice, Limits, choices
+from engine.optimize.search import Plans, Search
+from network.errors import InfeasibleError
+from network.graph import RoadNetwork
+from network.safety import require_safe
+from network.timing import PlanSet, TimingPlan
+
+CYCLES_TRIED = 4
+"""Common cycles of a group that get a coordination of their own before the best is refined."""
+
+OPENING_PART = 0.5
+"""Part of the effort spent on finding cycles, the rest on refining the best of them."""
+
+ROUND_PART = 0.1
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Optimization:
+    """An optimized plan set with the model's opinion of it.
+
+    Attributes
+    ----------
+    plan_set
+        The plans; every one passed both safety checkers.
+    street
+        The street they were made for.
+    in_force, planned
+        What the model says the plan in force and the new plan cost.
+    groups
+        Coordination groups.
+    evaluations
+        Evaluations of the whole street that were spent.
+    """
+
+    plan_set: PlanSet
+    street: Street
+    in_force: StreetMeasures
+    planned: StreetMeasures
+    groups: tuple[tuple[str, ...], ...]
+    evaluations: int
+
+
+def optimize(
+    network: RoadNetwork,
+    movement_vph: Mapping[str, Floats],
+    period_s: int,
+    start_s: int,
+    limits: Limits | None = None,
+    driving: Driving | None = None,
+    progress: Progress | None = None,
+) -> Optimization:
+    """Compute cycle, phases, splits and offsets for every signal that may be retimed.
+
+    Parameters
+    ----------
+    network
+        The roads with their signals.
+    movement_vph
+        Flow of each movement per period, veh/h.
+    period_s
+        Length of a period, s.
+    start_s
+        System time at which the first period begins, s.
+    limits
+        What plans are allowed and how hard to search.
+    driving
+        Driver behavior.
+    progress
+        Called with a step's name, how much of it is done and how much there is.
+
+    Returns
+    -------
+    Optimization
+
+    Raises
+    ------
+    InsufficientDataError
+        If no movement carries anything.
+    InfeasibleError
+        If no signal can be retimed.
+    UnsafePlanError
+        If a plan fails a safety check, which would be a fault in the optimizer.
+    """
+    limits = limits or Limits()
+    driving = driving or Driving()
+    tell = progress or (lambda step, done, whole: None)
+    street = build_street(network, movement_vph, period_s, driving)
+    options = choices(network, limits)
+    tables: dict[str, Table] = {}
+    for done, (signal, choice) in enumerate(options.items()):
+        tell("signals alone", done, len(options))
+        table = isolated_plans(network, choice, movement_vph, period_s, start_s, limits, driving)
+        if table:
+            tables[signal] = table
+    if not tables:
+        raise InfeasibleError(
+            f"no signal of {network.name!r} can be retimed: "
+            + "; ".join(f"{name}: {why}" for name, why in _left_alone(network, options, {}).items())
+        )
+    planned = {signal: options[signal] for signal in tables}
+    service = _tables(network, street, limits)
+    before = evaluate(service, start_s, street.horizon_s)
+    groups = coordination_groups(street, set(planned))
+    search = Search(
+        service,
+        planned,
+        tables,
+        groups,
+        coupling(street),
+        start_s,
+        limits,
+        lambda done, whole: tell("the street together", done, whole),
+    )
+    plans = _searched(search, limits)
+    for plan in plans.values():
+        service.set(plan)
+    after = evaluate(service, start_s, street.horizon_s)
+    plan_set = PlanSet(network.name, tuple(plans.values()), _left_alone(network, options, plans))
+    require_safe(plan_set, network)
+    return Optimization(plan_set, street, before, after, groups, search.spent)
+
+
+def _tables(network: RoadNetwork, street: Street, limits: Limits) -> Tables:
+    longest = max(
+        [limits.longest_cycle_s]
+        + [s.plan_in_force.cycle_s for s in network.signals.values() if s.plan_in_force]
+    )
+    tables = Tables(street, network, longest)
+    for signal in network.signals.values():
+        if signal.plan_in_force is not None:
+            tables.set(signal.plan_in_force)
+        else:
+            tables.open_always(signal.signal_id)
+    return tables
+
+
+def _left_alone(
+    network: RoadNetwork, options: Mapping[str, Choice], plans: Mapping[str, TimingPlan]
+) -> dict[str, str]:
+    reasons: dict[str, str] = {}
+    for signal in network.signals.values():
+        if signal.signal_id in plans:
+            continue
+        if signal.left_alone:
+            reasons[signal.signal_id] = signal.left_alone
+        elif signal.signal_id not in options:
+            reasons[signal.signal_id] = "no sequence of its phases passes the safety rules"
+        else:
+            reasons[signal.signal_id] = "no traffic was counted here, or no cycle holds its phases"
+    return reasons
+
+
+def _searched(search: Search, limits: Limits) -> Plans:
+    rng = np.random.default_rng(limits.seed)
+    openings = _openings(search)
+    share = max(1, int(limits.effort * OPENING_PART / len(openings)))
+    best_cost, best = min(
+        (search.descend(opening, rng, share) for opening in openings), key=lambda found: found[0]
+    )
+    step = max(1, int(limits.effort * ROUND_PART))
+    while not search.exhausted:
+        start = best if search.spent < limits.effort * 0.6 else search.disturbed(best, rng)
+        cost, plans = search.descend(start, rng, step)
+        if cost < best_cost:
+            best_cost, best = cost, plans
+        elif start is best:
+            cost, plans = search.descend(search.disturbed(best, rng), rng, step)
+            if cost < best_cost:
+                best_cost, best = cost, plans
+    return best
+
+
+def _openings(search: Search) -> list[Plans]:
+    """Return starting points: each group at one of its promising cycles.
+
+    Groups are ranked on their own; the k-th opening gives every group its k-th best cycle.
+    """
+    ranked: dict[tuple[str, ...], list[int]] = {}
+    for group in search.groups:
+        cycles = set.intersection(*(set(search.isolated[name]) for name in group))
+        if not cycles:
+            # Some signal cannot run the others' cycles: the group runs its shortest common one.
+            raise InfeasibleError(
+                f"signals {', '.join(group)} share no cycle length within the limits"
+            )
+        ranked[group] = sorted(
+            cycles,
+            key=lambda c: (sum(search.isolated[name][c][0].cost for name in group), c),
+        )
+    openings: list[Plans] = []
+    for place in range(CYCLES_TRIED):
+        plans: Plans = {}
+        for group, order in ranked.items():
+            cycle_s = order[min(place, len(cycles) - 1)]
+            for name in group:
+                plans[name] = search.isolated[name][cycle_s][0].plan
+        openings.append(plans)
+    return openings

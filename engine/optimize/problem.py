@@ -1,0 +1,113 @@
+"""What is to be optimized: a street, the signals that may change, and the limits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import combinations
+
+from network.graph import RoadNetwork, Signal
+from network.phasing import Phasing
+from network.safety import check
+from network.timing import TimingPlan
+
+LARGEST_CHOICE = 64
+"""Phase sequences to consider at one signal; beyond, those with the fewest phases are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What plans the engineer allows.
+
+    Attributes
+    ----------
+    shortest_cycle_s, longest_cycle_s, cycle_step_s
+        Cycle lengths to try, s.
+    may_omit_phases
+        Whether a phase may be left out when others serve all its movements.
+    effort
+        Evaluations of the whole street in the final search; time grows in proportion.
+    seed
+        For the order in which moves are tried.
+    """
+
+    shortest_cycle_s: int = 30
+    longest_cycle_s: int = 120
+    cycle_step_s: int = 5
+    may_omit_phases: bool = True
+    effort: int = 1500
+    seed: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The phase sequences a signal may run."""
+
+    signal: Signal
+    phasing: Phasing
+    in_force: TimingPlan
+    sequences: tuple[tuple[int, ...], ...] = field(default_factory=tuple)
+
+    def least_cycle_s(self, sequence: tuple[int, ...]) -> int:
+        """Sum of the least splits of a sequence, s."""
+        return sum(self.phasing.phase(number).min_split_s for number in sequence)
+
+
+def choices(network: RoadNetwork, limits: Limits) -> dict[str, Choice]:
+    """List what every signal that may be retimed could run.
+
+    Parameters
+    ----------
+    network
+        The roads.
+    limits
+        What is allowed.
+
+    Returns
+    -------
+    dict
+        By signal. Signals that are to be left alone, or whose own sequence breaks a safety
+        rule, are absent.
+    """
+    found: dict[str, Choice] = {}
+    for signal in network.signals.values():
+        if signal.left_alone or signal.phasing is None or signal.plan_in_force is None:
+            continue
+        sequences = _sequences(signal, signal.phasing, signal.plan_in_force, limits)
+        if sequences:
+            found[signal.signal_id] = Choice(
+                signal, signal.phasing, signal.plan_in_force, sequences
+            )
+    return found
+
+
+def _sequences(
+    signal: Signal, phasing: Phasing, in_force: TimingPlan, limits: Limits
+) -> tuple[tuple[int, ...], ...]:
+    """Return lawful sequences in the order of the one in force, that one first."""
+    full = in_force.sequence
+    needed = _served(phasing, full)
+    lawful: list[tuple[int, ...]] = []
+    sizes = range(2, len(full)) if limits.may_omit_phases else range(0)
+    candidates = [full, *(kept for size in sizes for kept in combinations(full, size))]
+    for sequence in candidates:
+        if len(lawful) >= LARGEST_CHOICE:
+            break
+        if _served(phasing, sequence) >= needed and is_lawful(signal, phasing, sequence):
+            lawful.append(sequence)
+    return tuple(lawful)
+
+
+def _served(phasing: Phasing, sequence: tuple[int, ...]) -> frozenset[int]:
+    return frozenset(
+        group
+        for number in sequence
+        for group in range(phasing.group_count)
+        if phasing.phase(number).serves(group)
+    )
+
+
+def is_lawful(signal: Signal, phasing: Phasing, sequence: tuple[int, ...]) -> bool:
+    """Tell whether a sequence passes the safety rules at its least splits."""
+    splits = tuple(phasing.phase(number).min_split_s for number in sequence)
+    plan = TimingPlan(signal.signal_id, sum(splits), sequence, splits, 0, sequence[0])
+    return not check(plan, signal)

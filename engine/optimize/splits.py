@@ -1,0 +1,114 @@
+"""Splits of one signal: every second goes where the most saturated lane needs it.
+
+The rule equalizes degrees of saturation, which HCM 2000 (chapter 16, appendix B) names as one
+of the two usual allocation strategies, and keeps every least split by construction.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engine.measures.street import Floats, Street
+from engine.optimize.problem import Choice
+from network.timing import TimingPlan
+
+PERMISSIVE_VALUE = 0.4
+"""Worth of a second of permissive green beside one of protected green, for allocation only."""
+
+
+def allocate(
+    choice: Choice, sequence: tuple[int, ...], cycle_s: int, street: Street
+) -> TimingPlan | None:
+    """Split a cycle among phases so that the worst degree of saturation is least.
+
+    Parameters
+    ----------
+    choice
+        The signal.
+    sequence
+        Phases to serve.
+    cycle_s
+        Cycle, s.
+    street
+        For the demand of its lanes.
+
+    Returns
+    -------
+    TimingPlan or None
+        With offset 0; None where the cycle cannot hold the least splits.
+    """
+    spare_s = cycle_s - choice.least_cycle_s(sequence)
+    if spare_s < 0:
+        return None
+    splits = [choice.phasing.phase(number).min_split_s for number in sequence]
+    need, worth = _needs(choice, sequence, street)
+    green = worth @ np.array(splits, dtype=np.float64)
+    for _ in range(spare_s):
+        saturation = need / np.maximum(green, 0.1)
+        # The phase that relieves the most saturated lanes, the worst first.
+        weight = saturation**8
+        gain = weight @ worth if weight.sum() > 0 else np.zeros(len(splits))
+        best = int(np.argmax(gain)) if gain.max() > 0 else int(np.argmin(splits))
+        splits[best] += 1
+        green += worth[:, best]
+    return TimingPlan(
+        choice.signal.signal_id,
+        cycle_s,
+        sequence,
+        tuple(splits),
+        0,
+        coordinated_phase(choice, sequence, street),
+    )
+
+
+def _needs(choice: Choice, sequence: tuple[int, ...], street: Street) -> tuple[Floats, Floats]:
+    """Flow ratio of every way [way], and the worth of a phase's second to it [way, phase]."""
+    rows = [
+        row
+        for row, signal in enumerate(street.lanes.signal)
+        if street.signals[signal] == choice.signal.signal_id
+    ]
+    lane_vps = street.lane_volume_vps
+    need = np.array(
+        [
+            lane_vps[street.lanes.lane[row]]
+            * street.lanes.share[:, row].mean()
+            / street.lanes.saturation_vps[row]
+            for row in rows
+        ]
+    )
+    # Turns that share a lane need its green together.
+    lane_need: dict[int, float] = {}
+    for row, value in zip(rows, need, strict=True):
+        lane = int(street.lanes.lane[row])
+        lane_need[lane] = lane_need.get(lane, 0.0) + value
+    total = np.array(
+        [
+            lane_need[int(street.lanes.lane[row])] if value > 0 else 0.0
+            for row, value in zip(rows, need, strict=True)
+        ]
+    )
+    worth = np.zeros((len(rows), len(sequence)))
+    for column, number in enumerate(sequence):
+        aspects = choice.phasing.phase(number).aspects
+        for i, row in enumerate(rows):
+            shown = {aspects[group] for group in street.ways[row].groups}
+            if shown <= {"G"}:
+                worth[i, column] = 1.0
+            elif shown <= {"G", "g"}:
+                worth[i, column] = PERMISSIVE_VALUE if street.ways[row].yields_to else 1.0
+    return total, worth
+
+
+def coordinated_phase(choice: Choice, sequence: tuple[int, ...], street: Street) -> int:
+    """Return the phase that serves the most traffic; the offset speaks of its green."""
+    flows = dict.fromkeys(sequence, 0.0)
+    for row, signal in enumerate(street.lanes.signal):
+        if street.signals[signal] != choice.signal.signal_id:
+            continue
+        flow = street.lane_volume_vps[street.lanes.lane[row]] * street.lanes.share[:, row].mean()
+        for number in sequence:
+            aspects = choice.phasing.phase(number).aspects
+            if all(aspects[group] == "G" for group in street.ways[row].groups):
+                flows[number] += flow
+    return max(sequence, key=lambda number: (flows[number], -number))

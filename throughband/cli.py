@@ -1,0 +1,207 @@
+"""The command line. Heavy imports happen inside the commands, so that help is instant."""
+
+from __future__ import annotations
+
+import signal as signals
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from network.errors import ThroughbandError
+
+app = typer.Typer(
+    name="throughband",
+    help="Green-wave signal timings from live counts: forecast, optimize, prove in simulation, "
+    "approve, push over NTCIP 1202, and undo.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Scenario = Annotated[
+    str,
+    typer.Argument(help="A city of the catalog (see 'throughband cities') or the path of a .sumocfg."),
+]
+Begin = Annotated[float | None, typer.Option(help="Begin of the window, s; else the scenario's.")]
+End = Annotated[float | None, typer.Option(help="End of the window, s; else the scenario's.")]
+OutDir = Annotated[Path, typer.Option("--out", help="Folder for the files.")]
+Effort = Annotated[
+    int, typer.Option(help="Evaluations of the whole street in the optimizer's search.", min=50)
+]
+Workers = Annotated[int, typer.Option(help="SUMO processes at a time.", min=1)]
+Seeds = Annotated[int, typer.Option(help="Simulated days per plan, from seed 101 on.", min=2)]
+
+
+@app.command()
+def run(
+    scenario: Scenario,
+    out: Annotated[Path | None, typer.Option(help="Folder; runs/<scenario> by default.")] = None,
+    begin: Begin = None,
+    end: End = None,
+    seeds: Seeds = 5,
+    effort: Effort = 1500,
+    workers: Workers = 2,
+    base_port: Annotated[
+        int, typer.Option(help="UDP port of the first emulated controller; 0 for free ones.")
+    ] = 0,
+    approve_by_policy: Annotated[
+        bool,
+        typer.Option(help="Approve without asking if the delay is proven lower; recorded as such."),
+    ] = False,
+    approved_by: Annotated[
+        str, typer.Option(help="Your name for the record; asked for when it is needed.")
+    ] = "",
+) -> None:
+    """Run the whole path: counts, forecast, plans, proof, approval, push, report."""
+    from throughband.commands import run_scenario
+
+    run_scenario(
+        scenario, out, begin, end, seeds, effort, workers, base_port, approve_by_policy, approved_by
+    )
+
+
+@app.command()
+def optimize(
+    scenario: Scenario,
+    out: OutDir,
+    counts: Annotated[
+        Path | None,
+        typer.Option(help="Movement counts (CSV); else SUMO is counted, seeds 1 to 3."),
+    ] = None,
+    begin: Begin = None,
+    end: End = None,
+    effort: Effort = 1500,
+) -> None:
+    """Compute plans from counts and write plan.json, plan.add.xml and counts.csv."""
+    from throughband.commands import optimize_scenario
+
+    optimize_scenario(scenario, out, counts, begin, end, effort)
+
+
+@app.command()
+def validate(
+    scenario: Scenario,
+    plan: Annotated[Path, typer.Option(help="plan.json, as 'optimize' wrote it.")],
+    out: OutDir,
+    seeds: Seeds = 5,
+    begin: Begin = None,
+    end: End = None,
+    workers: Workers = 2,
+) -> None:
+    """Play the plan in force and a candidate in SUMO over paired seeds; write validation.json."""
+    from throughband.commands import validate_plan
+
+    validate_plan(scenario, plan, out, seeds, begin, end, workers)
+
+
+@app.command()
+def simulate(
+    scenario: Scenario,
+    controller: Annotated[str, typer.Option(help="in-force, actuated, or plan:FILE.")],
+    out: OutDir,
+    seed: Annotated[int, typer.Option(help="SUMO's seed.", min=0)] = 101,
+    begin: Begin = None,
+    end: End = None,
+) -> None:
+    """Play one day in SUMO and keep its tripinfo.xml, statistics.xml and measures.json."""
+    from throughband.commands import simulate_scenario
+
+    simulate_scenario(scenario, controller, out, seed, begin, end)
+
+
+@app.command()
+def push(
+    scenario: Scenario,
+    plan: Annotated[Path, typer.Option(help="plan.json to push.")],
+    report: Annotated[Path, typer.Option(help="validation.json or result.json it is approved on.")],
+    devices: Annotated[Path, typer.Option(help="Device list (TOML).")],
+    journal: Annotated[Path, typer.Option(help="Journal to append to.")] = Path("journal.jsonl"),
+    write: Annotated[
+        bool, typer.Option("--write", help="Write to the controllers; else only show the change.")
+    ] = False,
+    approved_by: Annotated[str, typer.Option(help="Who approves; asked for with --write.")] = "",
+) -> None:
+    """Show what a plan changes in the controllers, and with --write change it."""
+    from throughband.commands import push_plan
+
+    push_plan(scenario, plan, report, devices, journal, write, approved_by)
+
+
+@app.command()
+def emulate(
+    scenario: Scenario,
+    out: Annotated[Path, typer.Option(help="Folder for devices.toml and the secrets.")],
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    base_port: Annotated[int, typer.Option(help="First UDP port; 0 for free ones.")] = 0,
+    duration: Annotated[
+        float | None, typer.Option(help="Stop after so many seconds; else on Ctrl-C.")
+    ] = None,
+) -> None:
+    """Run an emulated NTCIP 1202 controller for every signal, on the wall clock."""
+    from throughband.commands import emulate_controllers
+
+    emulate_controllers(scenario, out, host, base_port, duration)
+
+
+@app.command()
+def cities() -> None:
+    """List the catalog of city networks."""
+    from scenarios.cities import CITIES
+
+    for name in CITIES:
+        typer.echo(name)
+
+
+@app.command()
+def doctor() -> None:
+    """Check that this machine can run everything."""
+    from throughband.commands import run_doctor
+
+    run_doctor()
+
+
+@app.command("journal")
+def journal_verify(
+    path: Annotated[Path, typer.Argument(help="A journal.jsonl.")],
+) -> None:
+    """Verify that a journal was not changed, and list its events."""
+    from throughband.commands import show_journal
+
+    show_journal(path)
+
+
+def main() -> None:
+    """Run the command line; every foreseen error is one line and a non-zero exit."""
+    signals.signal(signals.SIGTERM, _stop)
+    _guarded(app)
+
+
+def _guarded(command: Callable[[], object]) -> None:
+    try:
+        command()
+    except ThroughbandError as error:
+        _fail(str(error), 1)
+    except KeyboardInterrupt:
+        _fail("stopped", 130)
+    except BrokenPipeError:
+        # Whoever read our output has gone.
+        sys.stderr.close()
+        sys.exit(1)
+
+
+def _fail(text: str, code: int) -> NoReturn:
+    sys.stderr.write("throughband: " + " ".join(text.split()) + "\n")
+    sys.exit(code)
+
+
+def _stop(number: int, frame: object) -> NoReturn:
+    # As an exception, so that SUMO processes and open transactions are cleaned up on the way.
+    sys.exit(128 + number)
+
+
+if __name__ == "__main__":
+    main()

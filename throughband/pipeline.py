@@ -1,0 +1,345 @@
+"""The one path, from counts to the street, on one screen.
+
+    counts -> forecast -> plans -> validation -> approval -> push
+
+Every step takes values and returns values; `run` joins them around a living street.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from controllers.push import PushReceipt, push
+from controllers.release import PlanRelease
+from controllers.watch import await_pattern, refresh
+from engine.forecast.forecast import Forecast
+from engine.forecast.quality import QualityRow
+from engine.optimize.explain import reasons
+from engine.optimize.optimizer import Optimization, optimize
+from engine.optimize.problem import Limits
+from engine.validate.report import ValidationReport, validate
+from engine.validate.simulator import RunMeasures, SimulationCase, Variant
+from engine.validate.sumo import SumoSimulator
+from network.counts import CountSeries
+from network.errors import ControllerError, TopologyError
+from network.graph import RoadNetwork
+from network.readers.sumo_net import read_sumo_network
+from network.safety import require_safe
+from network.sumo_tls import write_sumo_plan
+from network.timing import PlanSet
+from scenarios.scenario import Scenario, load_scenario
+from throughband.demand import COUNTING_SEEDS, INTERVAL_S, counted_days, demand
+from throughband.street import BACKUP_TIME_S, PERIOD_S, Skipped, Street, open_street
+
+FIRST_VALIDATION_SEED = 101
+LIVE_SEED = 1
+REMAINING_S = 900
+"""Time of the scenario left for the new plan on the live street, s."""
+
+LOOK_S = 10
+MOST_LOOKS = 60
+
+Tell = Callable[[str, int, int], None]
+Approve = Callable[[PlanSet, Mapping[str, Any]], PlanRelease | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A scenario with its network, ready to be worked on."""
+
+    scenario: Scenario
+    case: SimulationCase
+    network: RoadNetwork
+
+
+@dataclass(frozen=True, slots=True)
+class LiveResult:
+    """What became of the plan on the live street.
+
+    Attributes
+    ----------
+    receipt
+        What was written to the controllers.
+    in_step_after_s
+        How long until every controller ran the plan in step, street time.
+    measures
+        The live day as a whole, plan in force first, new plan after.
+    statuses
+        Per signal, the pattern it runs at the end and who controls it.
+    """
+
+    receipt: PushReceipt
+    in_step_after_s: float
+    measures: RunMeasures
+    statuses: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """Everything a run came to."""
+
+    setting: Setting
+    today: CountSeries
+    flows: Forecast
+    quality: tuple[QualityRow, ...]
+    optimization: Optimization
+    reasons: Mapping[str, tuple[str, ...]]
+    report: ValidationReport
+    release: PlanRelease | None
+    live: LiveResult | None
+    skipped: tuple[Skipped, ...]
+    wall_s: Mapping[str, float] = field(default_factory=dict)
+
+
+def open_setting(name: str, begin_s: float | None = None, end_s: float | None = None) -> Setting:
+    """Load a scenario and read its network.
+
+    Raises
+    ------
+    ScenarioError, FormatError
+        If a file is missing or malformed.
+    TopologyError
+        If the network has no signal.
+    """
+    scenario = load_scenario(name, begin_s, end_s)
+    case = SimulationCase(
+        scenario.config_file,
+        scenario.net_file,
+        scenario.route_files,
+        scenario.additional_files,
+        scenario.begin_s,
+        scenario.end_s,
+    )
+    network = read_sumo_network(scenario.net_file, scenario.additional_files, scenario.name)
+    if not network.signals:
+        raise TopologyError(
+            f"{scenario.net_file}: the network has no traffic signals, so there is nothing to time"
+        )
+    return Setting(scenario, case, network)
+
+
+def plan(setting: Setting, flows: Forecast, limits: Limits, tell: Tell) -> Optimization:
+    """Optimize the plans of a setting for forecast flows."""
+    return optimize(
+        setting.network,
+        flows.movement_vph(),
+        flows.interval_s,
+        int(flows.start_s),
+        limits,
+        progress=tell,
+    )
+
+
+def explain(setting: Setting, done: Optimization) -> dict[str, tuple[str, ...]]:
+    """Give the reasons of an optimization."""
+    return reasons(
+        setting.network, done.street, done.plan_set, done.groups, done.in_force, done.planned
+    )
+
+
+def prove(
+    setting: Setting, plan_set: PlanSet, seeds: Sequence[int], workers: int, tell: Tell
+) -> ValidationReport:
+    """Play the plan in force and a candidate in SUMO over paired seeds.
+
+    Raises
+    ------
+    UnsafePlanError
+        If the candidate breaks a safety rule.
+    """
+    require_safe(plan_set, setting.network)
+    with TemporaryDirectory(prefix="throughband-") as folder:
+        file = Path(folder) / "plan.add.xml"
+        write_sumo_plan(file, plan_set, setting.network)
+        return validate(
+            setting.case,
+            SumoSimulator(),
+            Variant("plan in force"),
+            Variant("candidate", (file,)),
+            seeds,
+            workers,
+            lambda done, whole: tell("simulated days", done, whole),
+        )
+
+
+async def run(
+    setting: Setting,
+    seeds: Sequence[int],
+    limits: Limits,
+    approve: Approve,
+    journal: Callable[[Mapping[str, object]], None],
+    clock: Callable[[], datetime],
+    step: Callable[[str], None],
+    tell: Tell,
+    *,
+    workers: int = 2,
+    host: str = "127.0.0.1",
+    base_port: int = 0,
+) -> RunResult:
+    """Run the whole path around a living street.
+
+    Parameters
+    ----------
+    setting
+        What to work on.
+    seeds
+        Validation seeds; none of them may be a counting seed.
+    limits
+        For the optimizer.
+    approve
+        Asked once with the plans and the validation report; None means no.
+    journal, clock
+        The record, and the time of day for it.
+    step, tell
+        Called with each step's title, and with progress inside it.
+    workers
+        SUMO processes at a time.
+    host, base_port
+        Where the emulated controllers listen.
+
+    Returns
+    -------
+    RunResult
+    """
+    walls: dict[str, float] = {}
+    watch = _Watch(walls)
+    case, network = setting.case, setting.network
+    change_s = _change_time(case)
+    step("earlier days: count the plan in force in SUMO")
+    days = counted_days(
+        case,
+        network,
+        [seed for seed in COUNTING_SEEDS if seed != LIVE_SEED],
+        lambda done, whole: tell("days", done, whole),
+    )
+    watch.lap("count_earlier_days")
+    step("the street today: emulated controllers, counts read over SNMP")
+    async with open_street(case, network, LIVE_SEED, host, base_port) as street:
+        await street.run_until(change_s, lambda now_s: tell("street", *_part(case, now_s)))
+        today = street.counts()
+        watch.lap("street_until_change")
+        step("check the counts and forecast the rest")
+        flows, quality = demand(network, days, today)
+        watch.lap("forecast")
+        step("optimize cycles, phases, splits and offsets")
+        done = plan(setting, flows, limits, tell)
+        watch.lap("optimize")
+        step("prove it in SUMO against the plan in force")
+        report = prove(setting, done.plan_set, seeds, workers, tell)
+        watch.lap("validate")
+        journal(
+            {
+                "event": "validated",
+                "utc": clock().isoformat(),
+                "plan_digest": done.plan_set.digest,
+                "verdict": str(report.verdict),
+                "seeds": list(seeds),
+            }
+        )
+        step("approve")
+        release = approve(done.plan_set, report.to_dict())
+        live = None
+        if release is not None:
+            step("push over NTCIP, read back, activate, and let the street go over")
+            live = await _go_over(
+                street, network, done.plan_set, release, journal, clock, case, tell
+            )
+        watch.lap("push_and_watch")
+        skipped = street.skipped
+    return RunResult(
+        setting,
+        today,
+        flows,
+        quality,
+        done,
+        explain(setting, done),
+        report,
+        release,
+        live,
+        skipped,
+        walls,
+    )
+
+
+async def _go_over(
+    street: Street,
+    network: RoadNetwork,
+    plan_set: PlanSet,
+    release: PlanRelease,
+    journal: Callable[[Mapping[str, object]], None],
+    clock: Callable[[], datetime],
+    case: SimulationCase,
+    tell: Tell,
+) -> LiveResult:
+    phasings = {
+        signal.signal_id: signal.phasing
+        for signal in network.signals.values()
+        if signal.phasing is not None
+    }
+    served = {device.signal_id for device in street.devices}
+    unserved = [p.signal_id for p in plan_set.plans if p.signal_id not in served]
+    if unserved:
+        raise ControllerError(
+            f"no controller runs {', '.join(unserved)}; their plans cannot be pushed"
+        )
+    receipt = await push(
+        plan_set,
+        release,
+        street.devices,
+        phasings,
+        clock=clock,
+        journal=journal,
+    )
+    pushed_s = street.time_s
+
+    async def look() -> None:
+        await street.run_until(min(street.time_s + LOOK_S, case.end_s))
+        tell("street", *_part(case, street.time_s))
+
+    looks = min(MOST_LOOKS, max(1, int((case.end_s - pushed_s) // LOOK_S)))
+    statuses = await await_pattern(receipt, street.devices, tick=look, most_ticks=looks)
+    in_step_s = street.time_s - pushed_s
+    journal({"event": "in step", "street_s": street.time_s, "after_s": in_step_s})
+    while street.time_s < case.end_s - 1e-9:
+        # Well within the backup time, or the controllers would go back to their own plan.
+        await street.run_until(min(street.time_s + BACKUP_TIME_S / 3, case.end_s))
+        await refresh(receipt, street.devices)
+        tell("street", *_part(case, street.time_s))
+    return LiveResult(
+        receipt,
+        in_step_s,
+        street.finish(),
+        {name: f"pattern {s.pattern}, {s.control}" for name, s in statuses.items()},
+    )
+
+
+def _change_time(case: SimulationCase) -> float:
+    """When the live street pauses for the new plan: late enough to have counts, on an interval."""
+    whole = (case.end_s - case.begin_s - REMAINING_S) // INTERVAL_S
+    half = (case.end_s - case.begin_s) / 2 // INTERVAL_S
+    intervals = max(1.0, whole, half)
+    assert INTERVAL_S % PERIOD_S == 0
+    return min(case.begin_s + intervals * INTERVAL_S, case.end_s)
+
+
+def _part(case: SimulationCase, now_s: float) -> tuple[int, int]:
+    return int(now_s - case.begin_s), int(case.end_s - case.begin_s)
+
+
+class _Watch:
+    """Wall time between laps."""
+
+    def __init__(self, laps: dict[str, float]) -> None:
+        self._laps = laps
+        self._since = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self._laps[name] = round(now - self._since, 3)
+        self._since = now
