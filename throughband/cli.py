@@ -24,7 +24,9 @@ app = typer.Typer(
 
 Scenario = Annotated[
     str,
-    typer.Argument(help="A city of the catalog (see 'throughband cities') or the path of a .sumocfg."),
+    typer.Argument(
+        help="A city of the catalog (see 'throughband cities') or the path of a .sumocfg."
+    ),
 ]
 Begin = Annotated[float | None, typer.Option(help="Begin of the window, s; else the scenario's.")]
 End = Annotated[float | None, typer.Option(help="End of the window, s; else the scenario's.")]

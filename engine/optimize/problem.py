@@ -7,7 +7,7 @@ from itertools import combinations
 
 from network.graph import RoadNetwork, Signal
 from network.phasing import Phasing
-from network.safety import check
+from network.safety import SignalRules
 from network.timing import TimingPlan
 
 LARGEST_CHOICE = 64
@@ -88,11 +88,12 @@ def _sequences(
     needed = _served(phasing, full)
     lawful: list[tuple[int, ...]] = []
     sizes = range(2, len(full)) if limits.may_omit_phases else range(0)
+    rules = SignalRules(signal)
     candidates = [full, *(kept for size in sizes for kept in combinations(full, size))]
     for sequence in candidates:
         if len(lawful) >= LARGEST_CHOICE:
             break
-        if _served(phasing, sequence) >= needed and is_lawful(signal, phasing, sequence):
+        if _served(phasing, sequence) >= needed and is_lawful(signal.signal_id, rules, phasing, sequence):
             lawful.append(sequence)
     return tuple(lawful)
 
@@ -106,8 +107,10 @@ def _served(phasing: Phasing, sequence: tuple[int, ...]) -> frozenset[int]:
     )
 
 
-def is_lawful(signal: Signal, phasing: Phasing, sequence: tuple[int, ...]) -> bool:
-    """Tell whether a sequence passes the safety rules at its least splits."""
+def is_lawful(
+    signal_id: str, rules: SignalRules, phasing: Phasing, sequence: tuple[int, ...]
+) -> bool:
+    """Tell whether a sequence passes a signal's safety rules at its least splits."""
     splits = tuple(phasing.phase(number).min_split_s for number in sequence)
-    plan = TimingPlan(signal.signal_id, sum(splits), sequence, splits, 0, sequence[0])
-    return not check(plan, signal)
+    plan = TimingPlan(signal_id, sum(splits), sequence, splits, 0, sequence[0])
+    return not rules.check(plan)

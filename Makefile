@@ -1,0 +1,53 @@
+# The two commands: `make demo` and `make test`. Both set themselves up; neither needs activation.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+SUMO_LIBRARIES := libgl1 libx11-6 libxext6 libxrender1 libatomic1
+PACKAGES := network engine controllers scenarios throughband
+
+.PHONY: install demo test test-all lint bench clean
+
+install: $(STAMP)
+
+# Debian's python3 comes without ensurepip: the environment is made empty and filled from outside.
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv --without-pip $(VENV)
+	$(PYTHON) -m pip --python $(BIN)/python install --quiet --disable-pip-version-check \
+		-c constraints.txt -e '.[cities,test]'
+	@$(MAKE) --no-print-directory sumo-libraries
+	$(BIN)/throughband doctor
+	@touch $(STAMP)
+
+# The SUMO wheel does not bring the shared libraries that even its headless programs link to.
+.PHONY: sumo-libraries
+sumo-libraries:
+	@if ! $(BIN)/sumo --version >/dev/null 2>&1; then \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+				--no-install-recommends $(SUMO_LIBRARIES); \
+		else \
+			echo "SUMO needs shared libraries; run as root:"; \
+			echo "  apt-get install --no-install-recommends $(SUMO_LIBRARIES)"; \
+			exit 1; \
+		fi; \
+	fi
+
+demo: install
+	$(BIN)/throughband run cologne8 --approve-by-policy
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: lint
+	$(BIN)/python -m pytest -m 'not slow'
+
+test-all: lint
+	$(BIN)/python -m pytest
+
+clean:
+	rm -rf $(VENV) runs

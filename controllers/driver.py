@@ -1,0 +1,254 @@
+"""What the bridge asks of a signal controller, whatever it speaks.
+
+A driver knows one device. It reads who that device is and what limits it works under, works out
+a change without making it, makes it so that it can be undone, calls a pattern, and tells how the
+device is doing. A contract test suite in `tests/controllers` says the same with examples.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from network.errors import ControllerError
+from network.timing import OffsetReference, TimingPlan
+
+LOCAL_CONTROL: Final = 0
+"""Pattern number that hands a device back to its own time base."""
+
+VERSIONS: Final = ("v1", "v2c")
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A controller in the field, as the device list names it.
+
+    Attributes
+    ----------
+    signal_id
+        The signal it runs.
+    host, port
+        Where it listens.
+    read_community, write_community
+        SNMP communities, kept out of messages.
+    version
+        ``"v1"`` or ``"v2c"``.
+    offset_reference
+        The event its offsets name, for devices that cannot tell themselves.
+    slots
+        Pattern rows set aside for this bridge; it writes no others, and never the one running.
+    """
+
+    signal_id: str
+    host: str
+    port: int
+    read_community: str = field(repr=False)
+    write_community: str = field(repr=False)
+    version: str = "v1"
+    offset_reference: OffsetReference = OffsetReference.BEGIN_GREEN
+    slots: tuple[int, ...] = (15, 16)
+
+    def __post_init__(self) -> None:
+        if self.version not in VERSIONS:
+            raise ControllerError(
+                f"device of signal {self.signal_id!r}: SNMP version {self.version!r}, "
+                f"known are {', '.join(VERSIONS)}"
+            )
+        if not 1 <= self.port <= 65535:
+            raise ControllerError(f"device of signal {self.signal_id!r}: port {self.port}")
+        if len(set(self.slots)) < 2 or min(self.slots) < 1:
+            raise ControllerError(
+                f"device of signal {self.signal_id!r}: slots {list(self.slots)}; two pattern rows "
+                "are needed, one to run and one to write"
+            )
+
+    @property
+    def address(self) -> str:
+        """Host and port as one text."""
+        return f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseLimits:
+    """What the controller itself enforces for a phase.
+
+    Attributes
+    ----------
+    number
+        Phase number.
+    min_green_s, walk_s, ped_clear_s
+        Whole seconds.
+    yellow_ds, red_clear_ds
+        Tenths of a second.
+    """
+
+    number: int
+    min_green_s: int
+    yellow_ds: int
+    red_clear_ds: int
+    walk_s: int
+    ped_clear_s: int
+
+    @property
+    def min_split_ds(self) -> int:
+        """Least split in tenths: green or walk and its clearance, then yellow and red."""
+        pedestrian_s = self.walk_s + self.ped_clear_s
+        green_s = max(self.min_green_s, pedestrian_s)
+        return green_s * 10 + self.yellow_ds + self.red_clear_ds
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who a device is and what it works under, read from itself.
+
+    Attributes
+    ----------
+    standards
+        What it claims to conform to, one line.
+    set_id
+        Its fingerprint of the stored setup.
+    phases
+        Enabled phases.
+    max_patterns, backup_time_s
+        Number of pattern rows; silence after which it leaves central control.
+    edition
+        Edition of the object definitions, as established by asking.
+    called_pattern
+        What central control calls at present; `LOCAL_CONTROL` for nothing.
+    running_pattern, time_base_patterns
+        Rows that must not be touched.
+    """
+
+    standards: str
+    set_id: int
+    phases: tuple[PhaseLimits, ...]
+    max_patterns: int
+    backup_time_s: int
+    edition: str
+    called_pattern: int
+    running_pattern: int
+    time_base_patterns: tuple[int, ...]
+
+    def phase(self, number: int) -> PhaseLimits | None:
+        """Return a phase's limits, or None if the device has no such phase enabled."""
+        for phase in self.phases:
+            if phase.number == number:
+                return phase
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectValue:
+    """One instance and its value in wire units."""
+
+    name: str
+    index: tuple[int, ...]
+    value: int | bytes
+
+    def __str__(self) -> str:
+        where = ".".join(str(part) for part in self.index)
+        shown = self.value.hex() if isinstance(self.value, bytes) else self.value
+        return f"{self.name}.{where} = {shown}"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change worked out against what is stored, so that it can be shown, made and undone.
+
+    Attributes
+    ----------
+    signal_id
+        The signal.
+    pattern, split
+        Rows it writes.
+    old, new
+        The same instances before and after.
+    """
+
+    signal_id: str
+    pattern: int
+    split: int
+    old: tuple[ObjectValue, ...]
+    new: tuple[ObjectValue, ...]
+
+    @property
+    def difference(self) -> tuple[tuple[ObjectValue, ObjectValue], ...]:
+        """Instances whose value changes, as pairs of before and after."""
+        pairs = zip(self.old, self.new, strict=True)
+        return tuple((before, after) for before, after in pairs if before != after)
+
+    def undone(self) -> Change:
+        """Return the change that takes this one back."""
+        return Change(self.signal_id, self.pattern, self.split, self.new, self.old)
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How a device is doing.
+
+    Attributes
+    ----------
+    pattern
+        The running pattern; 254 free, 255 flashing.
+    called_pattern
+        What central control calls; `LOCAL_CONTROL` for nothing.
+    control
+        Who is in control: ``systemControl``, ``timebase``, ``backupMode`` and so on.
+    free_reason
+        ``notFree`` while coordinated, else why not.
+    flash
+        ``notFlash``, or what made it flash.
+    in_transition
+        Whether the offset is still being reached.
+    """
+
+    pattern: int
+    called_pattern: int
+    control: str
+    free_reason: str
+    flash: str
+    in_transition: bool
+
+    def runs(self, pattern: int) -> bool:
+        """Tell whether a pattern runs, coordinated and in step."""
+        return self.pattern == pattern and self.free_reason == "notFree" and not self.in_transition
+
+
+class Driver(Protocol):
+    """One connected device.
+
+    Every method raises `UnreachableError` when no answer comes and `RejectedValueError` when the
+    device refuses.
+    """
+
+    async def identify(self) -> Identity:
+        """Read who the device is, its limits, and which rows are in use."""
+        ...
+
+    async def prepare(self, plan: TimingPlan, identity: Identity) -> Change:
+        """Choose a spare row and work out the change, reading only."""
+        ...
+
+    async def commit(self, change: Change) -> tuple[ObjectValue, ...]:
+        """Make the change in one transaction and return what the device now stores.
+
+        Raises `ReadBackMismatchError` if that is not what was written.
+        """
+        ...
+
+    async def activate(self, pattern: int) -> None:
+        """Call a pattern, or refresh the call; `LOCAL_CONTROL` hands back."""
+        ...
+
+    async def status(self) -> Status:
+        """Read how the device is doing."""
+        ...
+
+
+class Connect(Protocol):
+    """Opens a driver for a device; the context closes it."""
+
+    def __call__(self, device: Device, /) -> AbstractAsyncContextManager[Driver]:
+        """Connect to a device."""
+        ...

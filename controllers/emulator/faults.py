@@ -1,0 +1,69 @@
+"""What an emulated cabinet can be told to do wrong, for tests and drills.
+
+Nothing here happens by itself: a fresh `Faults` is a healthy device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from random import Random
+
+from controllers.ntcip.objects import Oid
+
+
+@dataclass(slots=True)
+class Faults:
+    """Settings of misbehavior; change them at any time.
+
+    Attributes
+    ----------
+    seed
+        Of the generator that decides which datagrams are lost.
+    request_loss
+        Share of requests that never reach the device.
+    reply_loss
+        Share of replies that get lost after the device has done what was asked.
+    silent_after
+        Number of requests still answered before the device falls silent; None for never.
+    restart_after
+        Number of requests after which the communications side restarts; None for never.
+    busy
+        Whether another manager holds the database transaction.
+    lies
+        Instances whose GET shows another number than the stored one.
+    """
+
+    seed: int = 0
+    request_loss: float = 0.0
+    reply_loss: float = 0.0
+    silent_after: int | None = None
+    restart_after: int | None = None
+    busy: bool = False
+    lies: Mapping[Oid, int] = field(default_factory=dict)
+    _random: Random = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._random = Random(self.seed)
+
+    def request_lost(self) -> bool:
+        """Decide whether the request at hand reaches the device."""
+        if self.silent_after is not None:
+            if self.silent_after <= 0:
+                return True
+            self.silent_after -= 1
+        return self._random.random() < self.request_loss
+
+    def reply_lost(self) -> bool:
+        """Decide whether the reply at hand reaches the manager."""
+        return self._random.random() < self.reply_loss
+
+    def restarts_now(self) -> bool:
+        """Decide whether the device restarts before this request."""
+        if self.restart_after is None:
+            return False
+        self.restart_after -= 1
+        if self.restart_after >= 0:
+            return False
+        self.restart_after = None
+        return True

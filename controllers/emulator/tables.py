@@ -1,0 +1,93 @@
+"""The setup a cabinet is delivered with: its tables filled from the plan in force."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from controllers.emulator.program import RING
+from controllers.emulator.store import ObjectStore
+from controllers.ntcip.objects import OBJECTS, Edition
+from network.phasing import Phasing
+from network.timing import OffsetReference, TimingPlan
+
+PATTERNS: Final = 16
+"""Rows of the pattern, split and sequence tables; NEMA TS 2 asks for 48, most stay empty."""
+
+TIME_BASE_PATTERN: Final = 1
+PHASE_ENABLED: Final = 1
+"""Bit 0 of `phaseOptions`."""
+
+SYNC_POINT_NAMES: Final = {
+    OffsetReference.BEGIN_GREEN: ("firstCoordPhsGrnBegin", "firstPhaseGreenBegin"),
+    OffsetReference.BEGIN_YELLOW: ("firstCoordPhsGrnEnd", "firstPhaseGreenEnd"),
+    OffsetReference.END_YELLOW: ("firstCoordPhsYelEnd", "firstPhaseYellowEnd"),
+}
+
+
+def define_phases(store: ObjectStore, phasing: Phasing, plan: TimingPlan) -> None:
+    """Create the phase table and its limits.
+
+    Minimum greens and clearances are locked: in this cabinet they are set at the front panel
+    only, as a cautious agency has it.
+    """
+    rows = max(2, *(phase.number for phase in phasing.phases))
+    by_number = {phase.number: phase for phase in phasing.phases}
+    store.define("maxPhases", value=rows)
+    for number in range(1, rows + 1):
+        phase = by_number.get(number)
+        limits = {
+            "phaseMinimumGreen": phase.min_green_s if phase else 0,
+            "phaseYellowChange": phase.yellow_ds if phase else 0,
+            "phaseRedClear": phase.red_clear_ds if phase else 0,
+            "phaseWalk": 0,
+            "phasePedestrianClear": 0,
+            "phaseOptions": PHASE_ENABLED if phase else 0,
+            "phaseRing": RING if phase else 0,
+        }
+        for name, value in limits.items():
+            store.define(name, number, value=value, locked=True)
+        store.define("phaseConcurrency", number, value=b"", locked=True)
+        green_s = max(phase.min_green_s, plan.split_s(number) - phase.clearance_s) if phase else 0
+        store.define("phaseMaximum1", number, value=green_s)
+
+
+def define_coordination(
+    store: ObjectStore, phasing: Phasing, plan: TimingPlan, edition: Edition
+) -> None:
+    """Create pattern, split, sequence and time-base tables; the plan becomes pattern 1."""
+    omitted = OBJECTS["splitMode"].number("phaseOmitted")
+    recall = OBJECTS["splitMode"].number("maximumVehicleRecall")
+    none = OBJECTS["splitMode"].number("none")
+    pattern_sync = OBJECTS["patternCoordSyncPoint"]
+    unit_sync = OBJECTS["unitCoordSyncPoint"]
+    pattern_point, unit_point = SYNC_POINT_NAMES[plan.offset_reference]
+    left_out = tuple(p.number for p in phasing.phases if p.number not in plan.sequence)
+    for name in ("maxPatterns", "maxSplits", "maxSequences"):
+        store.define(name, value=PATTERNS)
+    store.define("maxRings", value=1)
+    store.define("patternTableType", value=OBJECTS["patternTableType"].number("patterns"))
+    store.define("unitCoordSyncPoint", value=unit_sync.number(unit_point))
+    store.define("coordCorrectionMode", value=OBJECTS["coordCorrectionMode"].number("shortway"))
+    store.define("timebaseAscPatternSync", value=0)
+    store.define("maxTimebaseAscActions", value=1)
+    store.define("timebaseAscPattern", 1, value=TIME_BASE_PATTERN)
+    store.define("timebaseAscActionStatus", value=1)
+    for row in range(1, PATTERNS + 1):
+        used = row == TIME_BASE_PATTERN
+        point = pattern_point if used else "unitCoordSyncPoint"
+        store.define("patternCycleTime", row, value=plan.cycle_s if used else 0)
+        store.define("patternOffsetTime", row, value=plan.offset_s if used else 0)
+        # Read-only in v03: there a pattern keeps the split row of its own number.
+        locked = edition is Edition.V03
+        store.define("patternSplitNumber", row, value=row, locked=locked)
+        store.define("patternSequenceNumber", row, value=1)
+        store.define("patternCoordSyncPoint", row, value=pattern_sync.number(point))
+        store.define("sequenceData", row, RING, value=bytes((*plan.sequence, *left_out)))
+        for phase in phasing.phases:
+            number = phase.number
+            served = plan.split_s(number) > 0
+            mode = (recall if served else omitted) if used else none
+            coordinated = used and number == plan.coordinated_phase
+            store.define("splitTime", row, number, value=plan.split_s(number) if used else 0)
+            store.define("splitMode", row, number, value=mode)
+            store.define("splitCoordPhase", row, number, value=int(coordinated))

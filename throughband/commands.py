@@ -1,0 +1,625 @@
+"""What the commands do: read, call the pipeline, write files, tell the user."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from controllers.driver import Device
+from controllers.emulator.agent import serve
+from controllers.emulator.cabinet import Cabinet, CabinetConfig
+from controllers.push import push
+from controllers.release import PlanRelease
+from engine.forecast.forecast import Forecast
+from engine.optimize.optimizer import Optimization
+from engine.optimize.problem import Limits
+from engine.validate.simulator import RunMeasures
+from engine.validate.sumo import run as run_sumo
+from engine.validate.sumo_files import write_actuated
+from network.errors import ApprovalError, ControllerError, PlanError, ThroughbandError
+from network.files import read_plan, write_plan
+from network.readers.counts_csv import write_counts_csv
+from network.safety import require_safe
+from network.sumo_tls import write_sumo_plan
+from network.timing import PlanSet
+from throughband import doctor, pipeline
+from throughband.approval import POLICY_NAME, approve, policy_objections
+from throughband.demand import COUNTING_SEEDS, counted_days, demand, read_counts
+from throughband.devices import read_devices, write_devices
+from throughband.journal import Journal, verify
+from throughband.pipeline import FIRST_VALIDATION_SEED, RunResult, Setting, open_setting
+from throughband.results import COMPLETE, read_json, run_folder, versions, write_json
+
+EMULATOR_TICK_S = 0.1
+STATUS_EVERY_S = 5.0
+
+
+class Teller:
+    """Progress for a person: a line per step, a bar inside it where there is a terminal."""
+
+    def __init__(self, steps: int) -> None:
+        self.console = Console(stderr=True, highlight=False)
+        self._steps = steps
+        self._number = 0
+        self._since = time.perf_counter()
+        self._bar: Progress | None = None
+
+    def step(self, title: str) -> None:
+        """Begin a step."""
+        self._close()
+        self._number += 1
+        elapsed_s = time.perf_counter() - self._since
+        whole = f"/{self._steps}" if self._steps else ""
+        self.console.print(f"[{self._number}{whole}] {title} ({elapsed_s:.0f} s)", markup=False)
+
+    def tell(self, what: str, done: int, whole: int) -> None:
+        """Show how far a step is."""
+        if not self.console.is_terminal:
+            return
+        if self._bar is None:
+            self._bar = Progress(
+                TextColumn("      {task.description}"),
+                BarColumn(),
+                TextColumn("{task.completed:.0f} of {task.total:.0f}"),
+                TimeElapsedColumn(),
+                console=self.console,
+                transient=True,
+            )
+            self._bar.start()
+        found = [task for task in self._bar.tasks if task.description == what]
+        task = found[0].id if found else self._bar.add_task(what, total=whole)
+        self._bar.update(task, completed=done, total=whole)
+
+    def say(self, text: str) -> None:
+        """Print a line of result."""
+        self._close()
+        self.console.print(f"      {text}", markup=False, soft_wrap=True)
+
+    def _close(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+    def __enter__(self) -> Teller:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close()
+
+
+def now_utc() -> datetime:
+    """Return the time of day for records."""
+    return datetime.now(UTC)
+
+
+def run_scenario(
+    name: str,
+    out: Path | None,
+    begin_s: float | None,
+    end_s: float | None,
+    seeds: int,
+    effort: int,
+    workers: int,
+    base_port: int,
+    by_policy: bool,
+    approved_by: str,
+) -> None:
+    """Carry out ``throughband run``."""
+    from throughband.reports.report import write_report
+    from throughband.reports.story import story_of
+
+    with Teller(8) as teller:
+        teller.step("read the network and its signals")
+        setting = open_setting(name, begin_s, end_s)
+        _describe(setting, teller)
+        target = out or Path("runs") / setting.scenario.name
+        with run_folder(target) as folder:
+            journal = Journal(folder / "journal.jsonl")
+            journal.write(
+                {
+                    "event": "run",
+                    "utc": now_utc().isoformat(),
+                    "scenario": setting.scenario.name,
+                    "versions": versions(),
+                }
+            )
+            result = asyncio.run(
+                pipeline.run(
+                    setting,
+                    _validation_seeds(seeds),
+                    Limits(effort=effort),
+                    _Approval(teller, journal, by_policy, approved_by),
+                    journal.write,
+                    now_utc,
+                    teller.step,
+                    teller.tell,
+                    workers=workers,
+                    base_port=base_port,
+                )
+            )
+            teller.step("report")
+            _write_plan_files(folder, setting, result.optimization, result.flows, result.reasons)
+            write_counts_csv(folder / "counts.csv", result.today)
+            write_report(folder / "report.html", story_of(result, _command_line()))
+            journal.write({"event": "finished", "utc": now_utc().isoformat()})
+            write_json(folder / COMPLETE, _result(result))
+    _summarize(result.report.to_dict(), teller)
+    teller.say(f"Report: {target / 'report.html'}")
+
+
+def optimize_scenario(
+    name: str,
+    out: Path,
+    counts: Path | None,
+    begin_s: float | None,
+    end_s: float | None,
+    effort: int,
+) -> None:
+    """Carry out ``throughband optimize``."""
+    with Teller(4) as teller:
+        teller.step("read the network and its signals")
+        setting = open_setting(name, begin_s, end_s)
+        _describe(setting, teller)
+        if counts is None:
+            teller.step("count the plan in force in SUMO, seeds 1 to 3")
+            days = counted_days(
+                setting.case,
+                setting.network,
+                COUNTING_SEEDS,
+                lambda done, whole: teller.tell("days", done, whole),
+            )
+        else:
+            teller.step(f"read the counts of {counts}")
+            days = (read_counts(counts, setting.network),)
+            missing = set(setting.network.movements) - set(days[0].series_ids)
+            if missing:
+                teller.say(f"{len(missing)} movements are not in the file and carry nothing")
+        flows, quality = demand(setting.network, days)
+        for row in quality:
+            teller.say(f"{row.series_id}: {row.flag.name.lower()}, {row.reason}")
+        teller.step("optimize cycles, phases, splits and offsets")
+        done = pipeline.plan(setting, flows, Limits(effort=effort), teller.tell)
+        teller.step("write the plans")
+        with _output_folder(out):
+            _write_plan_files(out, setting, done, flows, pipeline.explain(setting, done))
+            if counts is None:
+                write_counts_csv(out / "counts.csv", days[0])
+        teller.say(
+            f"{len(done.plan_set.plans)} signals retimed, {len(done.plan_set.left_alone)} left "
+            f"alone; the model sees {done.in_force.delay_s:.1f} s of delay per signal passage in "
+            f"force and {done.planned.delay_s:.1f} s planned"
+        )
+        teller.say(f"Plans: {out / 'plan.json'}, {out / 'plan.add.xml'}")
+
+
+def validate_plan(
+    name: str,
+    plan: Path,
+    out: Path,
+    seeds: int,
+    begin_s: float | None,
+    end_s: float | None,
+    workers: int,
+) -> None:
+    """Carry out ``throughband validate``."""
+    with Teller(3) as teller:
+        teller.step("read the network and the plan")
+        setting = open_setting(name, begin_s, end_s)
+        plan_set = _plan_for(plan, setting)
+        teller.step("prove it in SUMO against the plan in force")
+        report = pipeline.prove(
+            setting, plan_set, _validation_seeds(seeds), workers, teller.tell
+        ).to_dict()
+        teller.step("write the validation")
+        with _output_folder(out):
+            write_json(
+                out / "validation.json",
+                {
+                    "scenario": setting.scenario.name,
+                    "plan_digest": plan_set.digest,
+                    **report,
+                    "versions": versions(),
+                },
+            )
+        _summarize(report, teller)
+
+
+def simulate_scenario(
+    name: str, controller: str, out: Path, seed: int, begin_s: float | None, end_s: float | None
+) -> None:
+    """Carry out ``throughband simulate``."""
+    from tempfile import TemporaryDirectory
+
+    setting = open_setting(name, begin_s, end_s)
+    with TemporaryDirectory(prefix="throughband-") as scratch:
+        additional = _controller_files(controller, setting, Path(scratch))
+        with _output_folder(out):
+            measures = run_sumo(setting.case, seed, additional, out)
+            write_json(out / "measures.json", {"controller": controller, **_measures(measures)})
+    console = Console(stderr=True, highlight=False)
+    console.print(
+        f"{setting.scenario.name}, {controller}, seed {seed}: delay {measures.delay_s:.1f} s per "
+        f"vehicle (SUMO time loss and departure delay, all {measures.scheduled} vehicles due), "
+        f"{measures.arrived} arrived, {measures.running} under way, {measures.not_inserted} not "
+        "inserted",
+        soft_wrap=True,
+    )
+
+
+def push_plan(
+    name: str,
+    plan: Path,
+    report: Path,
+    devices: Path,
+    journal_path: Path,
+    write: bool,
+    approved_by: str,
+) -> None:
+    """Carry out ``throughband push``."""
+    setting = open_setting(name)
+    plan_set = _plan_for(plan, setting)
+    require_safe(plan_set, setting.network)
+    evidence = read_json(report)
+    if evidence.get("plan_digest") != plan_set.digest:
+        raise ApprovalError(
+            f"{report} speaks of plan {str(evidence.get('plan_digest'))[:12]}, {plan} is plan "
+            f"{plan_set.digest[:12]}; validate this plan first"
+        )
+    device_list = read_devices(devices)
+    console = Console(highlight=False)
+    if write:
+        _show_evidence(evidence, console)
+        person = approved_by or _ask_name(console)
+        release = approve(plan_set, evidence, person, now_utc(), "approved at the command line")
+        journal: Callable[[Mapping[str, object]], None] = Journal(journal_path).write
+    else:
+        release = approve(plan_set, evidence, "dry run", now_utc(), "nothing is written")
+
+        def journal(event: Mapping[str, object]) -> None:
+            raise ControllerError(f"a dry run was about to act: {event}")
+
+    receipt = asyncio.run(
+        push(
+            plan_set,
+            release,
+            device_list,
+            {s.signal_id: s.phasing for s in setting.network.signals.values() if s.phasing},
+            clock=now_utc,
+            journal=journal,
+            dry_run=not write,
+        )
+    )
+    for entry in receipt.devices:
+        console.print(
+            f"{entry.signal_id} at {entry.address}: pattern {entry.pattern}", markup=False
+        )
+        for before, after in entry.change.difference:
+            console.print(f"  {before}  ->  {after.value!r}", markup=False)
+    console.print(
+        "written, read back and activated; keep the call alive or the controllers return to "
+        "their own plan after their backup time"
+        if write
+        else "dry run: nothing was written"
+    )
+
+
+def emulate_controllers(
+    name: str, out: Path, host: str, base_port: int, duration_s: float | None
+) -> None:
+    """Carry out ``throughband emulate``."""
+    import secrets
+
+    setting = open_setting(name)
+    read_community, write_community = secrets.token_hex(8), secrets.token_hex(8)
+    midnight_utc_s = int(time.time()) // 86400 * 86400
+    cabinets = [
+        Cabinet(
+            CabinetConfig(
+                signal.signal_id,
+                signal.phasing,
+                signal.plan_in_force,
+                max(1, len(signal.connections)),
+                read_community,
+                write_community,
+                midnight_utc_s=midnight_utc_s,
+            ),
+            time.time() - midnight_utc_s,
+        )
+        for signal in setting.network.signals.values()
+        if signal.phasing is not None and signal.plan_in_force is not None
+    ]
+    if not cabinets:
+        raise ControllerError(f"no signal of {setting.scenario.name!r} can be emulated")
+
+    async def serve_them() -> None:
+        console = Console(stderr=True, highlight=False)
+        async with serve(cabinets, host, base_port) as addresses:
+            devices = tuple(
+                Device(cabinet.config.name, where[0], where[1], read_community, write_community)
+                for cabinet, where in zip(cabinets, addresses, strict=True)
+            )
+            path = write_devices(out, devices)
+            console.print(f"{len(devices)} controllers listen; device list: {path}", soft_wrap=True)
+            await _keep_time(cabinets, duration_s, console)
+
+    asyncio.run(serve_them())
+
+
+async def _keep_time(cabinets: list[Cabinet], duration_s: float | None, console: Console) -> None:
+    """Step the cabinets in step with the wall clock."""
+    loop = asyncio.get_running_loop()
+    begin_s = loop.time()
+    ticks = 0
+    next_status_s = 0.0
+    while duration_s is None or loop.time() - begin_s < duration_s:
+        due = int((loop.time() - begin_s) / EMULATOR_TICK_S)
+        while ticks < due:
+            for cabinet in cabinets:
+                cabinet.step()
+            ticks += 1
+        if console.is_terminal and loop.time() - begin_s >= next_status_s:
+            next_status_s += STATUS_EVERY_S
+            patterns = " ".join(str(cabinet.pattern) for cabinet in cabinets)
+            console.print(f"patterns {patterns}", end="\r")
+        await asyncio.sleep(EMULATOR_TICK_S / 2)
+
+
+def run_doctor() -> None:
+    """Carry out ``throughband doctor``."""
+    console = Console(highlight=False)
+    findings = doctor.examine()
+    for finding in findings:
+        mark = "ok  " if finding.passed else "FAIL"
+        console.print(f"{mark} {finding.name}: {finding.found}", markup=False, soft_wrap=True)
+        if not finding.passed:
+            console.print(f"     {finding.remedy}", markup=False, soft_wrap=True)
+    if not all(finding.passed for finding in findings):
+        raise ThroughbandError("this machine is not fit yet; see above")
+
+
+def show_journal(path: Path) -> None:
+    """Carry out ``throughband journal``."""
+    console = Console(highlight=False)
+    events = verify(path)
+    for event in events:
+        console.print(
+            f"{event['number']:>3} {event.get('utc', '')} {event.get('event', '')}", markup=False
+        )
+    console.print(f"{len(events)} events, chain unbroken, last {str(events[-1]['hash'])[:12]}")
+
+
+class _Approval:
+    """Asks a person, or applies the policy, and records the answer either way."""
+
+    def __init__(self, teller: Teller, journal: Journal, by_policy: bool, name: str) -> None:
+        self._teller = teller
+        self._journal = journal
+        self._by_policy = by_policy
+        self._name = name
+
+    def __call__(self, plans: PlanSet, report: Mapping[str, Any]) -> PlanRelease | None:
+        _summarize(report, self._teller)
+        if self._by_policy:
+            objections = policy_objections(report)
+            if objections:
+                return self._refused(POLICY_NAME, "; ".join(objections))
+            return self._approved(
+                plans, report, POLICY_NAME, "approved by policy, nobody was asked"
+            )
+        if not sys.stdin.isatty():
+            return self._refused(
+                "nobody",
+                "there is no terminal to ask a person at; approve and push later with "
+                "'throughband push', or run with --approve-by-policy",
+            )
+        answer = input("      Put this plan on the street? Type 'approve' to do so: ")
+        if answer.strip().lower() != "approve":
+            return self._refused(self._name or "a person", "not approved at the terminal")
+        name = self._name or input("      Your name for the record: ")
+        return self._approved(plans, report, name, "approved at the terminal")
+
+    def _approved(
+        self, plans: PlanSet, report: Mapping[str, Any], name: str, notes: str
+    ) -> PlanRelease:
+        release = approve(plans, report, name, now_utc(), notes)
+        self._journal.write(
+            {
+                "event": "approved",
+                "utc": release.approved_utc.isoformat(),
+                "expires_utc": release.expires_utc.isoformat(),
+                "by": name,
+                "notes": notes,
+                "plan_digest": release.plan_digest,
+                "report_digest": release.report_digest,
+            }
+        )
+        self._teller.say(f"Approved by {name}")
+        return release
+
+    def _refused(self, name: str, why: str) -> PlanRelease | None:
+        self._journal.write(
+            {"event": "not approved", "utc": now_utc().isoformat(), "by": name, "notes": why}
+        )
+        self._teller.say(f"Not approved, nothing is pushed: {why}")
+        return None
+
+
+def _validation_seeds(count: int) -> tuple[int, ...]:
+    return tuple(range(FIRST_VALIDATION_SEED, FIRST_VALIDATION_SEED + count))
+
+
+def _describe(setting: Setting, teller: Teller) -> None:
+    network = setting.network
+    alone = [signal for signal in network.signals.values() if signal.left_alone]
+    teller.say(
+        f"{network.name}: {len(network.links)} links, {len(network.movements)} signalized "
+        f"movements, {len(network.signals)} signals"
+        + (f", {len(alone)} of them left alone" if alone else "")
+    )
+    for signal in alone:
+        teller.say(f"{signal.signal_id} is left alone: {signal.left_alone}")
+
+
+def _plan_for(path: Path, setting: Setting) -> PlanSet:
+    plan_set = read_plan(path)
+    if plan_set.scenario != setting.scenario.name:
+        raise PlanError(
+            f"{path} holds plans for {plan_set.scenario!r}, the scenario is "
+            f"{setting.scenario.name!r}"
+        )
+    return plan_set
+
+
+def _controller_files(controller: str, setting: Setting, scratch: Path) -> tuple[Path, ...]:
+    kind, _, value = controller.partition(":")
+    if controller == "in-force":
+        return ()
+    if controller == "actuated":
+        file = scratch / "actuated.add.xml"
+        write_actuated(file, (setting.scenario.net_file, *setting.scenario.additional_files))
+        return (file,)
+    if kind == "plan" and value:
+        path = Path(value)
+        if path.suffix == ".xml":
+            # SUMO judges it; only plan.json can be checked for safety.
+            if not path.is_file():
+                raise PlanError(f"{path}: no such file")
+            return (path,)
+        plan_set = _plan_for(path, setting)
+        require_safe(plan_set, setting.network)
+        file = scratch / "plan.add.xml"
+        write_sumo_plan(file, plan_set, setting.network)
+        return (file,)
+    raise ThroughbandError(
+        f"unknown controller {controller!r}; known are in-force, actuated and plan:FILE"
+    )
+
+
+def _write_plan_files(
+    folder: Path,
+    setting: Setting,
+    done: Optimization,
+    flows: Forecast,
+    reasons: Mapping[str, tuple[str, ...]],
+) -> None:
+    notes = {
+        "reasons": {signal: list(sentences) for signal, sentences in reasons.items()},
+        "groups": [list(group) for group in done.groups],
+        "model": {
+            "delay_s_in_force": round(done.in_force.delay_s, 3),
+            "delay_s_planned": round(done.planned.delay_s, 3),
+            "evaluations": done.evaluations,
+        },
+        "demand": {
+            "start_s": flows.start_s,
+            "interval_s": flows.interval_s,
+            "intervals_measured": flows.observed,
+            "intervals": int(flows.flow_vph.shape[0]),
+        },
+    }
+    write_plan(folder / "plan.json", done.plan_set, setting.network, notes)
+    write_sumo_plan(folder / "plan.add.xml", done.plan_set, setting.network)
+
+
+def _measures(measures: RunMeasures) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return asdict(measures)
+
+
+def _result(result: RunResult) -> dict[str, Any]:
+    report = result.report.to_dict()
+    content: dict[str, Any] = {"scenario": result.setting.scenario.name}
+    content |= report
+    content |= {
+        "plan_digest": result.optimization.plan_set.digest,
+        "signals_retimed": len(result.optimization.plan_set.plans),
+        "signals_left_alone": dict(result.optimization.plan_set.left_alone),
+        "approval": None,
+        "street": None,
+        "versions": versions(),
+        "wall_s": dict(result.wall_s),
+    }
+    if result.release is not None:
+        content["approval"] = {
+            "by": result.release.approved_by,
+            "utc": result.release.approved_utc.isoformat(),
+            "expires_utc": result.release.expires_utc.isoformat(),
+            "notes": result.release.notes,
+        }
+    if result.live is not None:
+        content["street"] = {
+            "controllers": len(result.live.receipt.devices),
+            "objects_written": sum(len(d.new) for d in result.live.receipt.devices),
+            "in_step_after_s": result.live.in_step_after_s,
+            "statuses": dict(result.live.statuses),
+            "live_day": _measures(result.live.measures),
+        }
+    return content
+
+
+def _summarize(report: Mapping[str, Any], teller: Teller) -> None:
+    delay = report["difference"]["delay_s"]
+    before, after = report["baseline"]["delay_s"], report["candidate"]["delay_s"]
+    teller.say(
+        f"Verdict: {report['verdict']}. Delay {before:.1f} s in force, {after:.1f} s with the new "
+        f"plan: {delay['mean']:+.1f} s per vehicle (95 % interval {delay['low']:+.1f} to "
+        f"{delay['high']:+.1f} s, {len(report['seeds'])} paired seeds)"
+    )
+
+
+def _show_evidence(evidence: Mapping[str, Any], console: Console) -> None:
+    try:
+        delay = evidence["difference"]["delay_s"]
+        console.print(
+            f"verdict {evidence['verdict']}: delay {delay['mean']:+.1f} s per vehicle "
+            f"(95 % interval {delay['low']:+.1f} to {delay['high']:+.1f} s)"
+        )
+    except (KeyError, TypeError) as error:
+        raise ApprovalError("the report holds no verdict and no delay difference") from error
+
+
+def _ask_name(console: Console) -> str:
+    if not sys.stdin.isatty():
+        raise ApprovalError("nobody approves: give --approved-by NAME, or run it at a terminal")
+    console.print("Type your name to approve and write to the controllers, or nothing to stop.")
+    name = input("> ").strip()
+    if not name:
+        raise ApprovalError("not approved; nothing was written")
+    return name
+
+
+def _command_line() -> str:
+    import shlex
+
+    return shlex.join(["throughband", *sys.argv[1:]])
+
+
+class _output_folder:  # noqa: N801
+    """Make a folder for output, and turn its troubles into one line."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> Path:
+        try:
+            self._path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ThroughbandError(
+                f"{self._path}: cannot be made a folder ({error.strerror})"
+            ) from error
+        return self._path
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, OSError):
+            raise ThroughbandError(
+                f"{self._path}: cannot be written ({error.strerror or error})"
+            ) from error
