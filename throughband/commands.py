@@ -114,7 +114,7 @@ def run_scenario(
 ) -> None:
     """Carry out ``throughband run``."""
     from throughband.reports.report import write_report
-    from throughband.reports.story import story_of
+    from throughband.reports.telling import story_of
 
     with Teller(8) as teller:
         teller.step("read the network and its signals")

@@ -15,7 +15,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from controllers.push import PushReceipt, push
+from controllers.push import push
+from controllers.receipt import PushReceipt
 from controllers.release import PlanRelease
 from controllers.watch import await_pattern, refresh
 from engine.forecast.forecast import Forecast
@@ -66,8 +67,11 @@ class LiveResult:
     ----------
     receipt
         What was written to the controllers.
-    in_step_after_s
-        How long until every controller ran the plan in step, street time.
+    pushed_s, in_step_after_s
+        When the patterns were called, street time, and how long until every controller ran its
+        own in step.
+    counts
+        The whole live day, to hold the forecast against.
     measures
         The live day as a whole, plan in force first, new plan after.
     statuses
@@ -75,7 +79,9 @@ class LiveResult:
     """
 
     receipt: PushReceipt
+    pushed_s: float
     in_step_after_s: float
+    counts: CountSeries
     measures: RunMeasures
     statuses: Mapping[str, str]
 
@@ -313,7 +319,9 @@ async def _go_over(
         tell("street", *_part(case, street.time_s))
     return LiveResult(
         receipt,
+        pushed_s,
         in_step_s,
+        street.counts(),
         street.finish(),
         {name: f"pattern {s.pattern}, {s.control}" for name, s in statuses.items()},
     )

@@ -1,0 +1,344 @@
+"""The corridor of a street: the row of signals that platoons follow one after the other.
+
+Streams say how much of what leaves one signal reaches which approach of another. Following the
+heaviest continuation from stop line to stop line gives rows of signals; the one that carries
+the most platoon traffic past the most signals is the corridor worth a green wave.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from heapq import heappop, heappush
+from itertools import pairwise
+from typing import Literal
+
+from engine.measures.streams import Stream
+from engine.measures.street import Street
+from network.graph import Connection, Movement, RoadNetwork
+from network.units import SECONDS_PER_HOUR
+
+Direction = Literal["outbound", "inbound"]
+
+STRAIGHT = frozenset("sRL")
+"""Turns after which a street is taken to go on, slight turns included."""
+
+INSIDE_S = 15.0
+"""Stop lines of one signal that lie at most this far apart are crossed in one go, s."""
+
+CORNER_PART = 0.5
+"""A corridor turns a corner only with more than this part of an approach's traffic."""
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """One stop line that the platoon crosses at a stop.
+
+    Attributes
+    ----------
+    connections
+        The lanes it may use over the node, each with its signal groups.
+    lag_s
+        Running time from the stop's first stop line, s; 0 there.
+    """
+
+    connections: tuple[Connection, ...]
+    lag_s: float
+
+    @property
+    def groups(self) -> tuple[int, ...]:
+        """Signal groups that serve it."""
+        return tuple(sorted({group for c in self.connections for group in c.groups}))
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A signal of a corridor.
+
+    Attributes
+    ----------
+    signal_id
+        Name.
+    distance_m
+        From the first stop's stop line, along the outbound way, m.
+    outbound, inbound
+        Stop lines crossed in each direction, more than one where the signal controls several
+        nodes; inbound is empty where the corridor is one-way.
+    """
+
+    signal_id: str
+    distance_m: float
+    outbound: tuple[Passage, ...]
+    inbound: tuple[Passage, ...]
+
+    def passages(self, direction: Direction) -> tuple[Passage, ...]:
+        """Return the stop lines of a direction."""
+        return self.outbound if direction == "outbound" else self.inbound
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """The way from one stop's stop line to that of the next.
+
+    Attributes
+    ----------
+    links
+        In driving order, from the exit of the first signal to the approach of the next.
+    distance_m, travel_time_s
+        From stop line to stop line at free speed.
+    flow_vph
+        Vehicles that drive the whole leg, veh/h.
+    """
+
+    links: tuple[str, ...]
+    distance_m: float
+    travel_time_s: float
+    flow_vph: float
+
+
+@dataclass(frozen=True, slots=True)
+class Corridor:
+    """Signals in the order the outbound platoon meets them.
+
+    Attributes
+    ----------
+    stops
+        At least two.
+    outbound_legs
+        Leg i leads from stop i to stop i + 1.
+    inbound_legs
+        Leg i leads from stop i + 1 to stop i; empty where the corridor is one-way.
+    """
+
+    stops: tuple[Stop, ...]
+    outbound_legs: tuple[Leg, ...]
+    inbound_legs: tuple[Leg, ...]
+
+    @property
+    def directions(self) -> tuple[Direction, ...]:
+        """The directions that can be driven."""
+        return ("outbound", "inbound") if self.inbound_legs else ("outbound",)
+
+    @property
+    def signals(self) -> tuple[str, ...]:
+        """Names of the signals, outbound."""
+        return tuple(stop.signal_id for stop in self.stops)
+
+    def course(self, direction: Direction) -> tuple[tuple[Stop, float], ...]:
+        """Return the stops as driven, each with the running time from the first one in s."""
+        stops, legs = self.stops, self.outbound_legs
+        if direction == "inbound":
+            stops, legs = stops[::-1], self.inbound_legs[::-1]
+        elapsed, found = 0.0, [(stops[0], 0.0)]
+        for stop, leg in zip(stops[1:], legs, strict=True):
+            elapsed += leg.travel_time_s
+            found.append((stop, elapsed))
+        return tuple(found)
+
+
+def strongest_corridor(network: RoadNetwork, street: Street) -> Corridor | None:
+    """Find the row of signals that carries the most platoon traffic.
+
+    From every stream the heaviest continuation is followed, no signal twice; a row is worth
+    its number of signals times the least flow that goes on along it, both directions added.
+
+    Parameters
+    ----------
+    network
+        The roads.
+    street
+        The street under its demand.
+
+    Returns
+    -------
+    Corridor or None
+        None where no platoon runs from one signal to another.
+    """
+    rows = _Rows(network, street)
+    best: tuple[tuple[float, float, tuple[str, ...]], list[Stream], list[Stream]] | None = None
+    for start in rows.starts:
+        chain = rows.follow(start)
+        for length in range(1, len(chain) + 1):
+            outbound = chain[:length]
+            if rows.inside(outbound[-1]):
+                continue
+            route = rows.route(outbound)
+            inbound = rows.way_back(route)
+            flow = rows.least_flow(outbound)
+            both = flow + (rows.least_flow(inbound) if inbound else 0.0)
+            # Rounded, so that the last bits of a sum do not choose between equal rows.
+            key = (-round(len(route) * both, 6), -round(flow, 6), route)
+            if best is None or key < best[0]:
+                best = (key, outbound, inbound)
+    if best is None or best[0][0] >= 0:
+        return None
+    return rows.corridor(best[1], best[2])
+
+
+class _Rows:
+    """Streams, and which movement leads from one to the next."""
+
+    def __init__(self, network: RoadNetwork, street: Street) -> None:
+        self.network = network
+        self.flow_vph = dict.fromkeys(network.movements, 0.0)
+        for row, way in enumerate(street.ways):
+            share = float(street.lanes.share[:, row].mean())
+            volume = float(street.lane_volume_vps[street.lanes.lane[row]])
+            self.flow_vph[way.movement_id] += SECONDS_PER_HOUR * volume * share
+        self.into: dict[str, list[Movement]] = {}
+        self.out_of: dict[str, list[Movement]] = {}
+        for movement in network.movements.values():
+            self.into.setdefault(movement.to_link, []).append(movement)
+            self.out_of.setdefault(movement.from_link, []).append(movement)
+        self.by_exit: dict[str, list[Stream]] = {}
+        for stream in street.stream_table:
+            if not self.inside(stream) or self.is_short(stream):
+                self.by_exit.setdefault(stream.exit_link, []).append(stream)
+        self.starts = [
+            stream for found in self.by_exit.values() for stream in found if not self.inside(stream)
+        ]
+
+    def ends(self, stream: Stream) -> tuple[str, str]:
+        """Return the signals a stream comes from and goes to."""
+        return (
+            self.into[stream.exit_link][0].signal_id,
+            self.out_of[stream.approach_link][0].signal_id,
+        )
+
+    def inside(self, stream: Stream) -> bool:
+        """Tell whether a stream leads from one stop line of a signal to another of its own."""
+        a, b = self.ends(stream)
+        return a == b
+
+    def is_short(self, stream: Stream) -> bool:
+        """Tell whether a stream leads quickly to another node; turning round does not."""
+        links = self.network.links
+        to_another = links[stream.exit_link].from_node != links[stream.approach_link].to_node
+        return to_another and stream.travel_time_s <= INSIDE_S
+
+    def route(self, chain: Sequence[Stream]) -> tuple[str, ...]:
+        """Return the signals of a chain in driving order."""
+        first = self.ends(chain[0])[0]
+        return tuple(dict.fromkeys([first, *(self.ends(stream)[1] for stream in chain)]))
+
+    def follow(self, start: Stream, route: Sequence[str] = ()) -> list[Stream]:
+        """Follow the heaviest continuation, along the signals of a route if one is given."""
+        chain, seen = [start], [*self.ends(start)]
+        while True:
+            options = []
+            for movement in self.out_of[chain[-1].approach_link]:
+                if not self.carries_on(movement):
+                    continue
+                for onward in self.by_exit.get(movement.to_link, []):
+                    signal = self.ends(onward)[1]
+                    if self.inside(onward):
+                        if self.inside(chain[-1]):
+                            continue
+                    elif signal in seen or (
+                        route and route[len(seen) : len(seen) + 1] != (signal,)
+                    ):
+                        continue
+                    options.append(
+                        (-self.onward_vph(movement, onward), onward.approach_link, onward)
+                    )
+            if not options or (best := min(options, key=lambda o: o[:2]))[0] >= 0:
+                return chain
+            chain.append(best[2])
+            if not self.inside(best[2]):
+                seen.append(self.ends(best[2])[1])
+
+    def carries_on(self, movement: Movement) -> bool:
+        """Tell whether a corridor may go on by a movement."""
+        if movement.turn in STRAIGHT:
+            return True
+        approach_vph = sum(self.flow_vph[m.movement_id] for m in self.out_of[movement.from_link])
+        return self.flow_vph[movement.movement_id] > CORNER_PART * approach_vph
+
+    def onward_vph(self, movement: Movement, stream: Stream) -> float:
+        """Flow of a movement that goes on as a stream."""
+        return self.flow_vph[movement.movement_id] * stream.share
+
+    def stream_vph(self, stream: Stream) -> float:
+        """Flow of a stream."""
+        leaving = sum(self.flow_vph[m.movement_id] for m in self.into[stream.exit_link])
+        return leaving * stream.share
+
+    def least_flow(self, chain: Sequence[Stream]) -> float:
+        """Least flow that goes on along a chain, veh/h."""
+        flows = [self.stream_vph(stream) for stream in chain]
+        for stream, onward in pairwise(chain):
+            flows.append(self.onward_vph(self.between(stream, onward), onward))
+        return min(flows)
+
+    def between(self, stream: Stream, onward: Stream) -> Movement:
+        """Return the movement that joins two streams."""
+        return next(m for m in self.out_of[stream.approach_link] if m.to_link == onward.exit_link)
+
+    def way_back(self, route: tuple[str, ...]) -> list[Stream]:
+        """Return the heaviest chain along a route from its end to its beginning, or nothing."""
+        back = route[::-1]
+        found = [self.follow(start, back) for start in self.starts if self.ends(start) == back[:2]]
+        whole = []
+        for chain in found:
+            while self.inside(chain[-1]):
+                chain.pop()
+            if self.route(chain) == back:
+                whole.append(chain)
+        return min(whole, key=lambda c: (-self.least_flow(c), c[0].exit_link), default=[])
+
+    def heaviest(self, movements: Sequence[Movement]) -> Movement:
+        """Return the movement with the most traffic, of those straight on where any goes."""
+        flow = self.flow_vph
+        straight = [m for m in movements if m.turn in STRAIGHT and flow[m.movement_id] > 0]
+        return min(straight or movements, key=lambda m: (-flow[m.movement_id], m.movement_id))
+
+    def corridor(self, outbound: list[Stream], inbound: list[Stream]) -> Corridor:
+        """Lay out the stops and legs of two chains."""
+        there, legs = self.lay_out(outbound)
+        back, back_legs = self.lay_out(inbound) if inbound else ([()] * len(there), [])
+        distance_m, stops = 0.0, []
+        for i, signal in enumerate(self.route(outbound)):
+            stops.append(Stop(signal, distance_m, there[i], back[-1 - i]))
+            distance_m += legs[i].distance_m if i < len(legs) else 0.0
+        return Corridor(tuple(stops), tuple(legs), tuple(back_legs[::-1]))
+
+    def lay_out(self, chain: list[Stream]) -> tuple[list[tuple[Passage, ...]], list[Leg]]:
+        """Return the passages of each stop of a chain, and the legs between stops."""
+        movements = [
+            self.heaviest(self.into[chain[0].exit_link]),
+            *(self.between(a, b) for a, b in pairwise(chain)),
+            self.heaviest(self.out_of[chain[-1].approach_link]),
+        ]
+        passages = [[Passage(movements[0].connections, 0.0)]]
+        legs: list[Leg] = []
+        links: list[str] = []
+        length_m = elapsed_s = 0.0
+        for movement, stream, onward in zip(movements, chain, movements[1:], strict=False):
+            lanes = movement.connections
+            links += self.links_of(stream)
+            length_m += sum(c.length_m for c in lanes) / len(lanes) + stream.distance_m
+            elapsed_s += sum(c.length_m / c.speed_mps for c in lanes) / len(lanes)
+            elapsed_s += stream.travel_time_s
+            if self.inside(stream):
+                passages[-1].append(Passage(onward.connections, elapsed_s))
+                continue
+            legs.append(Leg(tuple(links), length_m, elapsed_s, self.stream_vph(stream)))
+            passages.append([Passage(onward.connections, 0.0)])
+            links, length_m, elapsed_s = [], 0.0, 0.0
+        return [tuple(found) for found in passages], legs
+
+    def links_of(self, stream: Stream) -> list[str]:
+        """Return the links a stream drives on, by the quickest way."""
+        frontier = [(0.0, stream.exit_link, [stream.exit_link])]
+        seen: set[str] = set()
+        while frontier:
+            elapsed_s, link, path = heappop(frontier)
+            if link == stream.approach_link:
+                return path
+            if link in seen:
+                continue
+            seen.add(link)
+            for turn in self.network.turns_from[link]:
+                onward_s = elapsed_s + self.network.links[turn.to_link].travel_time_s
+                heappush(frontier, (onward_s, turn.to_link, [*path, turn.to_link]))
+        return [stream.exit_link, stream.approach_link]

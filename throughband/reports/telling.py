@@ -1,0 +1,208 @@
+"""From the result of a run to the story its report tells."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+
+from engine.forecast.forecast import Forecast
+from engine.measures.corridor import strongest_corridor
+from network.counts import VALUED, CountSeries, Quality
+from throughband.approval import POLICY_NAME
+from throughband.pipeline import RunResult
+from throughband.reports.charts import CountChart
+from throughband.reports.story import (
+    Approval,
+    ForecastSummary,
+    PushRow,
+    QualityRow,
+    Story,
+    StreetRow,
+)
+from throughband.results import versions
+
+CHARTED_MOVEMENTS = 4
+
+
+def story_of(result: RunResult, command: str) -> Story:
+    """Tell a run.
+
+    Parameters
+    ----------
+    result
+        Of the whole path.
+    command
+        The command line that reproduces it.
+
+    Returns
+    -------
+    Story
+    """
+    network = result.setting.network
+    done = result.optimization
+    return Story(
+        result.setting.scenario.name,
+        network,
+        done.street,
+        {s.signal_id: s.plan_in_force for s in network.signals.values() if s.plan_in_force},
+        done.plan_set,
+        strongest_corridor(network, done.street),
+        done.in_force,
+        done.planned,
+        result.report.to_dict(),
+        _quality(result),
+        _forecast(result),
+        _approval(result),
+        _pushes(result),
+        _after(result),
+        {signal: " ".join(sentences) for signal, sentences in result.reasons.items()},
+        dict(result.wall_s),
+        versions(),
+        command,
+    )
+
+
+def _quality(result: RunResult) -> tuple[QualityRow, ...]:
+    counts = result.today
+    whole = counts.intervals * len(counts.series_ids)
+    good = int(np.isin(counts.quality, VALUED).sum())
+    missing = int((counts.quality == Quality.MISSING).sum())
+    rows = [
+        QualityRow(
+            f"all {len(counts.series_ids)} movements, read over SNMP",
+            whole,
+            good,
+            0,
+            whole - good,
+            f"{missing} did not arrive" if missing else "",
+        )
+    ]
+    for found in result.quality:
+        rows.append(
+            QualityRow(
+                found.series_id,
+                counts.intervals,
+                counts.intervals - found.intervals,
+                0,
+                found.intervals,
+                f"{found.flag.name.lower()}: {found.reason}",
+            )
+        )
+    return tuple(rows)
+
+
+def _forecast(result: RunResult) -> ForecastSummary:
+    flows = result.flows
+    begin, end = flows.start_s, flows.start_s + flows.interval_s * len(flows.flow_vph)
+    held_out = None if result.live is None else result.live.counts
+    error_pct, coverage_pct = _errors(flows, held_out)
+    return ForecastSummary(
+        "profile of earlier days, corrected by what today shows",
+        f"{_clock(begin)} to {_clock(end)}, measured until "
+        f"{_clock(begin + flows.observed * flows.interval_s)}",
+        error_pct,
+        coverage_pct,
+        _chart(flows, held_out or result.today),
+    )
+
+
+def _errors(flows: Forecast, came: CountSeries | None) -> tuple[float | None, float | None]:
+    """Weighted absolute percentage error and coverage over the predicted intervals."""
+    if came is None:
+        return None, None
+    last = min(came.intervals, len(flows.flow_vph))
+    seen = came.flow_vph()[flows.observed : last]
+    known = np.isfinite(seen)
+    total = float(np.nansum(seen))
+    if not known.any() or total <= 0:
+        return None, None
+    predicted = flows.flow_vph[flows.observed : last]
+    low, high = flows.low_vph[flows.observed : last], flows.high_vph[flows.observed : last]
+    inside = (seen >= low) & (seen <= high)
+    return (
+        100.0 * float(np.nansum(np.abs(seen - predicted))) / total,
+        100.0 * float(inside[known].mean()),
+    )
+
+
+def _chart(flows: Forecast, came: CountSeries) -> CountChart:
+    busiest = np.argsort(-flows.flow_vph.mean(axis=0), kind="stable")[:CHARTED_MOVEMENTS]
+    counted = np.full(flows.flow_vph.shape, np.nan)
+    rows = min(came.intervals, len(counted))
+    counted[:rows] = came.flow_vph()[:rows]
+    return CountChart(
+        tuple(flows.movement_ids[m] for m in busiest),
+        flows.start_s + np.arange(len(flows.flow_vph)) * flows.interval_s,
+        counted[:, busiest],
+        flows.flow_vph[:, busiest],
+        flows.low_vph[:, busiest],
+        flows.high_vph[:, busiest],
+        "10 % to 90 %",
+    )
+
+
+def _approval(result: RunResult) -> Approval | None:
+    release = result.release
+    if release is None:
+        return None
+    return Approval(
+        release.approved_by,
+        release.approved_by == POLICY_NAME,
+        release.approved_utc,
+        release.expires_utc,
+        release.plan_digest,
+        release.report_digest,
+        release.notes,
+    )
+
+
+def _pushes(result: RunResult) -> tuple[PushRow, ...]:
+    if result.live is None:
+        return ()
+    return tuple(
+        PushRow(
+            device.signal_id,
+            device.address,
+            device.pattern,
+            len(device.new),
+            device.read_back == device.new,
+            f"active: {result.live.statuses[device.signal_id]}",
+        )
+        for device in result.live.receipt.devices
+    )
+
+
+def _after(result: RunResult) -> tuple[StreetRow, ...]:
+    live = result.live
+    if live is None:
+        return ()
+    day = live.measures
+    return (
+        StreetRow(
+            _street_time(live.pushed_s),
+            "the new patterns are called",
+            f"{len(live.receipt.devices)} controllers",
+        ),
+        StreetRow(
+            _street_time(live.pushed_s + live.in_step_after_s),
+            "every controller runs its new pattern in step",
+            f"after {live.in_step_after_s:.0f} s of transition",
+        ),
+        StreetRow(
+            _street_time(result.setting.case.end_s),
+            "the street's day ends",
+            f"{day.delay_s:.1f} s of delay per vehicle over the whole day, "
+            f"{result.report.baseline['delay_s']:.1f} s is the mean under the plan in force; "
+            f"{day.arrived} vehicles arrived, {day.not_inserted} did not get in",
+        ),
+    )
+
+
+def _street_time(time_s: float) -> datetime:
+    return datetime.fromtimestamp(time_s, UTC)
+
+
+def _clock(time_s: float) -> str:
+    minutes = int(time_s // 60)
+    return f"{minutes // 60 % 24:02d}:{minutes % 60:02d}"

@@ -1,0 +1,182 @@
+"""The timing sheet of a signal, as rows to print."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from network.graph import Movement, RoadNetwork, Signal
+from network.timing import TimingPlan
+from network.units import TENTHS_PER_SECOND
+from throughband.reports.split_bars import omitted_phases
+from throughband.reports.time_space import REFERENCE_TEXT
+
+HEADINGS = ("EB", "NE", "NB", "NW", "WB", "SW", "SB", "SE")
+TURNS = {"s": "T", "l": "L", "r": "R", "t": "U", "L": "l", "R": "r"}
+
+OMITTED = "every movement served there is served by another phase as well"
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseRow:
+    """One phase of a sheet; seconds as text, a dash where the plan leaves the phase out.
+
+    Attributes
+    ----------
+    phase
+        Number, with a star for the coordinated phase.
+    serves
+        Movements with green, such as ``EBT EBL(p)``.
+    before
+        Split in force, s.
+    split, green, yellow, red, least_green
+        Of the new plan, s.
+    """
+
+    phase: str
+    serves: str
+    before: str
+    split: str
+    green: str
+    yellow: str
+    red: str
+    least_green: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A signal's new timing.
+
+    Attributes
+    ----------
+    signal_id
+        Name.
+    cycle, offset, reference
+        Cycle and offset, before and after; what the offset refers to.
+    rows
+        In the order served, omitted phases last.
+    omitted
+        What was omitted and why; empty if nothing.
+    reason
+        Why the plan is what it is; may be empty.
+    """
+
+    signal_id: str
+    cycle: str
+    offset: str
+    reference: str
+    rows: tuple[PhaseRow, ...]
+    omitted: str
+    reason: str
+
+
+def timing_sheets(
+    network: RoadNetwork,
+    in_force: Mapping[str, TimingPlan],
+    plans: tuple[TimingPlan, ...],
+    reasons: Mapping[str, str],
+) -> tuple[Sheet, ...]:
+    """Return one sheet per new plan, in the plans' order.
+
+    Parameters
+    ----------
+    network
+        The signals.
+    in_force
+        Plan in force by signal.
+    plans
+        New plans.
+    reasons
+        Why a signal's plan is what it is, by signal.
+    """
+    return tuple(
+        _sheet(network, plan, in_force.get(plan.signal_id), reasons.get(plan.signal_id, ""))
+        for plan in plans
+    )
+
+
+def _sheet(network: RoadNetwork, plan: TimingPlan, before: TimingPlan | None, reason: str) -> Sheet:
+    signal = network.signals[plan.signal_id]
+    omitted = omitted_phases(before, plan)
+    rows = [_row(network, signal, n, plan, before) for n in (*plan.sequence, *omitted)]
+    names = ", ".join(str(number) for number in omitted)
+    noun = "Phase" if len(omitted) == 1 else "Phases"
+    return Sheet(
+        plan.signal_id,
+        _change(before.cycle_s if before else None, plan.cycle_s),
+        _change(before.offset_s if before else None, plan.offset_s),
+        f"{REFERENCE_TEXT[plan.offset_reference]} of phase {plan.coordinated_phase}",
+        tuple(rows),
+        f"{noun} {names} omitted: {OMITTED}." if omitted else "",
+        reason,
+    )
+
+
+def _row(
+    network: RoadNetwork, signal: Signal, number: int, plan: TimingPlan, before: TimingPlan | None
+) -> PhaseRow:
+    if signal.phasing is None:
+        return PhaseRow(str(number), "–", "–", str(plan.split_s(number) or "–"), *"––––")
+    phase = signal.phasing.phase(number)
+    star = " *" if number == plan.coordinated_phase else ""
+    old = before.split_s(number) if before else 0
+    split = plan.split_s(number)
+    rests = len(plan.sequence) == 1
+    clearance_s = 0 if rests else phase.clearance_s
+    yellow, red = (
+        "0.0" if rests else f"{tenths / TENTHS_PER_SECOND:.1f}"
+        for tenths in (phase.yellow_ds, phase.red_clear_ds)
+    )
+    return PhaseRow(
+        f"{number}{star}",
+        serves(network, signal, number),
+        str(old) if old else "–",
+        str(split) if split else "omitted",
+        str(split - clearance_s) if split else "–",
+        yellow if split else "–",
+        red if split else "–",
+        str(phase.min_green_s),
+    )
+
+
+def serves(network: RoadNetwork, signal: Signal, number: int) -> str:
+    """Name the movements that a phase gives green to, ``(p)`` for permissive only.
+
+    Parameters
+    ----------
+    network
+        For the bearing of the approaches.
+    signal, number
+        Signal and phase.
+    """
+    if signal.phasing is None:
+        return "–"
+    aspects = signal.phasing.phase(number).aspects
+    found: dict[str, bool] = {}
+    for movement in signal.movements:
+        lamps = [{aspects[group] for group in c.groups} for c in movement.connections]
+        if not any(lit <= {"G", "g"} for lit in lamps):
+            continue
+        protected = any(lit <= {"G"} for lit in lamps)
+        name = movement_name(network, movement)
+        found[name] = found.get(name, False) or protected
+    order = sorted(found, key=lambda name: (HEADINGS.index(name[:2]), name))
+    return " ".join(name if found[name] else f"{name}(p)" for name in order) or "none"
+
+
+def movement_name(network: RoadNetwork, movement: Movement) -> str:
+    """Name a movement by the heading of its approach and its turn, such as ``NBL``.
+
+    The drawing's y axis is taken as north.
+    """
+    shape = network.links[movement.from_link].shape_m
+    (x0, y0), (x1, y1) = shape[-2:] if len(shape) > 1 else ((0.0, 0.0), (1.0, 0.0))
+    eighth = round(math.atan2(y1 - y0, x1 - x0) / (math.pi / 4)) % 8
+    return HEADINGS[eighth] + TURNS.get(movement.turn, movement.turn)
+
+
+def _change(before: int | None, after: int) -> str:
+    if before is None or before == after:
+        return f"{after} s"
+    return f"{before} → {after} s"
