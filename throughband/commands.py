@@ -116,7 +116,7 @@ def run_scenario(
     from throughband.reports.report import write_report
     from throughband.reports.telling import story_of
 
-    with Teller(8) as teller:
+    with Teller(9) as teller:
         teller.step("read the network and its signals")
         setting = open_setting(name, begin_s, end_s)
         _describe(setting, teller)

@@ -182,9 +182,7 @@ class _Rows:
         self.network = network
         self.flow_vph = dict.fromkeys(network.movements, 0.0)
         for row, way in enumerate(street.ways):
-            share = float(street.lanes.share[:, row].mean())
-            volume = float(street.lane_volume_vps[street.lanes.lane[row]])
-            self.flow_vph[way.movement_id] += SECONDS_PER_HOUR * volume * share
+            self.flow_vph[way.movement_id] += SECONDS_PER_HOUR * float(street.way_volume_vps[row])
         self.into: dict[str, list[Movement]] = {}
         self.out_of: dict[str, list[Movement]] = {}
         for movement in network.movements.values():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -79,11 +80,14 @@ class Tables:
         signal = self._row_of[plan.signal_id]
         self.cycle_s[signal] = plan.cycle_s
         self.begin_s[signal] = plan.begin_s(phasing)
-        pictures = second_pictures(plan, phasing)
-        for row in self._rows[plan.signal_id]:
-            groups = self.street.ways[row].groups
-            self.service[row, : plan.cycle_s] = service_of(
-                pictures, groups, self.street.driving.start_loss_s, self.street.driving.end_gain_s
+        rows = self._rows[plan.signal_id]
+        codes = second_codes(plan, phasing)
+        driving = self.street.driving
+        for row in rows:
+            self.service[row, : plan.cycle_s] = usable(
+                codes[:, list(self.street.ways[row].groups)].min(axis=1),
+                driving.start_loss_s,
+                driving.end_gain_s,
             )
 
     def open_always(self, signal_id: str) -> None:
@@ -93,27 +97,45 @@ class Tables:
             self.service[row, 0] = 1.0
 
 
-def second_pictures(plan: TimingPlan, phasing: Phasing) -> list[str]:
-    """Return what each second of the cycle shows; the picture at the middle of the second."""
-    shown: list[str] = []
+def second_codes(plan: TimingPlan, phasing: Phasing) -> Floats:
+    """Return what every signal group shows in each second of the cycle.
+
+    Parameters
+    ----------
+    plan, phasing
+        A plan and the phases it is made of.
+
+    Returns
+    -------
+    ndarray
+        [second, group]: 2 protected green, 1 permissive green or turn after a stop, 0 otherwise.
+        A second in which the picture changes counts as what most of it shows.
+    """
+    shown: list[Floats] = []
+    passed_ds = 0
     for interval in plan.intervals(phasing):
-        end = (sum_ds := len(shown) * TENTHS_PER_SECOND) + interval.duration_ds
-        del sum_ds
-        shown.extend([interval.aspects] * ((end + 4) // TENTHS_PER_SECOND - len(shown)))
-    return (shown + [shown[-1]] * plan.cycle_s)[: plan.cycle_s]
+        seconds_before = (passed_ds + TENTHS_PER_SECOND // 2 - 1) // TENTHS_PER_SECOND
+        passed_ds += interval.duration_ds
+        seconds = (passed_ds + TENTHS_PER_SECOND // 2 - 1) // TENTHS_PER_SECOND - seconds_before
+        shown.append(np.tile(_codes(interval.aspects), (seconds, 1)))
+    return np.concatenate(shown)
 
 
-def service_of(
-    pictures: list[str], groups: tuple[int, ...], start_loss_s: int, end_gain_s: int
-) -> Floats:
+@lru_cache(maxsize=4096)
+def _codes(aspects: str) -> Floats:
+    return np.array([_CODES.get(aspect, 0.0) for aspect in aspects])
+
+
+_CODES = {"G": 2.0, "O": 2.0, "g": 1.0, "s": 1.0, "o": 1.0}
+
+
+def usable(shown: Floats, start_loss_s: int, end_gain_s: int) -> Floats:
     """Return the usable part of every second for one way.
 
     Parameters
     ----------
-    pictures
-        Aspects in each second of the cycle.
-    groups
-        Signal groups that must all be green.
+    shown
+        Per second of the cycle, as `second_codes` has it for the way's groups.
     start_loss_s, end_gain_s
         Green not used at its beginning, yellow used after its end, s.
 
@@ -122,25 +144,20 @@ def service_of(
     ndarray
         Above 0 protected, below 0 permissive, 0 red.
     """
-    length = len(pictures)
-    shown = np.array(
-        [min((_RANK[picture[group]] for group in groups), default=2.0) for picture in pictures]
-    )
-    code = np.where(shown == 2.0, 1.0, np.where(shown == 1.0, -1.0, 0.0))
-    if np.all(code != 0.0) or np.all(code == 0.0):
+    code = np.where(shown == 2.0, 1.0, -shown)
+    green = code != 0.0
+    if green.all() or not green.any():
         return code
-    usable = code.copy()
-    for second in range(length):
-        if code[second] != 0.0 and code[second - 1] == 0.0:
-            for lost in range(start_loss_s):
-                usable[(second + lost) % length] = 0.0
-        if code[second] == 0.0 and code[second - 1] != 0.0:
-            for gained in range(end_gain_s):
-                usable[(second + gained) % length] = code[second - 1]
-    return usable
-
-
-_RANK = {"G": 2.0, "g": 1.0, "s": 1.0, "y": 0.0, "u": 0.0, "r": 0.0, "o": 1.0, "O": 2.0}
+    result = code.copy()
+    before = np.roll(green, 1)
+    begins = np.flatnonzero(green & ~before)
+    ends = np.flatnonzero(~green & before)
+    length = len(code)
+    for lost in range(start_loss_s):
+        result[(begins + lost) % length] = 0.0
+    for gained in range(end_gain_s):
+        result[(ends + gained) % length] = code[ends - 1]
+    return result
 
 
 def evaluate(tables: Tables, start_s: int, seconds: int, count_from_s: int = 0) -> StreetMeasures:

@@ -28,7 +28,7 @@ GAP_STEPS_PER_VPS = 256
 LARGEST_OPPOSING_VPS = 4
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def accepted_gaps(critical_s: float, follow_up_s: float) -> Floats:
     """Tabulate how many drivers find a gap in an opposing stream that is not bunched.
 
@@ -51,7 +51,7 @@ def accepted_gaps(critical_s: float, follow_up_s: float) -> Floats:
     return table
 
 
-@njit(cache=True, fastmath=False)
+@njit(cache=True, error_model="numpy")
 def play(
     lanes: LaneArrays,
     approaches: ApproachArrays,

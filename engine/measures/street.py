@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -127,9 +128,10 @@ class Street:
     approach_names
         Name (link) of each approach.
     ways
-        The connection of each way.
-    lane_volume_vps
-        Mean demand of each stop lane, veh/s.
+        The connection of each way; where several of a lane lead to the same link under the same
+        aspects, the first of them.
+    lane_volume_vps, way_volume_vps
+        Mean demand of each stop lane and of each way, veh/s.
     period_s
         Length of a demand period, s.
     stream_table
@@ -145,6 +147,7 @@ class Street:
     approach_names: tuple[str, ...]
     ways: tuple[Connection, ...]
     lane_volume_vps: Floats
+    way_volume_vps: Floats
     period_s: int
     stream_table: tuple[Stream, ...]
     driving: Driving
@@ -305,28 +308,44 @@ class _Builder:
             for connection in movement.connections:
                 key = (connection.from_link, connection.from_lane)
                 by_lane.setdefault(key, []).append(connection)
-        self.by_lane = {
-            key: sorted(ways, key=lambda c: c.connection_id)
-            for key, ways in sorted(by_lane.items())
-        }
-        self.lane_row = {key: row for row, key in enumerate(self.by_lane)}
         self.signal_of = {
             connection.connection_id: signal.signal_id
             for signal in network.signals.values()
             for connection in signal.connections
         }
+        self.alike = {
+            key: self._alike(sorted(ways, key=lambda c: c.connection_id))
+            for key, ways in sorted(by_lane.items())
+        }
+        self.by_lane = {key: [alike[0] for alike in ways] for key, ways in self.alike.items()}
+        self.lane_row = {key: row for row, key in enumerate(self.by_lane)}
+
+    def _alike(self, connections: list[Connection]) -> list[list[Connection]]:
+        """Join connections of a lane that lead to the same link at the same times."""
+        kinds: dict[tuple[str, tuple[str, ...]], list[Connection]] = {}
+        for connection in connections:
+            phasing = self.network.signals[self.signal_of[connection.connection_id]].phasing
+            shown = tuple(
+                "".join(phase.aspects[group] for group in connection.groups)
+                for phase in (phasing.phases if phasing else ())
+            )
+            kinds.setdefault((connection.to_link, shown), []).append(connection)
+        return list(kinds.values())
 
     def street(
         self, stream_table: tuple[Stream, ...], outside_vps: Floats, period_s: int
     ) -> Street:
         ways = tuple(way for lane in self.by_lane.values() for way in lane)
-        volume = np.array(
+        flows = np.array(
             [
-                sum(self.flows[way.connection_id] for way in lane) / 3600.0
-                for lane in self.by_lane.values()
+                sum(self.flows[connection.connection_id] for connection in alike) / 3600.0
+                for lane in self.alike.values()
+                for alike in lane
             ]
         ).T
-        lanes, approaches = self._gates_and_lanes(ways, volume, outside_vps)
+        first = _firsts([len(lane) for lane in self.by_lane.values()])
+        volume = np.add.reduceat(flows, first[:-1], axis=1)
+        lanes, approaches = self._gates_and_lanes(ways, flows, volume, outside_vps)
         return Street(
             self.signals,
             lanes,
@@ -337,21 +356,29 @@ class _Builder:
             self.approach_names,
             ways,
             volume.mean(axis=0),
+            flows.mean(axis=0),
             period_s,
             stream_table,
             self.driving,
         )
 
-    def _lanes(self, ways: tuple[Connection, ...], storage_veh: list[float]) -> LaneArrays:
-        row_of = {way.connection_id: row for row, way in enumerate(ways)}
-        foes = [sorted(row_of[foe] for foe in way.yields_to if foe in row_of) for way in ways]
+    def _lanes(
+        self, ways: tuple[Connection, ...], flows: Floats, storage_veh: list[float]
+    ) -> LaneArrays:
+        joined = [alike for lane in self.alike.values() for alike in lane]
+        row_of = {c.connection_id: row for row, alike in enumerate(joined) for c in alike}
+        foes = [
+            sorted({row_of[foe] for c in alike for foe in c.yields_to if foe in row_of} - {row})
+            for row, alike in enumerate(joined)
+        ]
+        first = _firsts([len(lane) for lane in self.by_lane.values()])
         shares = [
             share
-            for lane in self.by_lane.values()
-            for share in _shares([self.flows[way.connection_id] for way in lane])
+            for begin, end in pairwise(first.tolist())
+            for share in _shares(list(flows[:, begin:end].T))
         ]
         return LaneArrays(
-            _firsts([len(lane) for lane in self.by_lane.values()]),
+            first,
             np.array(storage_veh),
             np.array([self.lane_row[w.from_link, w.from_lane] for w in ways], dtype=np.int32),
             np.array(
@@ -370,7 +397,11 @@ class _Builder:
         return float(self.driving.box_part * way.wait_m / self.driving.spacing_m)
 
     def _gates_and_lanes(
-        self, ways: tuple[Connection, ...], volume: Floats, outside_vps: Floats
+        self,
+        ways: tuple[Connection, ...],
+        flows: Floats,
+        volume: Floats,
+        outside_vps: Floats,
     ) -> tuple[LaneArrays, ApproachArrays]:
         storage_veh = [0.0] * len(self.by_lane)
         gates_per_approach: list[int] = []
@@ -413,7 +444,7 @@ class _Builder:
             np.array(gate_lane, dtype=np.int32),
             np.array(lane_share).T.copy(),
         )
-        return self._lanes(ways, storage_veh), approaches
+        return self._lanes(ways, flows, storage_veh), approaches
 
     def _upstream(
         self, link: str, lanes: list[int]
@@ -501,11 +532,14 @@ class _Builder:
 
 
 def _shares(parts: list[Floats]) -> list[Floats]:
-    """Divide period flows by their sum; where nothing flows, by the sum over all periods."""
+    """Divide period flows by their sum; in a period without any, take the shares of the whole.
+
+    Where nothing ever flows all shares are 0, and the kernel passes over such ways.
+    """
     flows = np.array(parts)
     total = flows.sum(axis=0)
     overall = flows.sum()
-    steady = flows.sum(axis=1) / overall if overall > 0 else np.full(len(parts), 1.0 / len(parts))
+    steady = flows.sum(axis=1) / overall if overall > 0 else np.zeros(len(parts))
     return list(np.where(total > 0, flows / np.where(total > 0, total, 1.0), steady[:, None]))
 
 

@@ -50,7 +50,7 @@ def _cycle(plan: TimingPlan, in_force: TimingPlan, group: tuple[str, ...]) -> st
     with_whom = (
         f"common to its coordination group of {len(group)} signals"
         if len(group) > 1
-        else "its own, since no platoons link it to a neighbor"
+        else "its own, since no strong platoon links it to a neighbor"
     )
     return f"Cycle {plan.cycle_s} s instead of {in_force.cycle_s} s, {with_whom}."
 
@@ -105,9 +105,8 @@ def _offset(plan: TimingPlan, street: Street) -> list[str]:
     }
     flows: dict[str, float] = {}
     for row, way in enumerate(street.ways):
-        lane = street.lanes.lane[row]
-        flow = 3600.0 * street.lane_volume_vps[lane] * street.lanes.share[:, row].mean()
-        flows[way.to_link] = flows.get(way.to_link, 0.0) + float(flow)
+        flow_vph = 3600.0 * float(street.way_volume_vps[row])
+        flows[way.to_link] = flows.get(way.to_link, 0.0) + flow_vph
     arriving = [s for s in street.stream_table if s.approach_link in approaches]
     if not arriving:
         return ["No platoon reaches it from another signal, so its offset is free."]

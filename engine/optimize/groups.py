@@ -35,8 +35,8 @@ def coupling(street: Street) -> nx.Graph:
     approach_signal: dict[str, str] = {}
     for row, way in enumerate(street.ways):
         signal = street.signals[street.lanes.signal[row]]
-        flow = street.lane_volume_vps[street.lanes.lane[row]] * street.lanes.share[:, row].mean()
-        exit_flow[way.to_link] = exit_flow.get(way.to_link, 0.0) + 3600.0 * flow
+        flow_vph = 3600.0 * float(street.way_volume_vps[row])
+        exit_flow[way.to_link] = exit_flow.get(way.to_link, 0.0) + flow_vph
         exit_signal[way.to_link] = signal
         approach_signal[way.from_link] = signal
     for stream in street.stream_table:

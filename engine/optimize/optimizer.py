@@ -10,7 +10,7 @@ import numpy as np
 from engine.measures.evaluation import StreetMeasures, Tables, evaluate
 from engine.measures.street import Driving, Floats, Street, build_street
 from engine.optimize.groups import coordination_groups, coupling
-from engine.optimize.isolated import Table, isolated_plans
+from engine.optimize.isolated import isolated_signals
 from engine.optimize.problem import Choice, Limits, choices
 from engine.optimize.search import Plans, Search
 from network.errors import InfeasibleError
@@ -101,12 +101,9 @@ def optimize(
     tell = progress or (lambda step, done, whole: None)
     street = build_street(network, movement_vph, period_s, driving)
     options = choices(network, limits)
-    tables: dict[str, Table] = {}
-    for done, (signal, choice) in enumerate(options.items()):
-        tell("signals alone", done, len(options))
-        table = isolated_plans(network, choice, movement_vph, period_s, start_s, limits, driving)
-        if table:
-            tables[signal] = table
+    tell("signals alone", 0, len(options))
+    tables = isolated_signals(network, options, movement_vph, period_s, start_s, limits, driving)
+    tell("signals alone", len(options), len(options))
     if not tables:
         raise InfeasibleError(
             f"no signal of {network.name!r} can be retimed: "
@@ -192,7 +189,7 @@ def _openings(search: Search) -> list[Plans]:
     """
     ranked: dict[tuple[str, ...], list[int]] = {}
     for group in search.groups:
-        cycles = set.intersection(*(set(search.isolated[name]) for name in group))
+        cycles = set.intersection(*(set(search.isolated[name].cycles_s) for name in group))
         if not cycles:
             # Some signal cannot run the others' cycles: the group runs its shortest common one.
             raise InfeasibleError(
@@ -200,7 +197,7 @@ def _openings(search: Search) -> list[Plans]:
             )
         ranked[group] = sorted(
             cycles,
-            key=lambda c: (sum(search.isolated[name][c][0].cost for name in group), c),
+            key=lambda c: (sum(search.isolated[name].cycles_s[c] for name in group), c),
         )
     openings: list[Plans] = []
     for place in range(CYCLES_TRIED):
@@ -208,6 +205,6 @@ def _openings(search: Search) -> list[Plans]:
         for group, order in ranked.items():
             cycle_s = order[min(place, len(cycles) - 1)]
             for name in group:
-                plans[name] = search.isolated[name][cycle_s][0].plan
+                plans[name] = search.isolated[name].candidates(cycle_s)[0].plan
         openings.append(plans)
     return openings

@@ -93,7 +93,9 @@ def _sequences(
     for sequence in candidates:
         if len(lawful) >= LARGEST_CHOICE:
             break
-        if _served(phasing, sequence) >= needed and is_lawful(signal.signal_id, rules, phasing, sequence):
+        if _served(phasing, sequence) >= needed and is_lawful(
+            signal.signal_id, rules, phasing, sequence
+        ):
             lawful.append(sequence)
     return tuple(lawful)
 

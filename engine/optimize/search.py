@@ -16,7 +16,7 @@ import networkx as nx
 import numpy as np
 
 from engine.measures.evaluation import Tables, evaluate
-from engine.optimize.isolated import Table, split_moves
+from engine.optimize.isolated import IsolatedSignal, split_moves
 from engine.optimize.problem import Choice, Limits
 from network.timing import TimingPlan
 
@@ -34,7 +34,7 @@ class Search:
 
     tables: Tables
     choices: Mapping[str, Choice]
-    isolated: Mapping[str, Table]
+    isolated: Mapping[str, IsolatedSignal]
     groups: tuple[tuple[str, ...], ...]
     coupling: nx.Graph
     start_s: int
@@ -103,7 +103,7 @@ class Search:
         for step_s in (1, 2, 4):
             for moved in split_moves(choice, plan, step_s):
                 yield {signal: moved}
-        for candidate in self.isolated[signal].get(plan.cycle_s, ()):
+        for candidate in self.isolated[signal].candidates(plan.cycle_s):
             if candidate.plan.sequence != plan.sequence:
                 yield {signal: _in_place_of(candidate.plan, plan)}
         group = next(group for group in self.groups if signal in group)
@@ -136,7 +136,7 @@ class Search:
         """Return a group's plans at another cycle; empty where a signal cannot run it."""
         moved: Plans = {}
         for name in group:
-            candidates = self.isolated[name].get(cycle_s, ())
+            candidates = self.isolated[name].candidates(cycle_s)
             if not candidates:
                 return {}
             same = [c.plan for c in candidates if c.plan.sequence == plans[name].sequence]
@@ -150,7 +150,7 @@ class Search:
         for index in rng.choice(len(names), size=min(DISTURBED, len(names)), replace=False):
             name = names[int(index)]
             plan = moved[name]
-            candidates = self.isolated[name].get(plan.cycle_s, ())
+            candidates = self.isolated[name].candidates(plan.cycle_s)
             if candidates and rng.random() < 0.3:
                 plan = _in_place_of(candidates[int(rng.integers(len(candidates)))].plan, plan)
             moved[name] = shifted(plan, int(rng.integers(plan.cycle_s)))

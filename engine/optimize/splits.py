@@ -68,15 +68,7 @@ def _needs(choice: Choice, sequence: tuple[int, ...], street: Street) -> tuple[F
         for row, signal in enumerate(street.lanes.signal)
         if street.signals[signal] == choice.signal.signal_id
     ]
-    lane_vps = street.lane_volume_vps
-    need = np.array(
-        [
-            lane_vps[street.lanes.lane[row]]
-            * street.lanes.share[:, row].mean()
-            / street.lanes.saturation_vps[row]
-            for row in rows
-        ]
-    )
+    need = np.array([street.way_volume_vps[row] / street.lanes.saturation_vps[row] for row in rows])
     # Turns that share a lane need its green together.
     lane_need: dict[int, float] = {}
     for row, value in zip(rows, need, strict=True):
@@ -106,7 +98,7 @@ def coordinated_phase(choice: Choice, sequence: tuple[int, ...], street: Street)
     for row, signal in enumerate(street.lanes.signal):
         if street.signals[signal] != choice.signal.signal_id:
             continue
-        flow = street.lane_volume_vps[street.lanes.lane[row]] * street.lanes.share[:, row].mean()
+        flow = float(street.way_volume_vps[row])
         for number in sequence:
             aspects = choice.phasing.phase(number).aspects
             if all(aspects[group] == "G" for group in street.ways[row].groups):
