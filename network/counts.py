@@ -15,6 +15,9 @@ from network.errors import CountError
 from network.graph import RoadNetwork
 from network.units import SECONDS_PER_HOUR
 
+Kind = Literal["movement", "approach", "connection"]
+KINDS: tuple[Kind, ...] = ("movement", "approach", "connection")
+
 NAMED_AT_MOST = 3
 """So many offenders are named in a message; the rest are counted."""
 
@@ -47,9 +50,10 @@ class CountSeries:
     Attributes
     ----------
     kind
-        What a series counts: ``movement`` (turn at a signal) or ``approach`` (a link).
+        What a series counts: ``movement`` (turn at a signal), ``approach`` (a link) or
+        ``connection`` (one lane's part of a movement).
     series_ids
-        Movement or link names, one per column.
+        Movement, link or connection names, one per column.
     start_s
         Beginning of the first interval, in s since the scenario's midnight (or second zero of
         a simulation). An interval is labeled by its beginning.
@@ -70,7 +74,7 @@ class CountSeries:
         and numbers contradict each other.
     """
 
-    kind: Literal["movement", "approach"]
+    kind: Kind
     series_ids: tuple[str, ...]
     start_s: float
     interval_s: int
@@ -79,8 +83,8 @@ class CountSeries:
     occupancy_pct: npt.NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
-        if self.kind not in ("movement", "approach"):
-            raise CountError(f"counts of kind {self.kind!r}; allowed are movement and approach")
+        if self.kind not in KINDS:
+            raise CountError(f"counts of kind {self.kind!r}; allowed are {', '.join(KINDS)}")
         object.__setattr__(self, "series_ids", tuple(self.series_ids))
         object.__setattr__(self, "volume_veh", _floats(self.volume_veh, "volume_veh"))
         object.__setattr__(self, "quality", _flags(self.quality))
@@ -108,7 +112,7 @@ class CountSeries:
     @classmethod
     def from_volumes(
         cls,
-        kind: Literal["movement", "approach"],
+        kind: Kind,
         series_ids: Sequence[str],
         start_s: float,
         interval_s: int,
@@ -199,9 +203,16 @@ class CountSeries:
         )
 
     def require_known(self, network: RoadNetwork) -> None:
-        """Raise `CountError` if a series names a movement or link that the network lacks."""
-        known: Iterable[str] = network.movements if self.kind == "movement" else network.links
-        noun = "signalized movement" if self.kind == "movement" else "link"
+        """Raise `CountError` if a series names something that the network lacks."""
+        known: Iterable[str]
+        if self.kind == "movement":
+            known, noun = network.movements, "signalized movement"
+        elif self.kind == "connection":
+            signalized = (s.connections for s in network.signals.values())
+            known = (c.connection_id for found in signalized for c in found)
+            noun = "signalized connection"
+        else:
+            known, noun = network.links, "link"
         _require_all(self.series_ids, set(known), f"no {noun} of network {network.name!r}")
 
     def _check_axes(self) -> None:

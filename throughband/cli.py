@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import signal as signals
+import logging
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,9 @@ from typing import Annotated, NoReturn
 import typer
 
 from network.errors import ThroughbandError
+from throughband.stopping import Stopped, listen
+
+_log = logging.getLogger(__name__)
 
 app = typer.Typer(
     name="throughband",
@@ -21,6 +25,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+LOG_VARIABLE = "THROUGHBAND_LOG"
+FAULT_CODE = 70
+"""Exit code of a defect of ours, as in sysexits.h."""
 
 Scenario = Annotated[
     str,
@@ -140,7 +148,7 @@ def emulate(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     base_port: Annotated[int, typer.Option(help="First UDP port; 0 for free ones.")] = 0,
     duration: Annotated[
-        float | None, typer.Option(help="Stop after so many seconds; else on Ctrl-C.")
+        float | None, typer.Option(help="Stop after so many seconds; else on Ctrl-C.", min=0)
     ] = None,
 ) -> None:
     """Run an emulated NTCIP 1202 controller for every signal, on the wall clock."""
@@ -178,8 +186,11 @@ def journal_verify(
 
 def main() -> None:
     """Run the command line; every foreseen error is one line and a non-zero exit."""
-    signals.signal(signals.SIGTERM, _stop)
-    _guarded(app)
+    listen()
+    # Warnings look like the other details of a step.
+    level = logging.getLevelNamesMapping().get(os.environ.get(LOG_VARIABLE, ""), logging.WARNING)
+    logging.basicConfig(level=level, format="      %(message)s")
+    _guarded(lambda: app(prog_name="throughband"))
 
 
 def _guarded(command: Callable[[], object]) -> None:
@@ -187,22 +198,30 @@ def _guarded(command: Callable[[], object]) -> None:
         command()
     except ThroughbandError as error:
         _fail(str(error), 1)
-    except KeyboardInterrupt:
-        _fail("stopped", 130)
+    except Stopped as stop:
+        _fail(str(stop), 128 + stop.number)
     except BrokenPipeError:
         # Whoever read our output has gone.
         sys.stderr.close()
         sys.exit(1)
+    except Exception as error:  # noqa: BLE001
+        _log.debug("unforeseen", exc_info=True)
+        trace = error.__traceback__
+        while trace is not None and trace.tb_next is not None:
+            trace = trace.tb_next
+        where = (
+            f" at {Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else ""
+        )
+        _fail(
+            f"unforeseen {type(error).__name__}{where}: {error or 'no message'}; this is a defect "
+            f"of throughband, please report it with what {LOG_VARIABLE}=DEBUG shows",
+            FAULT_CODE,
+        )
 
 
 def _fail(text: str, code: int) -> NoReturn:
     sys.stderr.write("throughband: " + " ".join(text.split()) + "\n")
     sys.exit(code)
-
-
-def _stop(number: int, frame: object) -> NoReturn:
-    # As an exception, so that SUMO processes and open transactions are cleaned up on the way.
-    sys.exit(128 + number)
 
 
 if __name__ == "__main__":

@@ -24,9 +24,16 @@ from engine.optimize.problem import Limits
 from engine.validate.simulator import RunMeasures
 from engine.validate.sumo import run as run_sumo
 from engine.validate.sumo_files import write_actuated
-from network.errors import ApprovalError, ControllerError, PlanError, ThroughbandError
+from network.errors import (
+    ApprovalError,
+    ControllerError,
+    PlanError,
+    ThroughbandError,
+    UnreachableError,
+)
 from network.files import read_plan, write_plan
 from network.readers.counts_csv import write_counts_csv
+from network.readers.xml_files import iterate_elements
 from network.safety import require_safe
 from network.sumo_tls import write_sumo_plan
 from network.timing import PlanSet
@@ -36,10 +43,20 @@ from throughband.demand import COUNTING_SEEDS, counted_days, demand, read_counts
 from throughband.devices import read_devices, write_devices
 from throughband.journal import Journal, verify
 from throughband.pipeline import FIRST_VALIDATION_SEED, RunResult, Setting, open_setting
-from throughband.results import COMPLETE, read_json, run_folder, versions, write_json
+from throughband.results import (
+    COMPLETE,
+    output_folder,
+    read_json,
+    run_folder,
+    versions,
+    write_json,
+)
+from throughband.stopping import undisturbed
 
 EMULATOR_TICK_S = 0.1
 STATUS_EVERY_S = 5.0
+ANY_WINDOW_S = (0.0, 86400.0)
+"""For commands that read a network and play nothing; a configuration may name no end."""
 
 
 class Teller:
@@ -58,7 +75,9 @@ class Teller:
         self._number += 1
         elapsed_s = time.perf_counter() - self._since
         whole = f"/{self._steps}" if self._steps else ""
-        self.console.print(f"[{self._number}{whole}] {title} ({elapsed_s:.0f} s)", markup=False)
+        self.console.print(
+            f"[{self._number}{whole}] {title} ({elapsed_s:.0f} s)", markup=False, soft_wrap=True
+        )
 
     def tell(self, what: str, done: int, whole: int) -> None:
         """Show how far a step is."""
@@ -164,7 +183,7 @@ def optimize_scenario(
     effort: int,
 ) -> None:
     """Carry out ``throughband optimize``."""
-    with Teller(4) as teller:
+    with Teller(4) as teller, output_folder(out) as folder:
         teller.step("read the network and its signals")
         setting = open_setting(name, begin_s, end_s)
         _describe(setting, teller)
@@ -188,10 +207,9 @@ def optimize_scenario(
         teller.step("optimize cycles, phases, splits and offsets")
         done = pipeline.plan(setting, flows, Limits(effort=effort), teller.tell)
         teller.step("write the plans")
-        with _output_folder(out):
-            _write_plan_files(out, setting, done, flows, pipeline.explain(setting, done))
-            if counts is None:
-                write_counts_csv(out / "counts.csv", days[0])
+        _write_plan_files(folder, setting, done, flows, pipeline.explain(setting, done))
+        if counts is None:
+            write_counts_csv(folder / "counts.csv", days[0])
         teller.say(
             f"{len(done.plan_set.plans)} signals retimed, {len(done.plan_set.left_alone)} left "
             f"alone; the model sees {done.in_force.delay_s:.1f} s of delay per signal passage in "
@@ -210,7 +228,7 @@ def validate_plan(
     workers: int,
 ) -> None:
     """Carry out ``throughband validate``."""
-    with Teller(3) as teller:
+    with Teller(3) as teller, output_folder(out) as folder:
         teller.step("read the network and the plan")
         setting = open_setting(name, begin_s, end_s)
         plan_set = _plan_for(plan, setting)
@@ -219,16 +237,15 @@ def validate_plan(
             setting, plan_set, _validation_seeds(seeds), workers, teller.tell
         ).to_dict()
         teller.step("write the validation")
-        with _output_folder(out):
-            write_json(
-                out / "validation.json",
-                {
-                    "scenario": setting.scenario.name,
-                    "plan_digest": plan_set.digest,
-                    **report,
-                    "versions": versions(),
-                },
-            )
+        write_json(
+            folder / "validation.json",
+            {
+                "scenario": setting.scenario.name,
+                "plan_digest": plan_set.digest,
+                **report,
+                "versions": versions(),
+            },
+        )
         _summarize(report, teller)
 
 
@@ -239,11 +256,10 @@ def simulate_scenario(
     from tempfile import TemporaryDirectory
 
     setting = open_setting(name, begin_s, end_s)
-    with TemporaryDirectory(prefix="throughband-") as scratch:
+    with TemporaryDirectory(prefix="throughband-") as scratch, output_folder(out) as folder:
         additional = _controller_files(controller, setting, Path(scratch))
-        with _output_folder(out):
-            measures = run_sumo(setting.case, seed, additional, out)
-            write_json(out / "measures.json", {"controller": controller, **_measures(measures)})
+        measures = run_sumo(setting.case, seed, additional, folder)
+        write_json(folder / "measures.json", {"controller": controller, **_measures(measures)})
     console = Console(stderr=True, highlight=False)
     console.print(
         f"{setting.scenario.name}, {controller}, seed {seed}: delay {measures.delay_s:.1f} s per "
@@ -264,7 +280,7 @@ def push_plan(
     approved_by: str,
 ) -> None:
     """Carry out ``throughband push``."""
-    setting = open_setting(name)
+    setting = open_setting(name, *ANY_WINDOW_S)
     plan_set = _plan_for(plan, setting)
     require_safe(plan_set, setting.network)
     evidence = read_json(report)
@@ -286,23 +302,30 @@ def push_plan(
         def journal(event: Mapping[str, object]) -> None:
             raise ControllerError(f"a dry run was about to act: {event}")
 
-    receipt = asyncio.run(
-        push(
-            plan_set,
-            release,
-            device_list,
-            {s.signal_id: s.phasing for s in setting.network.signals.values() if s.phasing},
-            clock=now_utc,
-            journal=journal,
-            dry_run=not write,
-        )
+    pushing = push(
+        plan_set,
+        release,
+        device_list,
+        {s.signal_id: s.phasing for s in setting.network.signals.values() if s.phasing},
+        clock=now_utc,
+        journal=journal,
+        dry_run=not write,
     )
+    try:
+        with undisturbed():
+            receipt = asyncio.run(pushing)
+    except UnreachableError as error:
+        raise UnreachableError(
+            f"{error}; check that the controller runs, and its host, port and secrets in {devices}"
+        ) from error
     for entry in receipt.devices:
         console.print(
-            f"{entry.signal_id} at {entry.address}: pattern {entry.pattern}", markup=False
+            f"{entry.signal_id} at {entry.address}: pattern {entry.pattern}",
+            markup=False,
+            soft_wrap=True,
         )
         for before, after in entry.change.difference:
-            console.print(f"  {before}  ->  {after.value!r}", markup=False)
+            console.print(f"  {before}  ->  {after.value!r}", markup=False, soft_wrap=True)
     console.print(
         "written, read back and activated; keep the call alive or the controllers return to "
         "their own plan after their backup time"
@@ -317,30 +340,31 @@ def emulate_controllers(
     """Carry out ``throughband emulate``."""
     import secrets
 
-    setting = open_setting(name)
+    setting = open_setting(name, *ANY_WINDOW_S)
     read_community, write_community = secrets.token_hex(8), secrets.token_hex(8)
     midnight_utc_s = int(time.time()) // 86400 * 86400
-    cabinets = [
-        Cabinet(
-            CabinetConfig(
-                signal.signal_id,
-                signal.phasing,
-                signal.plan_in_force,
-                max(1, len(signal.connections)),
-                read_community,
-                write_community,
-                midnight_utc_s=midnight_utc_s,
-            ),
-            time.time() - midnight_utc_s,
+    console = Console(stderr=True, highlight=False)
+    cabinets = []
+    for signal in setting.network.signals.values():
+        if signal.phasing is None or signal.plan_in_force is None:
+            continue
+        config = CabinetConfig(
+            signal.signal_id,
+            signal.phasing,
+            signal.plan_in_force,
+            max(1, len(signal.connections)),
+            read_community,
+            write_community,
+            midnight_utc_s=midnight_utc_s,
         )
-        for signal in setting.network.signals.values()
-        if signal.phasing is not None and signal.plan_in_force is not None
-    ]
+        try:
+            cabinets.append(Cabinet(config, time.time() - midnight_utc_s))
+        except ControllerError as error:
+            console.print(f"      not emulated: {error}", markup=False, soft_wrap=True)
     if not cabinets:
         raise ControllerError(f"no signal of {setting.scenario.name!r} can be emulated")
 
     async def serve_them() -> None:
-        console = Console(stderr=True, highlight=False)
         async with serve(cabinets, host, base_port) as addresses:
             devices = tuple(
                 Device(cabinet.config.name, where[0], where[1], read_community, write_community)
@@ -393,7 +417,8 @@ def show_journal(path: Path) -> None:
         console.print(
             f"{event['number']:>3} {event.get('utc', '')} {event.get('event', '')}", markup=False
         )
-    console.print(f"{len(events)} events, chain unbroken, last {str(events[-1]['hash'])[:12]}")
+    last = f", last {str(events[-1]['hash'])[:12]}" if events else ""
+    console.print(f"{len(events)} events, chain unbroken{last}")
 
 
 class _Approval:
@@ -420,10 +445,12 @@ class _Approval:
                 "there is no terminal to ask a person at; approve and push later with "
                 "'throughband push', or run with --approve-by-policy",
             )
-        answer = input("      Put this plan on the street? Type 'approve' to do so: ")
-        if answer.strip().lower() != "approve":
+        answer = _answer("      Put this plan on the street? Type 'approve' to do so: ")
+        if answer.lower() != "approve":
             return self._refused(self._name or "a person", "not approved at the terminal")
-        name = self._name or input("      Your name for the record: ")
+        name = self._name.strip() or _answer("      Your name for the record: ")
+        if not name:
+            return self._refused("a person", "no name was given for the record")
         return self._approved(plans, report, name, "approved at the terminal")
 
     def _approved(
@@ -490,8 +517,8 @@ def _controller_files(controller: str, setting: Setting, scratch: Path) -> tuple
         path = Path(value)
         if path.suffix == ".xml":
             # SUMO judges it; only plan.json can be checked for safety.
-            if not path.is_file():
-                raise PlanError(f"{path}: no such file")
+            if not any(True for _ in iterate_elements(path, {"tlLogic"})):
+                raise PlanError(f"{path}: holds no signal program; expected <tlLogic> elements")
             return (path,)
         plan_set = _plan_for(path, setting)
         require_safe(plan_set, setting.network)
@@ -581,9 +608,11 @@ def _show_evidence(evidence: Mapping[str, Any], console: Console) -> None:
         delay = evidence["difference"]["delay_s"]
         console.print(
             f"verdict {evidence['verdict']}: delay {delay['mean']:+.1f} s per vehicle "
-            f"(95 % interval {delay['low']:+.1f} to {delay['high']:+.1f} s)"
+            f"(95 % interval {delay['low']:+.1f} to {delay['high']:+.1f} s)",
+            markup=False,
+            soft_wrap=True,
         )
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise ApprovalError("the report holds no verdict and no delay difference") from error
 
 
@@ -591,35 +620,20 @@ def _ask_name(console: Console) -> str:
     if not sys.stdin.isatty():
         raise ApprovalError("nobody approves: give --approved-by NAME, or run it at a terminal")
     console.print("Type your name to approve and write to the controllers, or nothing to stop.")
-    name = input("> ").strip()
+    name = _answer("> ")
     if not name:
         raise ApprovalError("not approved; nothing was written")
     return name
+
+
+def _answer(question: str) -> str:
+    try:
+        return input(question).strip()
+    except EOFError:
+        return ""
 
 
 def _command_line() -> str:
     import shlex
 
     return shlex.join(["throughband", *sys.argv[1:]])
-
-
-class _output_folder:  # noqa: N801
-    """Make a folder for output, and turn its troubles into one line."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> Path:
-        try:
-            self._path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ThroughbandError(
-                f"{self._path}: cannot be made a folder ({error.strerror})"
-            ) from error
-        return self._path
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, OSError):
-            raise ThroughbandError(
-                f"{self._path}: cannot be written ({error.strerror or error})"
-            ) from error

@@ -97,10 +97,18 @@ def counted_days(
     ------
     CountError
         If a seed is reserved for validation.
+    InsufficientDataError
+        If the window is shorter than a counting interval.
     """
     reserved = [seed for seed in seeds if seed not in COUNTING_SEEDS]
     if reserved:
         raise CountError(f"seeds {reserved} are not for counting; allowed are {COUNTING_SEEDS}")
+    window_s = case.end_s - case.begin_s
+    if window_s < INTERVAL_S:
+        raise InsufficientDataError(
+            f"the window of {window_s:g} s in {case.config_file} is shorter than a counting "
+            f"interval of {INTERVAL_S} s; raise --end, or bring counts with --counts"
+        )
     connections = detected_connections(network)
     days = []
     for done, seed in enumerate(seeds):
@@ -156,5 +164,11 @@ def read_counts(path: Path, network: RoadNetwork) -> CountSeries:
     counts = read_counts_csv(path)
     if counts.kind != "movement":
         raise CountError(f"{path}: counts of kind {counts.kind!r}; movement counts are needed")
-    counts.require_known(network)
+    try:
+        counts.require_known(network)
+    except CountError as error:
+        some = next(iter(network.movements), "")
+        raise CountError(
+            f"{path}: {error}; a movement is named by the roads it joins, as in {some!r}"
+        ) from error
     return counts

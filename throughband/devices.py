@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from pathlib import Path
 
@@ -10,6 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from controllers.driver import Device
 from network.errors import ControllerError
 from network.timing import OffsetReference
+
+DEFAULT_COMMUNITIES = frozenset({"public", "private", "administrator"})
+"""What devices are shipped with; `administrator` is NTCIP 1103's own."""
 
 
 class DeviceEntry(BaseModel):
@@ -25,6 +29,7 @@ class DeviceEntry(BaseModel):
     write_secret_file: Path
     offset_reference: OffsetReference = OffsetReference.BEGIN_GREEN
     slots: tuple[int, ...] = (15, 16)
+    allow_default_community: bool = False
 
 
 class DeviceList(BaseModel):
@@ -59,28 +64,40 @@ def read_devices(path: Path) -> tuple[Device, ...]:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise ControllerError(f"{path}: {where}: {first['msg']}") from error
-    return tuple(
-        Device(
-            entry.signal,
-            entry.host,
-            entry.port,
-            _secret(path.parent / entry.read_secret_file),
-            _secret(path.parent / entry.write_secret_file),
-            entry.version,
-            entry.offset_reference,
-            entry.slots,
+    try:
+        return tuple(
+            Device(
+                entry.signal,
+                entry.host,
+                entry.port,
+                _secret(path.parent / entry.read_secret_file, entry),
+                _secret(path.parent / entry.write_secret_file, entry),
+                entry.version,
+                entry.offset_reference,
+                entry.slots,
+            )
+            for entry in listed.device
         )
-        for entry in listed.device
-    )
+    except ControllerError as error:
+        raise ControllerError(f"{path}: {error}") from error
 
 
-def _secret(path: Path) -> str:
+def _secret(path: Path, entry: DeviceEntry) -> str:
     try:
         text = path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ControllerError(f"{path}: the secret cannot be read ({error})") from error
+    except OSError as error:
+        raise ControllerError(f"{path}: the secret cannot be read ({error.strerror})") from error
+    except ValueError as error:
+        # The original says which byte of the secret it stumbled over.
+        raise ControllerError(f"{path}: the secret is not text in UTF-8") from error
     if not text:
         raise ControllerError(f"{path}: the secret is empty")
+    if text.casefold() in DEFAULT_COMMUNITIES and not entry.allow_default_community:
+        raise ControllerError(
+            f"{path}: signal {entry.signal!r} would be reached with a community that devices are "
+            "shipped with and anybody knows; change it in the device, or set "
+            "allow_default_community = true"
+        )
     return text
 
 
@@ -98,7 +115,21 @@ def write_devices(folder: Path, devices: tuple[Device, ...]) -> Path:
     -------
     Path
         The list.
+
+    Raises
+    ------
+    ControllerError
+        If the files cannot be written.
     """
+    try:
+        return _write_devices(folder, devices)
+    except OSError as error:
+        raise ControllerError(
+            f"{folder}: the device list cannot be written ({error.strerror})"
+        ) from error
+
+
+def _write_devices(folder: Path, devices: tuple[Device, ...]) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for name, secret in (
         ("read.secret", devices[0].read_community),
@@ -106,15 +137,17 @@ def write_devices(folder: Path, devices: tuple[Device, ...]) -> Path:
     ):
         file = folder / name
         file.touch(mode=0o600, exist_ok=True)
+        file.chmod(0o600)
         file.write_text(secret + "\n", encoding="utf-8")
     lines = []
     for device in devices:
         lines += [
             "[[device]]",
-            f"signal = {_quoted(device.signal_id)}",
-            f"host = {_quoted(device.host)}",
+            # A JSON text is a TOML basic string.
+            f"signal = {json.dumps(device.signal_id, ensure_ascii=False)}",
+            f"host = {json.dumps(device.host)}",
             f"port = {device.port}",
-            f"version = {_quoted(device.version)}",
+            f"version = {json.dumps(device.version)}",
             'read_secret_file = "read.secret"',
             'write_secret_file = "write.secret"',
             "",
@@ -122,8 +155,3 @@ def write_devices(folder: Path, devices: tuple[Device, ...]) -> Path:
     path = folder / "devices.toml"
     path.write_text("\n".join(lines), encoding="utf-8")
     return path
-
-
-def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'

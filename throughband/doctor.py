@@ -69,7 +69,8 @@ def _program(name: str) -> Finding:
             missing[-1] if missing else f"exit code {answer.returncode}",
             f"apt-get install --no-install-recommends {SUMO_LIBRARIES}",
         )
-    return Finding(name, True, answer.stdout.splitlines()[0])
+    said = answer.stdout.splitlines()
+    return Finding(name, True, said[0] if said else "runs, and does not say its version")
 
 
 def _sumo() -> Finding:

@@ -17,6 +17,7 @@ from pathlib import Path
 from network.errors import ThroughbandError
 
 GENESIS = "0" * 64
+OWN_FIELDS = frozenset({"number", "hash"})
 
 
 class Journal:
@@ -31,6 +32,7 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self._path = path
         lines = verify(path) if path.exists() else []
+        self._size = path.stat().st_size if path.exists() else 0
         self._count = len(lines)
         self._last = str(lines[-1]["hash"]) if lines else GENESIS
 
@@ -42,14 +44,22 @@ class Journal:
         event
             Plain JSON values.
         """
+        assert not OWN_FIELDS & event.keys(), "an event may not bring the journal's own fields"
         content = {"number": self._count + 1, **event}
         sealed = {**content, "hash": _seal(self._last, content)}
-        line = json.dumps(sealed, sort_keys=True, ensure_ascii=False) + "\n"
+        # ASCII, because a name may hold what other readers take for the end of a line.
+        line = json.dumps(sealed, sort_keys=True) + "\n"
         try:
             with self._path.open("a", encoding="utf-8") as file:
+                if file.tell() != self._size:
+                    raise ThroughbandError(
+                        f"{self._path}: somebody else wrote to the journal meanwhile; nothing is "
+                        "done that cannot be recorded, try again"
+                    )
                 file.write(line)
                 file.flush()
                 os.fsync(file.fileno())
+                self._size = file.tell()
         except OSError as error:
             raise ThroughbandError(
                 f"{self._path}: the journal cannot be written ({error.strerror}); nothing is done "
@@ -78,6 +88,8 @@ def verify(path: Path) -> list[dict[str, object]]:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ThroughbandError(f"{path}: the journal cannot be read ({error})") from error
+    if text and not text.endswith("\n"):
+        raise ThroughbandError(f"{path}: the last line of the journal is incomplete")
     for number, line in enumerate(text.splitlines(), start=1):
         try:
             event = json.loads(line)
@@ -95,5 +107,5 @@ def verify(path: Path) -> list[dict[str, object]]:
 
 
 def _seal(previous: str, content: Mapping[str, object]) -> str:
-    text = json.dumps(content, sort_keys=True, ensure_ascii=False)
+    text = json.dumps(content, sort_keys=True)
     return hashlib.sha256(f"{previous}\n{text}".encode()).hexdigest()

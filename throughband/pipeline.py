@@ -28,7 +28,7 @@ from engine.validate.report import ValidationReport, validate
 from engine.validate.simulator import RunMeasures, SimulationCase, Variant
 from engine.validate.sumo import SumoSimulator
 from network.counts import CountSeries
-from network.errors import ControllerError, TopologyError
+from network.errors import ControllerError, ScenarioError, TopologyError
 from network.graph import RoadNetwork
 from network.readers.sumo_net import read_sumo_network
 from network.safety import require_safe
@@ -42,6 +42,12 @@ FIRST_VALIDATION_SEED = 101
 LIVE_SEED = 1
 REMAINING_S = 900
 """Time of the scenario left for the new plan on the live street, s."""
+
+LEAST_REMAINING_S = 300
+"""Time that controllers are given to get in step with the new plan, s."""
+
+LONGEST_WINDOW_S = 7 * 86400
+"""More than a week is taken for a slip of the pen, s."""
 
 LOOK_S = 10
 MOST_LOOKS = 60
@@ -109,11 +115,16 @@ def open_setting(name: str, begin_s: float | None = None, end_s: float | None = 
     Raises
     ------
     ScenarioError, FormatError
-        If a file is missing or malformed.
+        If a file is missing or malformed, or the window longer than a week.
     TopologyError
         If the network has no signal.
     """
     scenario = load_scenario(name, begin_s, end_s)
+    if scenario.end_s - scenario.begin_s > LONGEST_WINDOW_S:
+        raise ScenarioError(
+            f"scenario {scenario.name!r}: the window from {scenario.begin_s:g} s to "
+            f"{scenario.end_s:g} s is longer than a week; lower --end"
+        )
     case = SimulationCase(
         scenario.config_file,
         scenario.net_file,
@@ -125,7 +136,8 @@ def open_setting(name: str, begin_s: float | None = None, end_s: float | None = 
     network = read_sumo_network(scenario.net_file, scenario.additional_files, scenario.name)
     if not network.signals:
         raise TopologyError(
-            f"{scenario.net_file}: the network has no traffic signals, so there is nothing to time"
+            f"{scenario.net_file}: the network has no traffic signals, so there is nothing to "
+            "time; choose another scenario or build signals into the network"
         )
     return Setting(scenario, case, network)
 
@@ -311,7 +323,14 @@ async def _go_over(
     looks = min(MOST_LOOKS, max(1, int((case.end_s - pushed_s) // LOOK_S)))
     statuses = await await_pattern(receipt, street.devices, tick=look, most_ticks=looks)
     in_step_s = street.time_s - pushed_s
-    journal({"event": "in step", "street_s": street.time_s, "after_s": in_step_s})
+    journal(
+        {
+            "event": "in step",
+            "utc": clock().isoformat(),
+            "street_s": street.time_s,
+            "after_s": in_step_s,
+        }
+    )
     while street.time_s < case.end_s - 1e-9:
         # Well within the backup time, or the controllers would go back to their own plan.
         await street.run_until(min(street.time_s + BACKUP_TIME_S / 3, case.end_s))
@@ -329,6 +348,13 @@ async def _go_over(
 
 def _change_time(case: SimulationCase) -> float:
     """When the live street pauses for the new plan: late enough to have counts, on an interval."""
+    least_s = INTERVAL_S + LEAST_REMAINING_S
+    if case.end_s - case.begin_s < least_s:
+        raise ScenarioError(
+            f"the window of {case.end_s - case.begin_s:g} s in {case.config_file} is too short for "
+            f"a run: counting takes {INTERVAL_S} s and the change of plans {LEAST_REMAINING_S} s; "
+            "raise --end"
+        )
     whole = (case.end_s - case.begin_s - REMAINING_S) // INTERVAL_S
     half = (case.end_s - case.begin_s) / 2 // INTERVAL_S
     intervals = max(1.0, whole, half)

@@ -27,6 +27,11 @@ VERSIONED = (
 COMPLETE = "result.json"
 """The file that makes a folder a finished run."""
 
+RUN_FILES = frozenset(
+    {COMPLETE, "journal.jsonl", "plan.json", "plan.add.xml", "counts.csv", "report.html"}
+)
+"""What a run leaves; a folder that holds anything else is not only ours to replace."""
+
 
 @contextmanager
 def run_folder(target: Path) -> Iterator[Path]:
@@ -42,28 +47,83 @@ def run_folder(target: Path) -> Iterator[Path]:
     ThroughbandError
         If the target holds something that is not a run, or cannot be written.
     """
+    try:
+        target = target.resolve()  # so that "." has a parent and a link stays a link
+        _require_replaceable(target)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        aside = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    except OSError as error:
+        raise ThroughbandError(f"{target}: cannot be written ({error.strerror})") from error
+    work = aside / "new"
+    try:
+        work.mkdir()
+        yield work
+        _require_replaceable(target)
+        if target.exists():
+            target.replace(aside / "old")
+        work.replace(target)
+    except OSError as error:
+        raise ThroughbandError(
+            f"{target}: the run's files cannot be written ({error.strerror or error})"
+        ) from error
+    finally:
+        if (aside / "old").exists() and not target.exists():
+            (aside / "old").replace(target)
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+@contextmanager
+def output_folder(target: Path) -> Iterator[Path]:
+    """Yield a folder to write files into, and move them to the target only if all went well.
+
+    Parameters
+    ----------
+    target
+        Where the files belong; made if missing. Files of the same name there are replaced, others
+        are left alone.
+
+    Raises
+    ------
+    ThroughbandError
+        If the target is no folder or cannot be written.
+    """
+    try:
+        target = target.resolve()
+        if target.exists() and not target.is_dir():
+            raise ThroughbandError(f"{target}: a file stands where the folder for output belongs")
+        holder = next(folder for folder in (target, *target.parents) if folder.exists())
+        work = Path(tempfile.mkdtemp(prefix=".throughband-", dir=holder))
+    except OSError as error:
+        raise ThroughbandError(
+            f"{target}: cannot be written ({error.strerror}); name another folder"
+        ) from error
+    try:
+        yield work
+        target.mkdir(parents=True, exist_ok=True)
+        for file in sorted(work.iterdir()):
+            file.replace(target / file.name)
+    except OSError as error:
+        raise ThroughbandError(
+            f"{target}: the files cannot be written ({error.strerror or error})"
+        ) from error
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _require_replaceable(target: Path) -> None:
     if target.exists() and not target.is_dir():
         raise ThroughbandError(f"{target}: a file stands where the run's folder belongs")
-    if target.is_dir() and any(target.iterdir()) and not (target / COMPLETE).exists():
+    names = {entry.name for entry in target.iterdir()} if target.is_dir() else set()
+    if names and COMPLETE not in names:
         raise ThroughbandError(
             f"{target}: not empty and not a finished run (no {COMPLETE}); name another folder or "
             "empty this one"
         )
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-    except OSError as error:
-        raise ThroughbandError(f"{target}: cannot be written ({error.strerror})") from error
-    try:
-        yield work
-        work.chmod(0o755)
-        if target.exists():
-            shutil.rmtree(target)
-        work.replace(target)
-    except OSError as error:
-        raise ThroughbandError(f"{target}: cannot be written ({error.strerror})") from error
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+    if names - RUN_FILES:
+        raise ThroughbandError(
+            f"{target}: holds {sorted(names - RUN_FILES)[0]!r} beside a finished run; name another "
+            "folder or move that away"
+        )
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

@@ -1,7 +1,8 @@
 """Counts as tidy CSV: one row per series and interval.
 
-Columns, in any order: ``begin_s``, ``interval_s``, ``movement`` (or ``approach``),
-``volume_veh``, and if wanted ``quality`` and ``occupancy_pct``. Rows come in any order. A
+Columns, in any order: ``begin_s``, ``interval_s``, one of ``movement``, ``approach`` and
+``connection``, ``volume_veh``, and if wanted ``quality`` and ``occupancy_pct``. Rows come in any
+order. A
 series without a row for an interval that lies between the first and the last one is missing
 there. A count without a number keeps its cell empty and says why in ``quality``.
 """
@@ -14,16 +15,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
-from network.counts import VALUED, CountSeries, Quality
+from network.counts import KINDS, VALUED, CountSeries, Kind, Quality
 from network.errors import CountError
 from network.files import replace_file
 
 REQUIRED = ("begin_s", "interval_s", "volume_veh")
-KINDS: tuple[Literal["movement", "approach"], ...] = ("movement", "approach")
 OPTIONAL = ("quality", "occupancy_pct")
 MOST_CELLS = 20_000_000
 """A file whose first and last interval lie further apart is taken for a slip of the pen."""
@@ -131,7 +130,7 @@ def _text(value: float) -> str:
     return str(int(value)) if value.is_integer() else repr(value)
 
 
-def _kind(path: Path, header: list[str]) -> Literal["movement", "approach"]:
+def _kind(path: Path, header: list[str]) -> Kind:
     allowed = [*REQUIRED, *OPTIONAL, *KINDS]
     kinds = [kind for kind in KINDS if kind in header]
     missing = [name for name in REQUIRED if name not in header]
@@ -139,7 +138,7 @@ def _kind(path: Path, header: list[str]) -> Literal["movement", "approach"]:
     if missing or unknown or len(kinds) != 1 or len(set(header)) != len(header):
         raise CountError(
             f"{path}, row 1: found the columns {', '.join(header) or 'none'}; allowed are "
-            f"{', '.join(REQUIRED)}, one of {' and '.join(KINDS)}, and if wanted "
+            f"{', '.join(REQUIRED)}, one of {', '.join(KINDS)}, and if wanted "
             f"{' and '.join(OPTIONAL)}, each once"
         )
     return kinds[0]
@@ -195,9 +194,7 @@ def _bad(where: str, column: str, found: str, allowed: str) -> CountError:
     return CountError(f"{where}, column {column}: found {found!r}; allowed is {allowed}")
 
 
-def _series(
-    path: Path, kind: Literal["movement", "approach"], rows: list[_Row], occupied: bool
-) -> CountSeries:
+def _series(path: Path, kind: Kind, rows: list[_Row], occupied: bool) -> CountSeries:
     names = sorted({row.name for row in rows})
     start_s, interval_s = min(row.begin_s for row in rows), rows[0].interval_s
     intervals = int((max(row.begin_s for row in rows) - start_s) / interval_s + 0.5) + 1

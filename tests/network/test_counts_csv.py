@@ -79,7 +79,7 @@ def test_a_byte_order_mark_and_reordered_columns_are_read(tmp_path: Path) -> Non
         (HEADER, "holds no counts"),
         (HEADER.replace("volume_veh", "volume"), "allowed are begin_s, interval_s, volume_veh"),
         (HEADER.replace("\n", ",color\n"), "color"),
-        (HEADER.replace("\n", ",approach\n"), "one of movement and approach"),
+        (HEADER.replace("\n", ",approach\n"), "one of movement, approach, connection"),
         (HEADER.replace("\n", ",begin_s\n"), "each once"),
         (HEADER + "0,900,a\n", "row 2: found 3 columns; allowed are 4"),
         (HEADER + "x,900,a,1\n", "row 2, column begin_s: found 'x'"),
