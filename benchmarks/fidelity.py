@@ -79,7 +79,7 @@ def random_plans(setting: Setting, count: int) -> list[PlanSet]:
 def counted_street(setting: Setting) -> Street:
     """Lay the counted demand over the network."""
     days = counted_days(setting.case, setting.network, COUNTING_SEEDS)
-    wanted, _ = demand(setting.network, days)
+    wanted = demand(setting.network, days)
     return build_street(
         setting.network,
         wanted.flows.movement_vph(),

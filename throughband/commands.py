@@ -39,7 +39,14 @@ from network.sumo_tls import write_sumo_plan
 from network.timing import PlanSet
 from throughband import doctor, pipeline
 from throughband.approval import POLICY_NAME, approve, policy_objections
-from throughband.demand import COUNTING_SEEDS, counted_days, demand, read_counts
+from throughband.demand import (
+    COUNTING_SEEDS,
+    counted_days,
+    demand,
+    mean_day,
+    movement_counts,
+    read_counts,
+)
 from throughband.devices import read_devices, write_devices
 from throughband.journal import Journal, verify
 from throughband.pipeline import FIRST_VALIDATION_SEED, RunResult, Setting, open_setting
@@ -165,7 +172,9 @@ def run_scenario(
                 )
             )
             teller.step("report")
-            _write_plan_files(folder, setting, result.optimization, result.flows, result.reasons)
+            _write_plan_files(
+                folder, setting, result.optimization, result.demand.flows, result.reasons
+            )
             write_counts_csv(folder / "counts.csv", result.today)
             write_report(folder / "report.html", story_of(result, _command_line()))
             journal.write({"event": "finished", "utc": now_utc().isoformat()})
@@ -198,18 +207,19 @@ def optimize_scenario(
         else:
             teller.step(f"read the counts of {counts}")
             days = (read_counts(counts, setting.network),)
-            missing = set(setting.network.movements) - set(days[0].series_ids)
+            known = movement_counts(days[0], setting.network).series_ids
+            missing = set(setting.network.movements) - set(known)
             if missing:
                 teller.say(f"{len(missing)} movements are not in the file and carry nothing")
-        flows, quality = demand(setting.network, days)
-        for row in quality:
+        wanted = demand(setting.network, days)
+        for row in wanted.quality:
             teller.say(f"{row.series_id}: {row.flag.name.lower()}, {row.reason}")
         teller.step("optimize cycles, phases, splits and offsets")
-        done = pipeline.plan(setting, flows, Limits(effort=effort), teller.tell)
+        done = pipeline.plan(setting, wanted, Limits(effort=effort), teller.tell)
         teller.step("write the plans")
-        _write_plan_files(folder, setting, done, flows, pipeline.explain(setting, done))
+        _write_plan_files(folder, setting, done, wanted.flows, pipeline.explain(setting, done))
         if counts is None:
-            write_counts_csv(folder / "counts.csv", days[0])
+            write_counts_csv(folder / "counts.csv", mean_day(days))
         teller.say(
             f"{len(done.plan_set.plans)} signals retimed, {len(done.plan_set.left_alone)} left "
             f"alone; the model sees {done.in_force.delay_s:.1f} s of delay per signal passage in "

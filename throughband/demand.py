@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.forecast.forecast import Forecast, forecast
 from engine.forecast.quality import QualityRow, judge, lanes_of
 from engine.validate.counting import count
 from engine.validate.simulator import SimulationCase
 from engine.validate.sumo_files import DetectorSite
-from network.counts import CountSeries
+from network.counts import VALUED, CountSeries, Quality
 from network.errors import CountError, InsufficientDataError
 from network.graph import Connection, RoadNetwork
 from network.readers.counts_csv import read_counts_csv
@@ -48,32 +50,99 @@ def sites(connections: Sequence[Connection]) -> tuple[DetectorSite, ...]:
     return tuple(DetectorSite(c.connection_id, c.via_lane, INSIDE_NODE_M) for c in connections)
 
 
-def by_movement(
-    network: RoadNetwork,
+def detector_counts(
     connections: Sequence[Connection],
     start_s: float,
     interval_s: int,
-    volume_veh: np.ndarray[tuple[int, int], np.dtype[np.float64]],
+    volume_veh: NDArray[np.float64],
 ) -> CountSeries:
-    """Add up the detectors of each movement.
+    """Name what detectors counted.
 
     Parameters
     ----------
-    network
-        For the order of movements.
     connections
         One per column.
     start_s, interval_s
         Of the intervals.
     volume_veh
-        [interval, connection]; NaN where nothing arrived, which makes the movement's count NaN.
+        [interval, connection]; NaN where nothing arrived.
     """
-    names = tuple(network.movements)
-    column = {name: index for index, name in enumerate(names)}
-    total = np.zeros((volume_veh.shape[0], len(names)))
-    for index, connection in enumerate(connections):
-        total[:, column[connection.movement_id]] += volume_veh[:, index]
-    return CountSeries.from_volumes("movement", names, start_s, interval_s, total)
+    names = [c.connection_id for c in connections]
+    return CountSeries.from_volumes("connection", names, start_s, interval_s, volume_veh)
+
+
+def movement_counts(counts: CountSeries, network: RoadNetwork) -> CountSeries:
+    """Add up the lanes of each movement; movement counts come back as they are.
+
+    A movement is as good as its worst lane. Movements of which no lane was counted are absent.
+
+    Parameters
+    ----------
+    counts
+        Of connections or movements.
+    network
+        For which connection belongs to which movement.
+    """
+    if counts.kind != "connection":
+        return counts
+    column = {name: index for index, name in enumerate(counts.series_ids)}
+    found: dict[str, list[int]] = {}
+    for movement in network.movements.values():
+        for connection in movement.connections:
+            if connection.connection_id in column:
+                columns = found.setdefault(movement.movement_id, [])
+                columns.append(column[connection.connection_id])
+    volume = np.column_stack([counts.volume_veh[:, c].sum(axis=1) for c in found.values()])
+    flags = np.column_stack([_worst(counts.quality[:, c]) for c in found.values()])
+    # A movement that lacks a lane's number has none itself.
+    flags[np.isnan(volume)] = Quality.MISSING
+    return CountSeries("movement", tuple(found), counts.start_s, counts.interval_s, volume, flags)
+
+
+def _worst(flags: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The gravest flag of each row; a missing lane leaves the rest a sum without meaning."""
+    usable = np.where(np.isin(flags, VALUED), 0, flags)
+    worst: NDArray[np.uint8] = usable.max(axis=1)
+    return worst
+
+
+def lane_shares(days: Sequence[CountSeries], network: RoadNetwork) -> dict[str, float]:
+    """Return which part of its movement each connection carried, over all days.
+
+    Parameters
+    ----------
+    days
+        Counts; those of movements say nothing of lanes.
+    network
+        For the movements.
+
+    Returns
+    -------
+    dict
+        By connection; movements that were not counted by lane, or carried nothing, are absent.
+    """
+    total: dict[str, float] = {}
+    for day in days:
+        if day.kind == "connection":
+            sums = np.nansum(np.where(np.isin(day.quality, VALUED), day.volume_veh, 0.0), axis=0)
+            for name, volume in zip(day.series_ids, sums, strict=True):
+                total[name] = total.get(name, 0.0) + float(volume)
+    shares: dict[str, float] = {}
+    for movement in network.movements.values():
+        names = [c.connection_id for c in movement.connections]
+        whole = sum(total.get(name, 0.0) for name in names)
+        if whole > 0 and all(name in total for name in names):
+            shares |= {name: total[name] / whole for name in names}
+    return shares
+
+
+def mean_day(days: Sequence[CountSeries]) -> CountSeries:
+    """Return the mean of days that name the same series and intervals."""
+    first = days[0]
+    volume = np.mean([day.volume_veh for day in days], axis=0)
+    return CountSeries.from_volumes(
+        first.kind, first.series_ids, first.start_s, first.interval_s, volume
+    )
 
 
 def counted_days(
@@ -82,7 +151,7 @@ def counted_days(
     seeds: Sequence[int],
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[CountSeries, ...]:
-    """Count movements in SUMO under the plan in force, one run per seed.
+    """Count every signalized connection in SUMO under the plan in force, one run per seed.
 
     Parameters
     ----------
@@ -113,17 +182,34 @@ def counted_days(
     days = []
     for done, seed in enumerate(seeds):
         run = count(case, sites(connections), seed, INTERVAL_S)
-        days.append(
-            by_movement(network, connections, float(run.begin_s[0]), INTERVAL_S, run.volume_veh)
-        )
+        days.append(detector_counts(connections, float(run.begin_s[0]), INTERVAL_S, run.volume_veh))
         if progress is not None:
             progress(done + 1, len(seeds))
     return tuple(days)
 
 
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What plans are made for.
+
+    Attributes
+    ----------
+    flows
+        Movement flows, measured and predicted.
+    lane_shares
+        Part of its movement that each connection carries, where lanes were counted.
+    quality
+        Series whose counts are not all good.
+    """
+
+    flows: Forecast
+    lane_shares: Mapping[str, float]
+    quality: tuple[QualityRow, ...]
+
+
 def demand(
     network: RoadNetwork, days: Sequence[CountSeries], today: CountSeries | None = None
-) -> tuple[Forecast, tuple[QualityRow, ...]]:
+) -> Demand:
     """Judge counts and forecast the flows of the window that the earlier days span.
 
     Parameters
@@ -138,13 +224,14 @@ def demand(
     spans = days or ((today,) if today is not None else ())
     if not spans:
         raise InsufficientDataError("no counts to make a forecast from")
-    lanes = lanes_of(network)
+    lanes = lanes_of(network) if spans[0].kind == "movement" else {}
     rows: list[QualityRow] = []
-    judged = []
+    judged: list[CountSeries] = []
     for day in days:
         good, found = judge(day, lanes)
         judged.append(good)
         rows.extend(found)
+    seen = list(judged)
     if today is not None:
         usual = None
         if days:
@@ -152,8 +239,15 @@ def demand(
             usual = np.nanmean(stack, axis=0)
         today, found = judge(today, lanes, usual)
         rows.extend(found)
+        seen.append(today)
     first = spans[0]
-    return forecast(judged, today, first.start_s, first.end_s), tuple(rows)
+    flows = forecast(
+        [movement_counts(day, network) for day in judged],
+        None if today is None else movement_counts(today, network),
+        first.start_s,
+        first.end_s,
+    )
+    return Demand(flows, lane_shares(seen, network), tuple(rows))
 
 
 def read_counts(path: Path, network: RoadNetwork) -> CountSeries:
@@ -162,8 +256,8 @@ def read_counts(path: Path, network: RoadNetwork) -> CountSeries:
     Movements the file does not name are taken as carrying nothing, and said so by the caller.
     """
     counts = read_counts_csv(path)
-    if counts.kind != "movement":
-        raise CountError(f"{path}: counts of kind {counts.kind!r}; movement counts are needed")
+    if counts.kind == "approach":
+        raise CountError(f"{path}: counts approaches; movements or connections are needed")
     try:
         counts.require_known(network)
     except CountError as error:

@@ -19,8 +19,6 @@ from controllers.push import push
 from controllers.receipt import PushReceipt
 from controllers.release import PlanRelease
 from controllers.watch import await_pattern, refresh
-from engine.forecast.forecast import Forecast
-from engine.forecast.quality import QualityRow
 from engine.optimize.explain import reasons
 from engine.optimize.optimizer import Optimization, optimize
 from engine.optimize.problem import Limits
@@ -35,7 +33,7 @@ from network.safety import require_safe
 from network.sumo_tls import write_sumo_plan
 from network.timing import PlanSet
 from scenarios.scenario import Scenario, load_scenario
-from throughband.demand import COUNTING_SEEDS, INTERVAL_S, counted_days, demand
+from throughband.demand import COUNTING_SEEDS, INTERVAL_S, Demand, counted_days, demand
 from throughband.street import BACKUP_TIME_S, PERIOD_S, Skipped, Street, open_street
 
 FIRST_VALIDATION_SEED = 101
@@ -98,8 +96,7 @@ class RunResult:
 
     setting: Setting
     today: CountSeries
-    flows: Forecast
-    quality: tuple[QualityRow, ...]
+    demand: Demand
     optimization: Optimization
     reasons: Mapping[str, tuple[str, ...]]
     report: ValidationReport
@@ -142,8 +139,9 @@ def open_setting(name: str, begin_s: float | None = None, end_s: float | None = 
     return Setting(scenario, case, network)
 
 
-def plan(setting: Setting, flows: Forecast, limits: Limits, tell: Tell) -> Optimization:
-    """Optimize the plans of a setting for forecast flows."""
+def plan(setting: Setting, wanted: Demand, limits: Limits, tell: Tell) -> Optimization:
+    """Optimize the plans of a setting for a demand."""
+    flows = wanted.flows
     return optimize(
         setting.network,
         flows.movement_vph(),
@@ -151,6 +149,7 @@ def plan(setting: Setting, flows: Forecast, limits: Limits, tell: Tell) -> Optim
         int(flows.start_s),
         limits,
         progress=tell,
+        lane_shares=wanted.lane_shares,
     )
 
 
@@ -243,10 +242,10 @@ async def run(
         today = street.counts()
         watch.lap("street_until_change")
         step("check the counts and forecast the rest")
-        flows, quality = demand(network, days, today)
+        wanted = demand(network, days, today)
         watch.lap("forecast")
         step("optimize cycles, phases, splits and offsets")
-        done = plan(setting, flows, limits, tell)
+        done = plan(setting, wanted, limits, tell)
         watch.lap("optimize")
         step("prove it in SUMO against the plan in force")
         report = prove(setting, done.plan_set, seeds, workers, tell)
@@ -273,8 +272,7 @@ async def run(
     return RunResult(
         setting,
         today,
-        flows,
-        quality,
+        wanted,
         done,
         explain(setting, done),
         report,

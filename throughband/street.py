@@ -25,7 +25,7 @@ from engine.validate.simulator import RunMeasures, SimulationCase
 from network.counts import CountSeries
 from network.errors import ControllerError, SimulationError
 from network.graph import Connection, RoadNetwork
-from throughband.demand import INTERVAL_S, by_movement, detected_connections, sites
+from throughband.demand import INTERVAL_S, detected_connections, detector_counts, sites
 
 _log = logging.getLogger(__name__)
 
@@ -152,7 +152,7 @@ class Street:
             raise SimulationError("the street has not run for a whole counting interval yet")
         table = np.array(self._periods[: whole * per_interval])
         volume = table.reshape(whole, per_interval, -1).sum(axis=1)
-        return by_movement(self._network, self._connections, self._start_s, INTERVAL_S, volume)
+        return detector_counts(self._connections, self._start_s, INTERVAL_S, volume)
 
     def finish(self) -> RunMeasures:
         """End the street and measure it."""

@@ -110,10 +110,11 @@ def forecast(
         good = np.isfinite(residual)
         state = np.where(good, (1 - SMOOTHING) * state + SMOOTHING * residual, state)
         errors.append(residual[good])
-        flow[i] = np.where(good, seen[i], profile[i] + state * scale[i])
+        flow[i] = np.where(good, seen[i], np.maximum(profile[i] + state * scale[i], 0.0))
         low[i] = high[i] = flow[i]
-    if errors and history:
-        spread = float(max(1.0, np.sqrt(np.mean(np.concatenate(errors) ** 2))))
+    known = np.concatenate(errors) if errors else np.empty(0)
+    if known.size and history:
+        spread = float(max(1.0, np.sqrt(np.mean(known**2))))
     common = float(state.mean()) if observed else 0.0
     carried = OWN_SHARE * state + (1.0 - OWN_SHARE) * common
     for ahead in range(1, intervals - observed + 1):

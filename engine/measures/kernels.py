@@ -181,14 +181,15 @@ def play(
             stopped = False
             for w in range(first, last):
                 share = lanes.share[period, w]
-                if share <= TINY:
+                rate[w] = 0.0
+                wanted = share > TINY
+                if not wanted and box[w] <= TINY:
                     continue
                 open_part = service[w, position[lanes.signal[w]]]
                 headway = 1.0 / lanes.saturation_vps[w]
                 blocked_by = streams.exit_approach[lanes.exit[w]]
                 if blocked_by >= 0 and full[blocked_by]:
                     open_part = 0.0
-                rate[w] = 0.0
                 out = 0.0
                 if open_part > 0.0:
                     closed = False
@@ -215,18 +216,20 @@ def play(
                     found = min(free * gap_table[step], 1.0 / headway)
                     out = min(box[w], found)
                     room = lanes.box_veh[w] + slack_veh - box[w] + out
-                    cap = min(cap, max(room, 0.0) / share)
-                    cap_steady = min(cap_steady, found / share)
+                    if wanted:
+                        cap = min(cap, max(room, 0.0) / share)
+                        cap_steady = min(cap_steady, found / share)
                     busy += share * headway
                 else:
                     if was_open[w] and box[w] > 0.0:
                         # Those inside the node clear it when their green ends.
                         out = min(box[w], lanes.box_veh[w])
-                        if counts:
+                        if counts and wanted:
                             results[lane, CAPACITY] += out / share
-                    cap = min(cap, max(slack_veh - box[w], 0.0) / share)
-                    cap_steady = 0.0
-                    stopped = True
+                    if wanted:
+                        cap = min(cap, max(slack_veh - box[w], 0.0) / share)
+                        cap_steady = 0.0
+                        stopped = True
                     busy += share * headway
                 was_open[w] = open_part != 0.0
                 box[w] -= out
@@ -243,7 +246,7 @@ def play(
                 queue[lane] = 0.0
             held = queue[lane]
             for w in range(first, last):
-                if lanes.share[period, w] <= TINY:
+                if lanes.share[period, w] <= TINY and box[w] <= TINY and rate[w] <= TINY:
                     continue
                 part = served * lanes.share[period, w]
                 if service[w, position[lanes.signal[w]]] > 0.0 and not (
@@ -254,7 +257,6 @@ def play(
                 else:
                     box[w] += part
                 held += box[w]
-                leaving[w] = rate[w]
                 departures[lanes.exit[w], slot] += rate[w]
                 if counts:
                     results[lane, DEPARTED] += rate[w]
@@ -268,6 +270,7 @@ def play(
                     results[lane, LONGEST] = held
             results[lane, LEFT] = held
 
+        leaving[:] = rate
         for signal in range(cycle_s.size):
             position[signal] += 1
             if position[signal] == cycle_s[signal]:

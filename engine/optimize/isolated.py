@@ -46,8 +46,8 @@ class IsolatedSignal:
         System time of the demand's beginning.
     limits
         Cycle lengths to try.
-    driving
-        Driver behavior.
+    driving, lane_shares
+        As for `build_street`.
 
     Raises
     ------
@@ -64,13 +64,14 @@ class IsolatedSignal:
         start_s: int,
         limits: Limits,
         driving: Driving,
+        lane_shares: Mapping[str, float],
     ) -> None:
         signal_id = choice.signal.signal_id
         alone = RoadNetwork(
             network.name, network.links, {signal_id: choice.signal}, network.connections
         )
         self.choice = choice
-        self._street = build_street(alone, movement_vph, period_s, driving)
+        self._street = build_street(alone, movement_vph, period_s, driving, lane_shares)
         self._start_s = start_s
         longest_s = max(limits.longest_cycle_s, choice.in_force.cycle_s)
         self._tables = Tables(self._street, alone, longest_s)
@@ -159,13 +160,14 @@ def isolated_signals(
     start_s: int,
     limits: Limits,
     driving: Driving,
+    lane_shares: Mapping[str, float],
 ) -> dict[str, IsolatedSignal]:
     """Study every signal alone; those without traffic or without a cycle that fits are absent."""
     found: dict[str, IsolatedSignal] = {}
     for signal_id, choice in choices.items():
         try:
             signal = IsolatedSignal(
-                network, choice, movement_vph, period_s, start_s, limits, driving
+                network, choice, movement_vph, period_s, start_s, limits, driving, lane_shares
             )
         except InsufficientDataError:
             continue

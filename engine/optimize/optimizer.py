@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -10,12 +11,12 @@ import numpy as np
 from engine.measures.evaluation import StreetMeasures, Tables, evaluate
 from engine.measures.street import Driving, Floats, Street, build_street
 from engine.optimize.groups import coordination_groups, coupling
-from engine.optimize.isolated import isolated_signals
+from engine.optimize.isolated import IsolatedSignal, isolated_signals
 from engine.optimize.problem import Choice, Limits, choices
 from engine.optimize.search import Plans, Search
 from network.errors import InfeasibleError
 from network.graph import RoadNetwork
-from network.safety import require_safe
+from network.safety import check, require_safe
 from network.timing import PlanSet, TimingPlan
 
 CYCLES_TRIED = 4
@@ -63,6 +64,7 @@ def optimize(
     limits: Limits | None = None,
     driving: Driving | None = None,
     progress: Progress | None = None,
+    lane_shares: Mapping[str, float] | None = None,
 ) -> Optimization:
     """Compute cycle, phases, splits and offsets for every signal that may be retimed.
 
@@ -82,6 +84,8 @@ def optimize(
         Driver behavior.
     progress
         Called with a step's name, how much of it is done and how much there is.
+    lane_shares
+        Part of its movement's flow that each connection carries, where lanes were counted.
 
     Returns
     -------
@@ -99,10 +103,15 @@ def optimize(
     limits = limits or Limits()
     driving = driving or Driving()
     tell = progress or (lambda step, done, whole: None)
-    street = build_street(network, movement_vph, period_s, driving)
+    lane_shares = lane_shares or {}
+    street = build_street(network, movement_vph, period_s, driving, lane_shares)
+    ample_vph = {name: flow * limits.demand_margin for name, flow in movement_vph.items()}
+    ample = build_street(network, ample_vph, period_s, driving, lane_shares)
     options = choices(network, limits)
     tell("signals alone", 0, len(options))
-    tables = isolated_signals(network, options, movement_vph, period_s, start_s, limits, driving)
+    tables = isolated_signals(
+        network, options, ample_vph, period_s, start_s, limits, driving, lane_shares
+    )
     tell("signals alone", len(options), len(options))
     if not tables:
         raise InfeasibleError(
@@ -110,11 +119,9 @@ def optimize(
             + "; ".join(f"{name}: {why}" for name, why in _left_alone(network, options, {}).items())
         )
     planned = {signal: options[signal] for signal in tables}
-    service = _tables(network, street, limits)
-    before = evaluate(service, start_s, street.horizon_s)
-    groups = coordination_groups(street, set(planned))
+    groups = _with_common_cycles(coordination_groups(street, set(planned)), tables)
     search = Search(
-        service,
+        _tables(network, ample, limits),
         planned,
         tables,
         groups,
@@ -124,6 +131,8 @@ def optimize(
         lambda done, whole: tell("the street together", done, whole),
     )
     plans = _searched(search, limits)
+    service = _tables(network, street, limits)
+    before = evaluate(service, start_s, street.horizon_s)
     for plan in plans.values():
         service.set(plan)
     after = evaluate(service, start_s, street.horizon_s)
@@ -146,6 +155,21 @@ def _tables(network: RoadNetwork, street: Street, limits: Limits) -> Tables:
     return tables
 
 
+def _common_cycles(group: tuple[str, ...], isolated: Mapping[str, IsolatedSignal]) -> set[int]:
+    return set.intersection(*(set(isolated[name].cycles_s) for name in group))
+
+
+def _with_common_cycles(
+    groups: tuple[tuple[str, ...], ...], isolated: Mapping[str, IsolatedSignal]
+) -> tuple[tuple[str, ...], ...]:
+    """Take apart groups whose signals share no cycle length."""
+    return tuple(
+        part
+        for group in groups
+        for part in ([group] if _common_cycles(group, isolated) else [(name,) for name in group])
+    )
+
+
 def _left_alone(
     network: RoadNetwork, options: Mapping[str, Choice], plans: Mapping[str, TimingPlan]
 ) -> dict[str, str]:
@@ -166,20 +190,39 @@ def _searched(search: Search, limits: Limits) -> Plans:
     rng = np.random.default_rng(limits.seed)
     openings = _openings(search)
     share = max(1, int(limits.effort * OPENING_PART / len(openings)))
-    best_cost, best = min(
-        (search.descend(opening, rng, share) for opening in openings), key=lambda found: found[0]
-    )
+    # What runs today is the plan to beat.
+    best = _today(search, limits)
+    best_cost = search.cost(best, tuple(best)) if best else math.inf
+    for opening in openings:
+        if best and search.exhausted:
+            break
+        cost, plans = search.descend(opening, rng, share)
+        if cost < best_cost:
+            best_cost, best = cost, plans
     step = max(1, int(limits.effort * ROUND_PART))
     while not search.exhausted:
         start = best if search.spent < limits.effort * 0.6 else search.disturbed(best, rng)
         cost, plans = search.descend(start, rng, step)
         if cost < best_cost:
             best_cost, best = cost, plans
-        elif start is best:
+        elif start is best and not search.exhausted:
             cost, plans = search.descend(search.disturbed(best, rng), rng, step)
             if cost < best_cost:
                 best_cost, best = cost, plans
     return best
+
+
+def _today(search: Search, limits: Limits) -> Plans:
+    """Return the plans in force if they could be returned as they are; else nothing."""
+    plans = {name: choice.in_force for name, choice in search.choices.items()}
+    allowed = range(limits.shortest_cycle_s, limits.longest_cycle_s + 1)
+    for group in search.groups:
+        cycles = {plans[name].cycle_s for name in group}
+        if len(cycles) > 1 or not cycles <= set(allowed):
+            return {}
+    if any(check(plans[name], choice.signal) for name, choice in search.choices.items()):
+        return {}
+    return plans
 
 
 def _openings(search: Search) -> list[Plans]:
@@ -189,12 +232,7 @@ def _openings(search: Search) -> list[Plans]:
     """
     ranked: dict[tuple[str, ...], list[int]] = {}
     for group in search.groups:
-        cycles = set.intersection(*(set(search.isolated[name].cycles_s) for name in group))
-        if not cycles:
-            # Some signal cannot run the others' cycles: the group runs its shortest common one.
-            raise InfeasibleError(
-                f"signals {', '.join(group)} share no cycle length within the limits"
-            )
+        cycles = _common_cycles(group, search.isolated)
         ranked[group] = sorted(
             cycles,
             key=lambda c: (sum(search.isolated[name].cycles_s[c] for name in group), c),
@@ -203,7 +241,7 @@ def _openings(search: Search) -> list[Plans]:
     for place in range(CYCLES_TRIED):
         plans: Plans = {}
         for group, order in ranked.items():
-            cycle_s = order[min(place, len(cycles) - 1)]
+            cycle_s = order[min(place, len(order) - 1)]
             for name in group:
                 plans[name] = search.isolated[name].candidates(cycle_s)[0].plan
         openings.append(plans)

@@ -22,6 +22,8 @@ class Limits:
     ----------
     shortest_cycle_s, longest_cycle_s, cycle_step_s
         Cycle lengths to try, s.
+    demand_margin
+        Factor on the forecast flows while searching, so that plans hold when more comes.
     may_omit_phases
         Whether a phase may be left out when others serve all its movements.
     effort
@@ -33,6 +35,7 @@ class Limits:
     shortest_cycle_s: int = 30
     longest_cycle_s: int = 120
     cycle_step_s: int = 5
+    demand_margin: float = 1.2
     may_omit_phases: bool = True
     effort: int = 1500
     seed: int = 1

@@ -17,6 +17,7 @@ NOW_UTC = datetime(2026, 5, 4, 6, 0, tzinfo=UTC)
 def report(verdict: str = "better", kept_out: float = 0.0) -> dict[str, Any]:
     return {
         "verdict": verdict,
+        "baseline": {"arrived": 115.0, "not_inserted": 5.0},
         "difference": {
             "delay_s": {"mean": -3.0, "low": -4.0, "high": -2.0},
             "not_inserted": {"mean": kept_out, "low": kept_out, "high": kept_out},
@@ -41,9 +42,9 @@ def test_the_policy_objects_to_every_other_verdict(verdict: str) -> None:
 
 
 def test_the_policy_objects_to_more_vehicles_kept_out() -> None:
-    (objection,) = policy_objections(report(kept_out=1.2))
-    assert "1.2 more vehicles" in objection
-    assert policy_objections(report(kept_out=1.0)) == ()
+    (objection,) = policy_objections(report(kept_out=1.3))
+    assert "1.3 more vehicles" in objection
+    assert policy_objections(report(kept_out=1.2 - 1e-9)) == ()
     assert policy_objections(report(kept_out=-40.0)) == ()
 
 

@@ -31,9 +31,9 @@ def report(verdict: str) -> dict[str, Any]:
     delay = {"mean": -3.0, "low": -4.0, "high": -2.0}
     return {
         "verdict": verdict,
-        "baseline": {"delay_s": 20.0},
+        "baseline": {"delay_s": 20.0, "arrived": 120.0, "not_inserted": 0.0},
         "candidate": {"delay_s": 17.0},
-        "difference": {"delay_s": delay, "not_inserted": {"mean": 0.0}},
+        "difference": {"delay_s": delay, "not_inserted": {"mean": 0.0, "low": 0.0}},
         "seeds": [101, 102],
     }
 

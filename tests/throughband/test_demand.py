@@ -14,10 +14,12 @@ from tests.throughband.towns import corner_town
 from throughband.demand import (
     COUNTING_SEEDS,
     INTERVAL_S,
-    by_movement,
     counted_days,
     demand,
     detected_connections,
+    detector_counts,
+    lane_shares,
+    movement_counts,
     read_counts,
 )
 from throughband.pipeline import FIRST_VALIDATION_SEED, LIVE_SEED, Setting, open_setting
@@ -64,9 +66,12 @@ def test_every_vehicle_is_counted_once(corner: Setting) -> None:
     assert told == [(1, 1)]
     assert day.interval_s == INTERVAL_S
     assert day.intervals == 3
-    assert day.series_ids == tuple(corner.network.movements)
-    total = day.volume_veh.sum(axis=0)
-    busy = {name: v for name, v in zip(day.series_ids, total, strict=True) if v}
+    assert day.kind == "connection"
+    turns = movement_counts(day, corner.network)
+    assert set(turns.series_ids) == set(corner.network.movements)
+    assert turns.volume_veh.sum() == day.volume_veh.sum()
+    total = turns.volume_veh.sum(axis=0)
+    busy = {name: v for name, v in zip(turns.series_ids, total, strict=True) if v}
     # At the corner and at the end of the road out, some of it still under way.
     assert set(busy) >= {"left0A0>A0right0", "right0A0>A0left0"}
     assert 80 < busy["left0A0>A0right0"] < 170
@@ -76,7 +81,8 @@ def test_detectors_of_a_movement_add_up_and_silence_stays_silence(network: RoadN
     connections = detected_connections(network)
     volume = np.ones((1, len(connections)))
     volume[0, 0] = np.nan
-    counts = by_movement(network, connections, 0.0, INTERVAL_S, volume)
+    lanes = detector_counts(connections, 0.0, INTERVAL_S, volume)
+    counts = movement_counts(lanes, network)
     for name, movement in network.movements.items():
         value = counts.volume_veh[0, counts.series_ids.index(name)]
         if connections[0] in movement.connections:
@@ -94,10 +100,25 @@ def test_a_forecast_spans_the_earlier_days(network: RoadNetwork) -> None:
     names = tuple(network.movements)
     volume = np.full((3, len(names)), 10.0)
     day = CountSeries.from_volumes("movement", names, 0.0, INTERVAL_S, volume)
-    flows, rows = demand(network, (day, day), day.slice(0, INTERVAL_S))
-    assert flows.flow_vph.shape == (3, len(names))
-    assert flows.observed == 1
-    assert rows == ()
+    wanted = demand(network, (day, day), day.slice(0, INTERVAL_S))
+    assert wanted.flows.flow_vph.shape == (3, len(names))
+    assert wanted.flows.observed == 1
+    assert wanted.quality == ()
+    assert wanted.lane_shares == {}
+
+
+def test_lane_shares_follow_what_lanes_counted(network: RoadNetwork) -> None:
+    connections = detected_connections(network)
+    volume = np.arange(1.0, len(connections) + 1)[None, :]
+    day = detector_counts(connections, 0.0, INTERVAL_S, volume)
+    shares = lane_shares((day, day), network)
+    for movement in network.movements.values():
+        names = [c.connection_id for c in movement.connections]
+        assert sum(shares[name] for name in names) == pytest.approx(1.0)
+        counted = [volume[0, connections.index(c)] for c in movement.connections]
+        assert [shares[n] * sum(counted) for n in names] == pytest.approx(counted)
+    dead = detector_counts(connections, 0.0, INTERVAL_S, volume * 0.0)
+    assert lane_shares((dead,), network) == {}
 
 
 def test_counts_of_unknown_movements_are_refused(network: RoadNetwork, tmp_path: Path) -> None:
@@ -111,12 +132,12 @@ def test_counts_of_unknown_movements_are_refused(network: RoadNetwork, tmp_path:
 def test_counts_of_approaches_are_refused(network: RoadNetwork, tmp_path: Path) -> None:
     path = counts_file(tmp_path, "0,300,left0A0,3")
     path.write_text(path.read_text().replace("movement", "approach"))
-    with pytest.raises(CountError, match="movement counts are needed"):
+    with pytest.raises(CountError, match="movements or connections are needed"):
         read_counts(path, network)
 
 
 def test_movements_without_counts_are_not_invented(network: RoadNetwork, tmp_path: Path) -> None:
     counts = read_counts(counts_file(tmp_path, "0,300,left0A0>A0right0,30"), network)
     assert counts.series_ids == ("left0A0>A0right0",)
-    flows, _ = demand(network, (counts,))
+    flows = demand(network, (counts,)).flows
     assert flows.movement_vph() == {"left0A0>A0right0": pytest.approx([360.0])}

@@ -112,7 +112,8 @@ def svg(figure: Figure, name: str, title: str) -> str:
     out = io.StringIO()
     with mpl.rc_context({**_SETTINGS, "svg.hashsalt": name}):
         # Without this, a caller's savefig settings could crop or recolor.
-        FigureCanvasSVG(figure).print_svg(out, metadata={"Date": None})
+        canvas: Any = FigureCanvasSVG(figure)
+        canvas.print_svg(out, metadata={"Date": None})
     text = out.getvalue()
     text = text[text.index("<svg") :]
     text = _METADATA.sub("", _COMMENT.sub("", text))

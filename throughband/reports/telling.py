@@ -10,6 +10,7 @@ from engine.forecast.forecast import Forecast
 from engine.measures.corridor import strongest_corridor
 from network.counts import VALUED, CountSeries, Quality
 from throughband.approval import POLICY_NAME
+from throughband.demand import movement_counts
 from throughband.pipeline import RunResult
 from throughband.reports.charts import CountChart
 from throughband.reports.story import (
@@ -70,7 +71,7 @@ def _quality(result: RunResult) -> tuple[QualityRow, ...]:
     missing = int((counts.quality == Quality.MISSING).sum())
     rows = [
         QualityRow(
-            f"all {len(counts.series_ids)} movements, read over SNMP",
+            f"all {len(counts.series_ids)} detectors, read over SNMP",
             whole,
             good,
             0,
@@ -78,7 +79,7 @@ def _quality(result: RunResult) -> tuple[QualityRow, ...]:
             f"{missing} did not arrive" if missing else "",
         )
     ]
-    for found in result.quality:
+    for found in result.demand.quality:
         rows.append(
             QualityRow(
                 found.series_id,
@@ -93,24 +94,24 @@ def _quality(result: RunResult) -> tuple[QualityRow, ...]:
 
 
 def _forecast(result: RunResult) -> ForecastSummary:
-    flows = result.flows
+    flows = result.demand.flows
     begin, end = flows.start_s, flows.start_s + flows.interval_s * len(flows.flow_vph)
-    held_out = None if result.live is None else result.live.counts
-    error_pct, coverage_pct = _errors(flows, held_out)
+    network = result.setting.network
+    day = result.today if result.live is None else result.live.counts
+    came = movement_counts(day, network).select(flows.movement_ids)
+    error_pct, coverage_pct = _errors(flows, came)
     return ForecastSummary(
         "profile of earlier days, corrected by what today shows",
         f"{_clock(begin)} to {_clock(end)}, measured until "
         f"{_clock(begin + flows.observed * flows.interval_s)}",
         error_pct,
         coverage_pct,
-        _chart(flows, held_out or result.today),
+        _chart(flows, came),
     )
 
 
-def _errors(flows: Forecast, came: CountSeries | None) -> tuple[float | None, float | None]:
+def _errors(flows: Forecast, came: CountSeries) -> tuple[float | None, float | None]:
     """Weighted absolute percentage error and coverage over the predicted intervals."""
-    if came is None:
-        return None, None
     last = min(came.intervals, len(flows.flow_vph))
     seen = came.flow_vph()[flows.observed : last]
     known = np.isfinite(seen)
@@ -133,7 +134,7 @@ def _chart(flows: Forecast, came: CountSeries) -> CountChart:
     counted[:rows] = came.flow_vph()[:rows]
     return CountChart(
         tuple(flows.movement_ids[m] for m in busiest),
-        flows.start_s + np.arange(len(flows.flow_vph)) * flows.interval_s,
+        flows.start_s + np.arange(len(flows.flow_vph), dtype=np.float64) * flows.interval_s,
         counted[:, busiest],
         flows.flow_vph[:, busiest],
         flows.low_vph[:, busiest],
