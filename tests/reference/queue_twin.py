@@ -1,0 +1,309 @@
+"""A plain twin of the queue kernel, one object per thing on the street.
+
+It follows the description in `engine.measures.kernels`: whoever reads this should recognize the
+street. History is kept whole, in dictionaries; nothing is fast.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.measures.evaluation import Tables
+
+Floats = NDArray[np.float64]
+
+NOTHING_VEH = 1e-12
+QUEUED_VEH = 0.05
+"""A queue of less than this stops nobody who arrives."""
+
+TABLE_STEP_VPS = 1.0 / 256
+TABLE_END_VPS = 4.0
+
+
+def harders_vps(opposing_vps: float, critical_s: float, follow_up_s: float) -> float:
+    """Drivers per second who find a gap in opposing traffic, by Harders' formula."""
+    if opposing_vps == 0.0:
+        return 1.0 / follow_up_s
+    return (
+        opposing_vps
+        * math.exp(-opposing_vps * critical_s)
+        / (1.0 - math.exp(-opposing_vps * follow_up_s))
+    )
+
+
+@dataclass(eq=False)
+class TwinWay:
+    """One turn of one lane; `inside_veh` waits in the node for a gap."""
+
+    row: int
+    signal: int
+    headway_s: float
+    room_veh: float
+    exit: int
+    foe_lanes: dict[int, list[TwinWay]] = field(default_factory=dict)
+    inside_veh: float = 0.0
+    was_green: bool = False
+    leaves_vps: float = 0.0
+    left_before_vps: float = 0.0
+
+
+@dataclass
+class TwinLane:
+    """A stop lane with its ledger."""
+
+    row: int
+    storage_veh: float
+    ways: list[TwinWay]
+    queue_veh: float = 0.0
+    delay: float = 0.0
+    stops: float = 0.0
+    volume: float = 0.0
+    capacity: float = 0.0
+    departed: float = 0.0
+    waiting: float = 0.0
+    longest: float = 0.0
+
+    def ledger(self) -> list[float]:
+        """Return the lane's results in the kernel's order."""
+        return [
+            self.delay, self.stops, self.volume, self.capacity, self.departed, self.waiting,
+            self.longest,
+        ]  # fmt: skip
+
+
+@dataclass
+class TwinGate:
+    """A lane from which vehicles spread over several stop lanes."""
+
+    row: int
+    rate_vps: float
+    lanes: list[tuple[int, TwinLane]]
+    waiting_veh: float = 0.0
+
+
+@dataclass
+class TwinApproach:
+    """Everything between a stop line and the signals upstream."""
+
+    row: int
+    storage_veh: float
+    gates: list[TwinGate]
+    under_way_veh: float = 0.0
+    full: bool = False
+
+
+class TwinStreet:
+    """A street that can be played second by second.
+
+    Parameters
+    ----------
+    tables
+        Plans laid over a street.
+    """
+
+    def __init__(self, tables: Tables) -> None:
+        street = tables.street
+        self.tables, self.street = tables, street
+        lanes, approaches = street.lanes, street.approaches
+        self.ways = [
+            TwinWay(
+                w, int(lanes.signal[w]), 1.0 / float(lanes.saturation_vps[w]),
+                float(lanes.box_veh[w]), int(lanes.exit[w]),
+            )
+            for w in range(len(street.ways))
+        ]  # fmt: skip
+        for way in self.ways:
+            for foe in lanes.foe[lanes.first_foe[way.row] : lanes.first_foe[way.row + 1]]:
+                way.foe_lanes.setdefault(int(lanes.lane[foe]), []).append(self.ways[foe])
+        self.lanes = [
+            TwinLane(
+                row, float(lanes.storage_veh[row]),
+                [way for way in self.ways if lanes.lane[way.row] == row],
+            )
+            for row in range(len(street.lane_names))
+        ]  # fmt: skip
+        self.approaches = [
+            TwinApproach(
+                a,
+                float(approaches.storage_veh[a]),
+                [
+                    TwinGate(
+                        g,
+                        float(approaches.gate_rate_vps[g]),
+                        [
+                            (k, self.lanes[approaches.gate_lane[k]])
+                            for k in range(approaches.first_lane[g], approaches.first_lane[g + 1])
+                        ],
+                    )
+                    for g in range(approaches.first_gate[a], approaches.first_gate[a + 1])
+                ],
+            )
+            for a in range(len(street.approach_names))
+        ]
+        self.left_by: dict[int, list[float]] = {
+            x: [] for x in range(street.streams.exit_approach.size)
+        }
+        self.smoothed = [0.0] * street.streams.share.size
+        self.total = 0.0
+
+    def play(self, start_s: int, seconds: int, count_from_s: int) -> None:
+        """Play; afterwards `total`, `lanes` and `left_by` hold what happened."""
+        for t in range(seconds):
+            period = min(t // self.street.period_s, len(self.street.approaches.outside_vps) - 1)
+            counts = t >= count_from_s
+            arriving = self._arrivals(t, period, counts)
+            self._note_full_approaches()
+            for leaving in self.left_by.values():
+                leaving.append(0.0)
+            for lane in self.lanes:
+                self._serve(lane, arriving[lane.row], start_s + t, period, counts)
+            for way in self.ways:
+                way.left_before_vps = way.leaves_vps
+            for s, share in enumerate(self.street.streams.share):
+                approach = self.approaches[self.street.streams.approach[s]]
+                approach.under_way_veh += self.left_by[int(self.street.streams.exit[s])][t] * share
+
+    def _arrivals(self, t: int, period: int, counts: bool) -> dict[int, float]:
+        """Bring vehicles to the gates, and through them to the lanes."""
+        arrays, streams = self.street.approaches, self.street.streams
+        arriving = dict.fromkeys(range(len(self.lanes)), 0.0)
+        for approach in self.approaches:
+            inflow = float(arrays.outside_vps[period, approach.row])
+            for s in np.flatnonzero(streams.approach == approach.row):
+                sent_at = t - int(streams.delay_s[s])
+                sent = self.left_by[int(streams.exit[s])][sent_at] if sent_at >= 0 else 0.0
+                factor = float(streams.smoothing[s])
+                self.smoothed[s] = (1 - factor) * self.smoothed[s] + factor * sent * float(
+                    streams.share[s]
+                )
+                inflow += self.smoothed[s]
+                approach.under_way_veh -= self.smoothed[s]
+            for gate in approach.gates:
+                gate.waiting_veh += inflow * float(arrays.gate_share[period, gate.row])
+                parts = [(lane, float(arrays.lane_share[period, k])) for k, lane in gate.lanes]
+                # First come first served: the fullest lane holds up all behind it.
+                passing = min(
+                    [gate.waiting_veh, gate.rate_vps]
+                    + [
+                        max(lane.storage_veh - lane.queue_veh, 0.0) / part
+                        for lane, part in parts
+                        if part > NOTHING_VEH
+                    ]
+                )
+                gate.waiting_veh -= passing
+                for lane, part in parts:
+                    arriving[lane.row] += passing * part
+                if counts:
+                    self.total += gate.waiting_veh
+                    for lane, part in parts:
+                        lane.delay += gate.waiting_veh * part
+        return arriving
+
+    def _note_full_approaches(self) -> None:
+        for approach in self.approaches:
+            standing = sum(
+                gate.waiting_veh + sum(lane.queue_veh for _, lane in gate.lanes)
+                for gate in approach.gates
+            )
+            under_way = max(approach.under_way_veh, 0.0)
+            approach.full = standing + under_way >= approach.storage_veh
+
+    def _light(self, way: TwinWay, time_s: int) -> float:
+        """Usable part of this second: above 0 protected, below 0 permissive, 0 red or blocked."""
+        blocks = int(self.street.streams.exit_approach[way.exit])
+        if blocks >= 0 and self.approaches[blocks].full:
+            return 0.0
+        cycle_s = int(self.tables.cycle_s[way.signal])
+        second = (time_s - int(self.tables.begin_s[way.signal])) % cycle_s
+        return float(self.tables.service[way.row, second])
+
+    def _gap_takers(self, way: TwinWay) -> float:
+        """Drivers who could turn through the opposing traffic of the second before."""
+        driving = self.street.driving
+        opposing = 0.0
+        free = 1.0
+        for foes in way.foe_lanes.values():
+            on_lane = sum(foe.left_before_vps for foe in foes)
+            opposing += on_lane
+            free *= max(0.0, 1.0 - driving.bunch_s * on_lane)
+        grid = min(math.floor(opposing / TABLE_STEP_VPS) * TABLE_STEP_VPS, TABLE_END_VPS)
+        found = free * harders_vps(grid, driving.critical_gap_s, driving.follow_up_s)
+        return min(found, 1.0 / way.headway_s)
+
+    def _serve(
+        self, lane: TwinLane, arriving: float, time_s: int, period: int, counts: bool
+    ) -> None:
+        """Let one lane discharge for one second."""
+        slack = self.street.driving.slack_veh
+        share = {way.row: float(self.street.lanes.share[period, way.row]) for way in lane.ways}
+        active = [w for w in lane.ways if share[w.row] > NOTHING_VEH or w.inside_veh > NOTHING_VEH]
+        light = {way.row: self._light(way, time_s) for way in active}
+        for way in lane.ways:
+            way.leaves_vps = 0.0
+        stop_line_s = 1.0
+        per_vehicle_s = 0.0
+        most = [1e9]
+        steady = [1e9]
+        for way in active:
+            part, shown = share[way.row], light[way.row]
+            wanted = part > NOTHING_VEH
+            if shown > 0.0:
+                way.leaves_vps = min(way.inside_veh, shown / way.headway_s)
+                stop_line_s -= way.leaves_vps * way.headway_s / shown
+                per_vehicle_s += part * way.headway_s / shown
+            else:
+                per_vehicle_s += part * way.headway_s
+                way_most, way_steady = slack - way.inside_veh, 0.0
+                if shown < 0.0:
+                    gaps = self._gap_takers(way)
+                    way.leaves_vps = min(way.inside_veh, gaps)
+                    way_most += way.room_veh + way.leaves_vps
+                    way_steady = gaps
+                elif way.was_green and way.inside_veh > 0.0:
+                    way.leaves_vps = min(way.inside_veh, way.room_veh)
+                    if counts and wanted:
+                        lane.capacity += way.leaves_vps / part
+                if wanted:
+                    most.append(max(way_most, 0.0) / part)
+                    steady.append(way_steady / part)
+            way.was_green = shown != 0.0
+            way.inside_veh -= way.leaves_vps
+        anyone = any(shown != 0.0 for shown in light.values())
+        someone_red = any(light[way.row] == 0.0 and share[way.row] > NOTHING_VEH for way in active)
+        served = 0.0
+        if anyone and per_vehicle_s > NOTHING_VEH:
+            served = min(lane.queue_veh + arriving, max(0.0, stop_line_s) / per_vehicle_s, *most)
+            if counts:
+                lane.capacity += min(1.0 / per_vehicle_s, *steady)
+        stops = lane.queue_veh > QUEUED_VEH or not anyone or someone_red
+        lane.queue_veh = max(0.0, lane.queue_veh + arriving - served)
+        for way in active:
+            turning = served * share[way.row]
+            if light[way.row] > 0.0:
+                way.leaves_vps += turning
+            else:
+                way.inside_veh += turning
+            self.left_by[way.exit][-1] += way.leaves_vps
+        lane.waiting = lane.queue_veh + sum(way.inside_veh for way in active)
+        if counts:
+            lane.delay += lane.waiting
+            lane.volume += arriving
+            lane.stops += arriving if stops else 0.0
+            lane.departed += sum(way.leaves_vps for way in active)
+            lane.longest = max(lane.longest, lane.waiting)
+            self.total += lane.waiting
+
+
+def twin_played(
+    tables: Tables, start_s: int, seconds: int, count_from_s: int = 0
+) -> tuple[float, Floats, Floats]:
+    """Play plans; return what `tests.reference.toy_streets.played` returns."""
+    twin = TwinStreet(tables)
+    twin.play(start_s, seconds, count_from_s)
+    results = np.array([lane.ledger() for lane in twin.lanes])
+    departures = np.array([twin.left_by[x] for x in range(len(twin.left_by))])
+    return twin.total, results, departures
