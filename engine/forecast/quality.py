@@ -90,7 +90,7 @@ def judge(
             )
         for begin, end in _equal_runs(volume[:, column]):
             value = volume[begin, column]
-            if value < STUCK_VOLUME_VEH:
+            if value < STUCK_VOLUME_VEH or end - begin < 2:
                 continue
             # Chance that Poisson counts of that mean repeat the first one so often.
             chance = float(stats.poisson.pmf(round(value), value)) ** (end - begin - 1)
@@ -118,7 +118,7 @@ def judge(
     rows = tuple(
         QualityRow(
             counts.series_ids[column],
-            Quality(int(flags[:, column].max())),
+            Quality(int(np.where(flags[:, column] == Quality.FILLED, 0, flags[:, column]).max())),
             int((flags[:, column] != Quality.GOOD).sum()),
             reason,
         )
@@ -136,12 +136,11 @@ def lanes_of(network: RoadNetwork) -> dict[str, int]:
 
 
 def _equal_runs(values: NDArray[np.float64]) -> Sequence[tuple[int, int]]:
-    """Return begin and end of every run of equal numbers of at least two."""
+    """Return begin and end of every run of equal numbers, single ones included."""
     runs: list[tuple[int, int]] = []
     begin = 0
     for index in range(1, len(values) + 1):
         if index == len(values) or values[index] != values[begin]:
-            if index - begin >= 2:
-                runs.append((begin, index))
+            runs.append((begin, index))
             begin = index
     return runs

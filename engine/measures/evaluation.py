@@ -153,10 +153,11 @@ def usable(shown: Floats, start_loss_s: int, end_gain_s: int) -> Floats:
     begins = np.flatnonzero(green & ~before)
     ends = np.flatnonzero(~green & before)
     length = len(code)
-    for lost in range(start_loss_s):
-        result[(begins + lost) % length] = 0.0
     for gained in range(end_gain_s):
         result[(ends + gained) % length] = code[ends - 1]
+    # The loss comes last: where green is shorter than it, it eats what yellow would give.
+    for lost in range(start_loss_s):
+        result[(begins + lost) % length] = 0.0
     return result
 
 

@@ -182,7 +182,10 @@ def _left_alone(
         elif signal.signal_id not in options:
             reasons[signal.signal_id] = "no sequence of its phases passes the safety rules"
         else:
-            reasons[signal.signal_id] = "no traffic was counted here, or no cycle holds its phases"
+            reasons[signal.signal_id] = (
+                "no traffic was counted here, or no cycle holds its phases within the limits "
+                "without making somebody wait too long"
+            )
     return reasons
 
 

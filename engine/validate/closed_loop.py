@@ -28,6 +28,7 @@ from engine.validate.sumo_files import DetectorSite, write_detectors
 from engine.validate.sumo_output import read_measures
 from engine.validate.sumo_process import environment, failure, find_program
 from network.errors import SimulationError
+from network.phasing import ASPECTS
 
 _CONNECT_WITHIN_S: Final = 60.0
 _PAUSE_S: Final = 0.02
@@ -91,7 +92,18 @@ class ClosedLoop:
         self._end()
 
     def show(self, aspects: Mapping[str, str]) -> None:
-        """Set what signals show from now on, one character per signal group."""
+        """Set what signals show from now on, one character per signal group.
+
+        Raises
+        ------
+        SimulationError
+            SUMO does not know the signal, or its number of groups is another.
+        ValueError
+            A character is not an aspect; SUMO itself would take it silently.
+        """
+        for signal_id, state in aspects.items():
+            if set(state) - ASPECTS:
+                raise ValueError(f"signal {signal_id!r} cannot show {state!r}")
         with self._translated():
             for signal_id, state in aspects.items():
                 self._link.trafficlight.setRedYellowGreenState(signal_id, state)
