@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from engine.measures import kernels
 from engine.measures.delay import random_delay_s
-from engine.measures.street import Floats, Street
+from engine.measures.street import Floats, Integers, Street
 from network.graph import RoadNetwork
 from network.phasing import Phasing
 from network.timing import TimingPlan
@@ -203,10 +202,13 @@ def evaluate(tables: Tables, start_s: int, seconds: int, count_from_s: int = 0) 
         results,
         departures,
     )
-    return _measures(street, results, float(seconds - count_from_s))
+    cycle_s = tables.cycle_s[street.lanes.signal[street.lanes.first_way[:-1]]]
+    return _measures(street, results, cycle_s, float(seconds - count_from_s))
 
 
-def _measures(street: Street, results: Floats, period_s: float) -> StreetMeasures:
+def _measures(
+    street: Street, results: Floats, cycle_s: Integers, period_s: float
+) -> StreetMeasures:
     volume = results[:, kernels.VOLUME]
     capacity = results[:, kernels.CAPACITY]
     random_s = random_delay_s(volume, capacity, period_s)
@@ -214,7 +216,9 @@ def _measures(street: Street, results: Floats, period_s: float) -> StreetMeasure
     delay = fluid + random_s * volume
     passages = float(volume.sum())
     total = float(delay.sum()) / max(passages, 1e-9)
-    stops = float(results[:, kernels.STOPS].sum()) / max(passages, 1e-9)
+    # Vehicles left over by chance wait for the next green, and stop again for it.
+    restops = random_s * volume / cycle_s
+    stops = float((results[:, kernels.STOPS] + restops).sum()) / max(passages, 1e-9)
     with np.errstate(divide="ignore", invalid="ignore"):
         lane_delay = np.where(volume > 0, delay / volume, 0.0)
         saturation = np.where(volume > 0, volume / np.maximum(capacity, 1e-9), 0.0)
@@ -228,12 +232,3 @@ def _measures(street: Street, results: Floats, period_s: float) -> StreetMeasure
         passages,
         float(results[:, kernels.LEFT].sum()),
     )
-
-
-def plan_in_force(network: RoadNetwork) -> Mapping[str, TimingPlan]:
-    """Return the plan in force of every signal that has one."""
-    return {
-        signal.signal_id: signal.plan_in_force
-        for signal in network.signals.values()
-        if signal.plan_in_force is not None
-    }

@@ -116,6 +116,7 @@ def play(
     rate = np.zeros(n_ways)
     was_open = np.zeros(n_ways, dtype=np.bool_)
     full = np.zeros(n_approaches, dtype=np.bool_)
+    lane_open = np.zeros(n_lanes, dtype=np.bool_)
     arriving = np.zeros(n_lanes)
     position = np.empty(cycle_s.size, dtype=np.int32)
     for signal in range(cycle_s.size):
@@ -266,8 +267,12 @@ def play(
                 results[lane, VOLUME] += arriving[lane]
                 if waiting:
                     results[lane, STOPS] += arriving[lane]
+                if closed and lane_open[lane]:
+                    # Who is left over when green ends has moved up and stops again.
+                    results[lane, STOPS] += queue[lane]
                 if held > results[lane, LONGEST]:
                     results[lane, LONGEST] = held
+            lane_open[lane] = not closed
             results[lane, LEFT] = held
 
         leaving[:] = rate

@@ -90,7 +90,7 @@ def test_nothing_is_negative(laid: tuple[Street, Tables], start_s: int, seconds:
     assert measures.delay_s >= 0.0
     assert measures.cost_s >= measures.delay_s
     assert (measures.lane_delay_s >= 0.0).all()
-    assert 0.0 <= measures.stops <= 1.0 + 1e-9
+    assert measures.stops >= 0.0
 
 
 @settings(max_examples=60, deadline=None)

@@ -61,6 +61,7 @@ class TwinLane:
     queue_veh: float = 0.0
     delay: float = 0.0
     stops: float = 0.0
+    was_green: bool = False
     volume: float = 0.0
     capacity: float = 0.0
     departed: float = 0.0
@@ -293,9 +294,12 @@ class TwinStreet:
             lane.delay += lane.waiting
             lane.volume += arriving
             lane.stops += arriving if stops else 0.0
+            if lane.was_green and not anyone:
+                lane.stops += lane.queue_veh
             lane.departed += sum(way.leaves_vps for way in active)
             lane.longest = max(lane.longest, lane.waiting)
             self.total += lane.waiting
+        lane.was_green = anyone
 
 
 def twin_played(
