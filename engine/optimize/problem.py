@@ -35,7 +35,7 @@ class Limits:
     shortest_cycle_s: int = 30
     longest_cycle_s: int = 120
     cycle_step_s: int = 5
-    demand_margin: float = 1.2
+    demand_margin: float = 1.15
     may_omit_phases: bool = True
     effort: int = 1500
     seed: int = 1
