@@ -161,19 +161,34 @@ def isolated_signals(
     limits: Limits,
     driving: Driving,
     lane_shares: Mapping[str, float],
-) -> dict[str, IsolatedSignal]:
-    """Study every signal alone; those without traffic or without a cycle that fits are absent."""
+) -> tuple[dict[str, IsolatedSignal], dict[str, str]]:
+    """Study every signal alone.
+
+    Returns
+    -------
+    found : dict
+        By signal.
+    absent : dict
+        Signals without traffic or without a cycle that fits, each with the reason.
+    """
     found: dict[str, IsolatedSignal] = {}
+    absent: dict[str, str] = {}
     for signal_id, choice in choices.items():
         try:
             signal = IsolatedSignal(
                 network, choice, movement_vph, period_s, start_s, limits, driving, lane_shares
             )
         except InsufficientDataError:
+            absent[signal_id] = "no traffic was counted here"
             continue
         if signal.cycles_s:
             found[signal_id] = signal
-    return found
+        else:
+            absent[signal_id] = (
+                f"no cycle from {limits.shortest_cycle_s} to {limits.longest_cycle_s} s holds its "
+                "phases without making somebody wait too long"
+            )
+    return found, absent
 
 
 def cycle_lengths(limits: Limits) -> range:

@@ -12,7 +12,7 @@ from engine.measures.evaluation import StreetMeasures, Tables, evaluate
 from engine.measures.street import Driving, Floats, Street, build_street
 from engine.optimize.groups import coordination_groups, coupling
 from engine.optimize.isolated import IsolatedSignal, isolated_signals
-from engine.optimize.problem import Choice, Limits, choices
+from engine.optimize.problem import Limits, choices
 from engine.optimize.search import Plans, Search
 from network.errors import InfeasibleError
 from network.graph import RoadNetwork
@@ -109,14 +109,14 @@ def optimize(
     ample = build_street(network, ample_vph, period_s, driving, lane_shares)
     options = choices(network, limits)
     tell("signals alone", 0, len(options))
-    tables = isolated_signals(
+    tables, absent = isolated_signals(
         network, options, ample_vph, period_s, start_s, limits, driving, lane_shares
     )
     tell("signals alone", len(options), len(options))
     if not tables:
         raise InfeasibleError(
             f"no signal of {network.name!r} can be retimed: "
-            + "; ".join(f"{name}: {why}" for name, why in _left_alone(network, options, {}).items())
+            + "; ".join(f"{name}: {why}" for name, why in _left_alone(network, absent, {}).items())
         )
     planned = {signal: options[signal] for signal in tables}
     groups = _with_common_cycles(coordination_groups(street, set(planned)), tables)
@@ -136,7 +136,7 @@ def optimize(
     for plan in plans.values():
         service.set(plan)
     after = evaluate(service, start_s, street.horizon_s)
-    plan_set = PlanSet(network.name, tuple(plans.values()), _left_alone(network, options, plans))
+    plan_set = PlanSet(network.name, tuple(plans.values()), _left_alone(network, absent, plans))
     require_safe(plan_set, network)
     return Optimization(plan_set, street, before, after, groups, search.spent)
 
@@ -171,22 +171,14 @@ def _with_common_cycles(
 
 
 def _left_alone(
-    network: RoadNetwork, options: Mapping[str, Choice], plans: Mapping[str, TimingPlan]
+    network: RoadNetwork, absent: Mapping[str, str], plans: Mapping[str, TimingPlan]
 ) -> dict[str, str]:
-    reasons: dict[str, str] = {}
-    for signal in network.signals.values():
-        if signal.signal_id in plans:
-            continue
-        if signal.left_alone:
-            reasons[signal.signal_id] = signal.left_alone
-        elif signal.signal_id not in options:
-            reasons[signal.signal_id] = "no sequence of its phases passes the safety rules"
-        else:
-            reasons[signal.signal_id] = (
-                "no traffic was counted here, or no cycle holds its phases within the limits "
-                "without making somebody wait too long"
-            )
-    return reasons
+    return {
+        signal.signal_id: signal.left_alone
+        or absent.get(signal.signal_id, "no sequence of its phases passes the safety rules")
+        for signal in network.signals.values()
+        if signal.signal_id not in plans
+    }
 
 
 def _searched(search: Search, limits: Limits) -> Plans:
