@@ -135,6 +135,7 @@ class SignalRules:
         "_pairs",
         "_phases",
         "_signal",
+        "_walkers",
     )
 
     def __init__(self, signal: Signal, *, tolerant: bool = True) -> None:
@@ -153,6 +154,11 @@ class SignalRules:
         self._foes = tuple(
             tuple(sorted(position[f] for f in c.foes if position.get(f, -1) > i))
             for i, c in enumerate(signal.connections)
+        )
+        # Groups that no vehicle listens to are pedestrian crossings.
+        listened = {g for c in signal.connections for g in c.groups}
+        self._walkers = (
+            frozenset(range(phasing.group_count)) - listened if phasing else frozenset[int]()
         )
         self._in_force: frozenset[tuple[int, int]] = frozenset()
         self._known: frozenset[tuple[int, int]] = frozenset()
@@ -253,6 +259,7 @@ class SignalRules:
                 yield self._broken("conflicting greens", a, found, "one at a time")
         if (a, b) in self._in_force:
             return
+        yield from self._walks(a, b)
         least_ds = self._phases[a].yellow_ds
         if least_ds < SHORTEST_YELLOW_DS:
             in_force = [ds for pair in self._in_force for _, ds, _ in self._losses(*pair) if ds]
@@ -264,6 +271,19 @@ class SignalRules:
                 yield self._broken("yellow change", a, found, limit)
         yield from self._red_clearance(a, b)
         yield from self._traps(a, b)
+
+    def _walks(self, a: int, b: int) -> Iterator[Violation]:
+        """Where people walk, phases follow each other as they do in force.
+
+        What clears a crossing may be a phase of its own, and nothing in a plan tells which.
+        """
+        plan = self._signal.plan_in_force
+        in_force = frozenset(_neighbors(plan)) if plan else frozenset()
+        walking = self._walkers & (self._greens[a] | self._greens[b])
+        if walking and (a, b) not in in_force:
+            found = f"phase {b} next, which never follows it in force"
+            limit = f"the order in force, which clears the crossing of group {min(walking)}"
+            yield self._broken("pedestrian clearance", a, found, limit)
 
     def _red_clearance(self, a: int, b: int) -> Iterator[Violation]:
         """Measure from the end of a group's yellow to the protected green of what it crosses."""

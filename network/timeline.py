@@ -94,9 +94,12 @@ class Watcher:
         self._built: dict[Key, int] = {}
         self._due: frozenset[int] = frozenset()
         self._foes = _foe_groups(signal)
+        self._walkers: frozenset[int] = frozenset()
         plan = signal.plan_in_force
         if signal.phasing is None:
             return
+        listened = {group for c in signal.connections for group in c.groups}
+        self._walkers = frozenset(range(signal.phasing.group_count)) - listened
         if plan is None:
             pictures = [phase.aspects for phase in signal.phasing.phases]
             self._due = frozenset(g for p in pictures for g, lamp in enumerate(p) if lamp in "Gg")
@@ -203,6 +206,23 @@ class Watcher:
         yield from self._conflicts(film)
         yield from self._red_clearances(film)
         yield from self._traps(film)
+        yield from self._walks(film)
+
+    def _walks(self, film: Film) -> Iterator[_Seen]:
+        """See how soon after a walk ends somebody else gets green."""
+        vehicles = [g for g in range(film.green.shape[1]) if g not in self._walkers]
+        soonest: dict[int, tuple[int, int]] = {}
+        for group, _, end in film.runs(film.green):
+            if group not in self._walkers:
+                continue
+            going = film.green[end - 1, vehicles]
+            for tick in film.changes[film.changes >= end].tolist():
+                if (film.green[tick, vehicles] & ~going).any():
+                    soonest[group] = min(soonest.get(group, (tick - end, end)), (tick - end, end))
+                    break
+        for group, (gap, end) in soonest.items():
+            what = f"somebody's green {gap} tenths after the walk of group {group} ended"
+            yield _Seen("pedestrian clearance", ("walk", group), gap, end, what)
 
     def _lamp_changes(self, film: Film) -> Iterator[_Seen]:
         for tick in film.changes.tolist():

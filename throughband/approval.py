@@ -13,7 +13,7 @@ from network.errors import ApprovalError
 from network.timing import PlanSet
 
 VALID_FOR = timedelta(hours=12)
-POLICY_NAME = "policy: delay proven lower"
+POLICY_NAME = "policy 'delay proven lower'"
 KEPT_OUT_SHARE = 0.01
 """Part of the vehicles that may be kept outside beyond today's, before the policy objects; the
 delay they suffer there counts in any case."""

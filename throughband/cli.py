@@ -134,11 +134,14 @@ def push(
         bool, typer.Option("--write", help="Write to the controllers; else only show the change.")
     ] = False,
     approved_by: Annotated[str, typer.Option(help="Who approves; asked for with --write.")] = "",
+    despite_verdict: Annotated[
+        bool, typer.Option(help="Push although the report proves no gain; recorded as such.")
+    ] = False,
 ) -> None:
     """Show what a plan changes in the controllers, and with --write change it."""
     from throughband.commands import push_plan
 
-    push_plan(scenario, plan, report, devices, journal, write, approved_by)
+    push_plan(scenario, plan, report, devices, journal, write, approved_by, despite_verdict)
 
 
 @app.command()
@@ -155,6 +158,33 @@ def emulate(
     from throughband.commands import emulate_controllers
 
     emulate_controllers(scenario, out, host, base_port, duration)
+
+
+@app.command()
+def generate(
+    kind: Annotated[str, typer.Argument(help="arterial, grid or town.")],
+    out: OutDir,
+    signals: Annotated[
+        int | None, typer.Option(help="Signals of an arterial (2 to 100) or a town (4 to 5000); 6.")
+    ] = None,
+    rows: Annotated[int | None, typer.Option(help="Rows of a grid, 2 to 40; else 3.")] = None,
+    columns: Annotated[int | None, typer.Option(help="Columns of a grid, 2 to 40; else 3.")] = None,
+    seed: Annotated[int, typer.Option(help="Equal seeds give equal files.", min=0)] = 1,
+    volume: Annotated[
+        float | None, typer.Option(help="Vehicles in the hour; else as --saturation wants.")
+    ] = None,
+    saturation: Annotated[
+        float, typer.Option(help="Flow over capacity of the busiest signal, mean of the hour.")
+    ] = 0.75,
+    pedestrians: Annotated[
+        bool, typer.Option("--pedestrians", help="Minimum greens let people walk across.")
+    ] = False,
+) -> None:
+    """Make up streets, their signals and an hour of traffic, as a SUMO scenario."""
+    from throughband.generate import Wish, generate_scenario
+
+    wish = Wish(kind, signals, rows, columns, seed, volume, saturation, pedestrians)
+    generate_scenario(wish, out)
 
 
 @app.command()

@@ -206,7 +206,10 @@ def optimize_scenario(
             )
         else:
             teller.step(f"read the counts of {counts}")
-            days = (read_counts(counts, setting.network),)
+            day = read_counts(counts, setting.network)
+            if begin_s is not None or end_s is not None:
+                day = day.slice(setting.scenario.begin_s, setting.scenario.end_s)
+            days = (day,)
             known = movement_counts(days[0], setting.network).series_ids
             missing = set(setting.network.movements) - set(known)
             if missing:
@@ -288,6 +291,7 @@ def push_plan(
     journal_path: Path,
     write: bool,
     approved_by: str,
+    despite_verdict: bool,
 ) -> None:
     """Carry out ``throughband push``."""
     setting = open_setting(name, *ANY_WINDOW_S)
@@ -299,13 +303,28 @@ def push_plan(
             f"{report} speaks of plan {str(evidence.get('plan_digest'))[:12]}, {plan} is plan "
             f"{plan_set.digest[:12]}; validate this plan first"
         )
+    if evidence.get("scenario") != setting.scenario.name:
+        raise ApprovalError(
+            f"{report} is about {evidence.get('scenario')!r}, the scenario is "
+            f"{setting.scenario.name!r}"
+        )
     device_list = read_devices(devices)
     console = Console(highlight=False)
     if write:
         _show_evidence(evidence, console)
+        if evidence["verdict"] != "better" and not despite_verdict:
+            raise ApprovalError(
+                f"{report} does not prove a gain (verdict {evidence['verdict']!r}); "
+                "--despite-verdict pushes all the same, and the record says so"
+            )
         person = approved_by or _ask_name(console)
-        release = approve(plan_set, evidence, person, now_utc(), "approved at the command line")
-        journal: Callable[[Mapping[str, object]], None] = Journal(journal_path).write
+        notes = "approved at the command line"
+        if evidence["verdict"] != "better":
+            notes += f", despite the verdict {evidence['verdict']!r}"
+        release = approve(plan_set, evidence, person, now_utc(), notes)
+        journal: Callable[[Mapping[str, object]], None] = _after(
+            _approved_event(release), Journal(journal_path)
+        )
     else:
         release = approve(plan_set, evidence, "dry run", now_utc(), "nothing is written")
 
@@ -467,17 +486,7 @@ class _Approval:
         self, plans: PlanSet, report: Mapping[str, Any], name: str, notes: str
     ) -> PlanRelease:
         release = approve(plans, report, name, now_utc(), notes)
-        self._journal.write(
-            {
-                "event": "approved",
-                "utc": release.approved_utc.isoformat(),
-                "expires_utc": release.expires_utc.isoformat(),
-                "by": name,
-                "notes": notes,
-                "plan_digest": release.plan_digest,
-                "report_digest": release.report_digest,
-            }
-        )
+        self._journal.write(_approved_event(release))
         self._teller.say(f"Approved by {name}")
         return release
 
@@ -487,6 +496,30 @@ class _Approval:
         )
         self._teller.say(f"Not approved, nothing is pushed: {why}")
         return None
+
+
+def _after(first: Mapping[str, object], journal: Journal) -> Callable[[Mapping[str, object]], None]:
+    """Write an event in front of the first of those that follow; alone it never stands."""
+    waiting = [first]
+
+    def write(event: Mapping[str, object]) -> None:
+        while waiting:
+            journal.write(waiting.pop())
+        journal.write(event)
+
+    return write
+
+
+def _approved_event(release: PlanRelease) -> dict[str, object]:
+    return {
+        "event": "approved",
+        "utc": release.approved_utc.isoformat(),
+        "expires_utc": release.expires_utc.isoformat(),
+        "by": release.approved_by,
+        "notes": release.notes,
+        "plan_digest": release.plan_digest,
+        "report_digest": release.report_digest,
+    }
 
 
 def _validation_seeds(count: int) -> tuple[int, ...]:
@@ -503,6 +536,13 @@ def _describe(setting: Setting, teller: Teller) -> None:
     )
     for signal in alone:
         teller.say(f"{signal.signal_id} is left alone: {signal.left_alone}")
+    rounded = [s.signal_id for s in network.signals.values() if s.plan_in_force and not s.exact]
+    if rounded:
+        teller.say(
+            f"{len(rounded)} programs in force are actuated or not in whole seconds; reasons and "
+            f"emulated controllers take their nominal times, SUMO plays them as they are: "
+            + ", ".join(rounded)
+        )
 
 
 def _plan_for(path: Path, setting: Setting) -> PlanSet:

@@ -25,6 +25,7 @@ from engine.validate.simulator import RunMeasures, SimulationCase
 from network.counts import CountSeries
 from network.errors import ControllerError, SimulationError
 from network.graph import Connection, RoadNetwork
+from network.units import tenths
 from throughband.demand import INTERVAL_S, detected_connections, detector_counts, sites
 
 _log = logging.getLogger(__name__)
@@ -33,7 +34,9 @@ PERIOD_S = 150
 """Counting period of the cabinets; NTCIP 1202 counts in periods of at most 255 s."""
 
 BACKUP_TIME_S = 300
-SECONDS_PER_TENTH = 0.1
+LONGEST_STEP_S = 1.0
+"""Lights change in tenths and vehicles pass a detector within a second; a street that moves in
+longer steps shows neither."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,7 @@ class Street:
         self._start_s = start_s
         self._shown: dict[str, str] = {}
         self._next_period_s = start_s + PERIOD_S
+        self._played_ds = 0
         column = {c.connection_id: i for i, c in enumerate(connections)}
         self._site_of = {
             signal_id: [column[c.connection_id] for c in _detected(network, signal_id)]
@@ -109,14 +113,16 @@ class Street:
             self._shown.update(changed)
             self._loop.show(changed)
             seen = self._loop.step()
-            tenths = round(self._loop.step_s / SECONDS_PER_TENTH)
+            # By the clock, not by the step: steps need not be whole tenths.
+            due_ds = tenths(self._loop.time_s - self._start_s)
             for signal_id, cabinet in self._cabinets.items():
                 for number, site in enumerate(self._site_of[signal_id], start=1):
                     vehicles, occupied_s = seen[site]
                     if vehicles or occupied_s:
                         cabinet.actuate(number, vehicles, occupied_s)
-                for _ in range(tenths):
+                for _ in range(due_ds - self._played_ds):
                     cabinet.step()
+            self._played_ds = due_ds
             if self._loop.time_s >= self._next_period_s - 1e-9:
                 self._next_period_s += PERIOD_S
                 await self._read_period()
@@ -226,6 +232,11 @@ async def open_street(
             for device in devices
         }
         loop = stack.enter_context(ClosedLoop(case, seed, sites(connections)))
+        if loop.step_s > LONGEST_STEP_S:
+            raise SimulationError(
+                f"{case.config_file}: step-length is {loop.step_s:g} s; the street with its "
+                f"controllers needs {LONGEST_STEP_S:g} s or less"
+            )
         yield Street(
             network,
             loop,

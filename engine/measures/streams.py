@@ -18,8 +18,11 @@ from numpy.typing import NDArray
 
 from network.graph import Connection, RoadNetwork
 
-TURN_WEIGHT = {"s": 1.0, "l": 0.3, "r": 0.3, "L": 0.5, "R": 0.5, "t": 0.02}
-"""How likely a driver is to take a turn where nobody counts; only ratios matter."""
+TURN_WEIGHT = {"s": 1.0, "l": 0.3, "r": 0.3, "L": 0.5, "R": 0.5}
+"""How likely a driver is to take a turn where nobody counts; only ratios matter. Nobody is taken
+to turn round: a road whose only way on is back ends there."""
+
+TURNING_ROUND = "t"
 
 SIDE_WEIGHT = 0.02
 """Share of a link's traffic that starts or ends along it, before the counts speak."""
@@ -116,8 +119,8 @@ def ways_onward(network: RoadNetwork, exit_link: str) -> tuple[dict[str, Way], f
 
 
 def _turns(connections: tuple[Connection, ...]) -> list[Connection]:
-    """One connection per link that can be reached."""
-    return list({connection.to_link: connection for connection in connections}.values())
+    """One connection per link that can be reached without turning round."""
+    return list({c.to_link: c for c in connections if c.turn != TURNING_ROUND}.values())
 
 
 def fit_streams(
@@ -191,7 +194,9 @@ def _outside_weight(network: RoadNetwork, approach: str, exits: set[str]) -> flo
         if link in exits or link in seen:
             continue
         seen.add(link)
-        feeders = list({c.from_link: c for c in network.turns_into[link]}.values())
+        feeders = list(
+            {c.from_link: c for c in network.turns_into[link] if c.turn != TURNING_ROUND}.values()
+        )
         if not feeders or time_s > LONGEST_WAY_S or weight < SMALLEST_SHARE:
             outside += weight
             continue

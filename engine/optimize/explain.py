@@ -41,7 +41,7 @@ def reasons(
             _cycle(plan, signal.plan_in_force, group),
             *_phases(plan, signal, signal.phasing),
             *_critical_lane(plan.signal_id, street, before, after),
-            *_offset(plan, street),
+            *_offset(plan, street, group),
         )
     return found
 
@@ -52,7 +52,10 @@ def _cycle(plan: TimingPlan, in_force: TimingPlan, group: tuple[str, ...]) -> st
         if len(group) > 1
         else "its own, since no strong platoon links it to a neighbor"
     )
-    return f"Cycle {plan.cycle_s} s instead of {in_force.cycle_s} s, {with_whom}."
+    change = (
+        f"instead of {in_force.cycle_s} s" if plan.cycle_s != in_force.cycle_s else "as in force"
+    )
+    return f"Cycle {plan.cycle_s} s {change}, {with_whom}."
 
 
 def _phases(plan: TimingPlan, signal: Signal, phasing: Phasing) -> list[str]:
@@ -73,7 +76,7 @@ def _phases(plan: TimingPlan, signal: Signal, phasing: Phasing) -> list[str]:
         saved = phase.clearance_s
         sentences.append(
             f"Phase {number} is left out: all {len(turns)} movements it serves have green in "
-            f"another phase, and {saved} s of clearance per cycle are saved."
+            f"another phase, and its {saved} s of clearance need not be waited for."
         )
     return sentences
 
@@ -97,7 +100,7 @@ def _critical_lane(
     ]
 
 
-def _offset(plan: TimingPlan, street: Street) -> list[str]:
+def _offset(plan: TimingPlan, street: Street, group: tuple[str, ...]) -> list[str]:
     approaches = {
         way.from_link
         for row, way in enumerate(street.ways)
@@ -107,9 +110,17 @@ def _offset(plan: TimingPlan, street: Street) -> list[str]:
     for row, way in enumerate(street.ways):
         flow_vph = 3600.0 * float(street.way_volume_vps[row])
         flows[way.to_link] = flows.get(way.to_link, 0.0) + flow_vph
-    arriving = [s for s in street.stream_table if s.approach_link in approaches]
+    # Only a signal with the same cycle sends platoons at the same second of every cycle.
+    partners = {
+        way.to_link
+        for row, way in enumerate(street.ways)
+        if street.signals[street.lanes.signal[row]] in set(group) - {plan.signal_id}
+    }
+    arriving = [
+        s for s in street.stream_table if s.approach_link in approaches and s.exit_link in partners
+    ]
     if not arriving:
-        return ["No platoon reaches it from another signal, so its offset is free."]
+        return ["No platoon reaches it from a signal of its group, so its offset is free."]
     main = max(arriving, key=lambda s: (s.share * flows.get(s.exit_link, 0.0), s.exit_link))
     return [
         f"Offset {plan.offset_s} s (beginning of green of phase {plan.coordinated_phase}): the "

@@ -223,13 +223,14 @@ class ClosedLoop:
         return file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""
 
     def _end(self) -> None:
-        if self._link is not None:
-            with contextlib.suppress(traci.exceptions.FatalTraCIError, OSError):
-                self._link.close(wait=False)
-            self._link = None
+        # SUMO goes first: a conversation broken off in the middle cannot be closed in peace.
         if self._process is not None and self._process.poll() is None:
             os.killpg(self._process.pid, signals.SIGKILL)
             self._process.wait()
+        link, self._link = self._link, None
+        if link is not None:
+            with contextlib.suppress(Exception):
+                link.close(wait=False)
         if self._folder is not None:
             self._folder.cleanup()
             self._folder = None

@@ -49,7 +49,13 @@ def read_sumo_network(
         net = sumolib.net.readNet(str(net_file), withInternal=True)
     except (xml.sax.SAXException, KeyError, ValueError, IndexError, AttributeError) as error:
         raise FormatError(f"{net_file}: not a readable SUMO network ({error!r})") from error
-    programs = read_programs([net_file, *additional_files])
+    files = [net_file, *additional_files]
+    programs = read_programs(files)
+    switched = frozenset(
+        element.get("junctionID", "")
+        for file in files
+        for element in iterate_elements(file, {"wautJunction"})
+    )
     links = {
         edge.getID(): _link(edge)
         for edge in net.getEdges(withInternal=False)
@@ -66,7 +72,7 @@ def read_sumo_network(
         if raw.getTLSID():
             by_signal.setdefault(raw.getTLSID(), []).append((connection, raw))
     signals = {
-        signal_id: _signal(signal_id, members, programs.get(signal_id))
+        signal_id: _signal(signal_id, members, programs.get(signal_id), switched)
         for signal_id, members in by_signal.items()
     }
     return RoadNetwork(name or net_file.name.split(".")[0], links, signals, connections)
@@ -180,7 +186,10 @@ def _way_across(net: Any, raw: Any) -> tuple[float, float, float]:
 
 
 def _signal(
-    signal_id: str, members: list[tuple[Connection, Any]], program: SumoProgram | None
+    signal_id: str,
+    members: list[tuple[Connection, Any]],
+    program: SumoProgram | None,
+    switched: frozenset[str],
 ) -> Signal:
     grouped: dict[str, list[Connection]] = {}
     for connection, _ in members:
@@ -206,7 +215,11 @@ def _signal(
     try:
         if program is None:
             raise NetworkError("the network gives it no program")
-        phasing, plan, exact = interpret(program)
+        if signal_id in switched:
+            raise NetworkError("a time switch (WAUT) changes its program during the day")
+        listened = {group for m in movements for c in m.connections for group in c.groups}
+        width = len(program.pictures[0].aspects) if program.pictures else 0
+        phasing, plan, exact = interpret(program, frozenset(range(width)) - listened)
         _require_fit(signal_id, movements, phasing)
     except NetworkError as error:
         phasing, plan, reason = None, None, str(error)

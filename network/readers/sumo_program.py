@@ -92,13 +92,19 @@ def read_programs(paths: Iterable[Path]) -> dict[str, SumoProgram]:
     return programs
 
 
-def interpret(program: SumoProgram) -> tuple[Phasing, TimingPlan, bool]:
+def interpret(
+    program: SumoProgram, walkers: frozenset[int] = frozenset()
+) -> tuple[Phasing, TimingPlan, bool]:
     """Turn a program into phases and the plan in force.
 
     Parameters
     ----------
     program
         As read.
+    walkers
+        Signal groups that no vehicle listens to: pedestrian crossings. Walk and pedestrian
+        clearance times are not known apart, so a phase that shows or has just ended a walk keeps
+        the green it has in force as its minimum.
 
     Returns
     -------
@@ -125,7 +131,7 @@ def interpret(program: SumoProgram) -> tuple[Phasing, TimingPlan, bool]:
     lead_ds += sum(picture.duration_ds for picture in pictures[: starts[0]])
     pictures = pictures[starts[0] :] + pictures[: starts[0]]
     starts = [start - starts[0] for start in starts]
-    return _assemble(program, pictures, starts, lead_ds)
+    return _assemble(program, pictures, starts, lead_ds, walkers)
 
 
 def _in_running_order(program: SumoProgram) -> list[Picture]:
@@ -216,7 +222,11 @@ def _clearance(pictures: list[Picture]) -> tuple[list[Interval], int, int]:
 
 
 def _assemble(
-    program: SumoProgram, pictures: list[Picture], starts: list[int], lead_ds: int
+    program: SumoProgram,
+    pictures: list[Picture],
+    starts: list[int],
+    lead_ds: int,
+    walkers: frozenset[int],
 ) -> tuple[Phasing, TimingPlan, bool]:
     stops = [*starts[1:], len(pictures)]
     cleared = [
@@ -244,6 +254,8 @@ def _assemble(
         if green_ds < TENTHS_PER_SECOND:
             raise NetworkError(f"phase {number} of its program is too short to be cleared lawfully")
         minimum_ds = picture.min_duration_ds
+        if walkers & (_greens(picture) | _greens(pictures[starts[position - 1]])):
+            minimum_ds = green_ds
         least_ds = DEFAULT_MIN_GREEN_S * TENTHS_PER_SECOND if minimum_ds is None else minimum_ds
         least_s = max(1, min(least_ds, green_ds) // TENTHS_PER_SECOND)
         phases.append(Phase(number, picture.aspects, least_s, yellow_ds, red_ds))

@@ -72,13 +72,15 @@ def test_a_dry_run_shows_the_change_and_makes_none(town: Path, street: Path) -> 
 
 
 def test_an_approved_plan_is_written_and_recorded(town: Path, street: Path) -> None:
-    write = arguments(town, street, "--write", "--approved-by", PERSON)
+    write = arguments(town, street, "--write", "--despite-verdict", "--approved-by", PERSON)
     with started(*write, folder=street) as process:
         outcome: Outcome = ended(process)
     assert outcome.code == 0, outcome.err
     assert "written, read back and activated" in outcome.out
-    intent, activated = verify(street / "journal.jsonl")
-    assert (intent["event"], activated["event"]) == ("intent", "activated")
+    approved, intent, activated = verify(street / "journal.jsonl")
+    events = [event["event"] for event in (approved, intent, activated)]
+    assert events == ["approved", "intent", "activated"]
+    assert approved["by"] == PERSON
     digest = read_plan(town / "plan.json").digest
     for event in (intent, activated):
         assert event["approved_by"] == PERSON
@@ -91,12 +93,12 @@ def test_an_approved_plan_is_written_and_recorded(town: Path, street: Path) -> N
     second = call(*write)
     assert second.code == 0, second.err
     *_, again = verify(street / "journal.jsonl")
-    assert again["number"] == 4
+    assert again["number"] == 6
     assert isinstance(again["patterns"], dict)
     assert all(again["patterns"][name] != patterns[name] for name in SIGNALS)
 
     listed = call("journal", street / "journal.jsonl")
-    assert "4 events, chain unbroken" in listed.out
+    assert "6 events, chain unbroken" in listed.out
     secrets = [(street / f"{kind}.secret").read_text().strip() for kind in ("read", "write")]
     record = (street / "journal.jsonl").read_text()
     for text in (record, outcome.out, outcome.err, second.out):
@@ -105,7 +107,9 @@ def test_an_approved_plan_is_written_and_recorded(town: Path, street: Path) -> N
 
 def test_a_broken_journal_stops_the_push(town: Path, street: Path) -> None:
     (street / "journal.jsonl").write_text('{"event": "forged", "number": 1, "hash": "0"}\n')
-    outcome = call(*arguments(town, street, "--write", "--approved-by", PERSON))
+    outcome = call(
+        *arguments(town, street, "--write", "--despite-verdict", "--approved-by", PERSON)
+    )
     assert_one_line(outcome, "line 1", "chain is broken")
     assert call(*arguments(town, street)).code == 0
 
@@ -119,7 +123,9 @@ def edit(street: Path, old: str, new: str) -> None:
 
 def test_a_wrong_port_stops_the_push_for_all(town: Path, street: Path) -> None:
     edit(street, r"port = \d+", f"port = {UDP_DISCARD}")
-    outcome = call(*arguments(town, street, "--write", "--approved-by", PERSON))
+    outcome = call(
+        *arguments(town, street, "--write", "--despite-verdict", "--approved-by", PERSON)
+    )
     assert_one_line(outcome, f"signal 'A0' at 127.0.0.1:{UDP_DISCARD}", "devices.toml")
     assert not (street / "journal.jsonl").exists()
 
@@ -134,7 +140,9 @@ def test_a_wrong_community_stops_the_push(town: Path, street: Path) -> None:
 
 def test_a_wrong_write_community_takes_everything_back(town: Path, street: Path) -> None:
     (street / "write.secret").write_text("wrong")
-    outcome = call(*arguments(town, street, "--write", "--approved-by", PERSON))
+    outcome = call(
+        *arguments(town, street, "--write", "--despite-verdict", "--approved-by", PERSON)
+    )
     assert_one_line(outcome, "signal 'A0'")
     intent, failed = verify(street / "journal.jsonl")
     assert (intent["event"], failed["event"]) == ("intent", "failed")
@@ -154,6 +162,8 @@ def test_controllers_that_have_gone_are_one_line(town: Path, tmp_path: Path) -> 
     emulate = ("emulate", "town.sumocfg", "--out", tmp_path, "--duration", 0.2)
     with started(*emulate, folder=town) as process:
         assert ended(process).code == 0
-    outcome = call(*arguments(town, tmp_path, "--write", "--approved-by", PERSON))
+    outcome = call(
+        *arguments(town, tmp_path, "--write", "--despite-verdict", "--approved-by", PERSON)
+    )
     assert_one_line(outcome, "signal 'A0'", "check that the controller runs")
     assert not (tmp_path / "journal.jsonl").exists()

@@ -30,6 +30,7 @@ PLANS = PlanSet("town", (TimingPlan("X", 60, (1, 2), (30, 30), 5, 1),), {})
 def report(verdict: str) -> dict[str, Any]:
     delay = {"mean": -3.0, "low": -4.0, "high": -2.0}
     return {
+        "scenario": "town",
         "verdict": verdict,
         "baseline": {"delay_s": 20.0, "arrived": 120.0, "not_inserted": 0.0},
         "candidate": {"delay_s": 17.0},
@@ -252,6 +253,25 @@ def test_writing_needs_a_name(corner: Path, planned: Path, tmp_path: Path, name:
     arguments = push_arguments(corner, planned / "plan.json", tmp_path, evidence)
     outcome = call(*arguments, "--write", "--approved-by", name, typed="A. Engineer\n")
     assert_one_line(outcome, "approv")
+    assert not (tmp_path / "journal.jsonl").exists()
+
+
+def test_a_report_of_another_scenario_is_refused(
+    corner: Path, planned: Path, tmp_path: Path
+) -> None:
+    digest = read_plan(planned / "plan.json").digest
+    evidence = report("better") | {"plan_digest": digest, "scenario": "elsewhere"}
+    arguments = push_arguments(corner, planned / "plan.json", tmp_path, evidence)
+    assert_one_line(call(*arguments), "is about 'elsewhere'")
+
+
+def test_a_plan_without_a_proven_gain_is_not_written(
+    corner: Path, planned: Path, tmp_path: Path
+) -> None:
+    evidence = report("worse") | {"plan_digest": read_plan(planned / "plan.json").digest}
+    arguments = push_arguments(corner, planned / "plan.json", tmp_path, evidence)
+    outcome = call(*arguments, "--write", "--approved-by", "A. Engineer")
+    assert_one_line(outcome, "verdict 'worse'", "--despite-verdict")
     assert not (tmp_path / "journal.jsonl").exists()
 
 

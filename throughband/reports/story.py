@@ -118,9 +118,9 @@ class PushRow:
 
 @dataclass(frozen=True, slots=True)
 class StreetRow:
-    """Something observed on the street after the change."""
+    """Something observed on the street after the change, at a time of its day."""
 
-    at_utc: datetime
+    at: str
     what: str
     outcome: str
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import numpy as np
 
 from engine.forecast.forecast import Forecast
@@ -181,17 +179,17 @@ def _after(result: RunResult) -> tuple[StreetRow, ...]:
     day = live.measures
     return (
         StreetRow(
-            _street_time(live.pushed_s),
+            _clock(live.pushed_s),
             "the new patterns are called",
             f"{len(live.receipt.devices)} controllers",
         ),
         StreetRow(
-            _street_time(live.pushed_s + live.in_step_after_s),
+            _clock(live.pushed_s + live.in_step_after_s),
             "every controller runs its new pattern in step",
             f"after {live.in_step_after_s:.0f} s of transition",
         ),
         StreetRow(
-            _street_time(result.setting.case.end_s),
+            _clock(result.setting.case.end_s),
             "the street's day ends",
             f"{day.delay_s:.1f} s of delay per vehicle over the whole day, "
             f"{result.report.baseline['delay_s']:.1f} s is the mean under the plan in force; "
@@ -200,10 +198,6 @@ def _after(result: RunResult) -> tuple[StreetRow, ...]:
     )
 
 
-def _street_time(time_s: float) -> datetime:
-    return datetime.fromtimestamp(time_s, UTC)
-
-
 def _clock(time_s: float) -> str:
-    minutes = int(time_s // 60)
-    return f"{minutes // 60 % 24:02d}:{minutes % 60:02d}"
+    seconds = round(time_s)
+    return f"{seconds // 3600 % 24:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
