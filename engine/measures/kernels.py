@@ -213,8 +213,11 @@ def play(
                         on_lane += leaving[foe]
                         opposing += leaving[foe]
                     free *= max(0.0, 1.0 - bunch_s * on_lane)
-                    step = min(int(opposing * GAP_STEPS_PER_VPS), gap_table.size - 1)
-                    found = min(free * gap_table[step], 1.0 / headway)
+                    step = min(opposing * GAP_STEPS_PER_VPS, gap_table.size - 1.001)
+                    below = int(step)
+                    found = gap_table[below]
+                    found += (step - below) * (gap_table[below + 1] - found)
+                    found = min(free * found, 1.0 / headway)
                     out = min(box[w], found)
                     room = lanes.box_veh[w] + slack_veh - box[w] + out
                     if wanted:

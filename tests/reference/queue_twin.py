@@ -231,8 +231,13 @@ class TwinStreet:
             on_lane = sum(foe.left_before_vps for foe in foes)
             opposing += on_lane
             free *= max(0.0, 1.0 - driving.bunch_s * on_lane)
-        grid = min(math.floor(opposing / TABLE_STEP_VPS) * TABLE_STEP_VPS, TABLE_END_VPS)
-        found = free * harders_vps(grid, driving.critical_gap_s, driving.follow_up_s)
+        steps = min(opposing / TABLE_STEP_VPS, TABLE_END_VPS / TABLE_STEP_VPS - 0.001)
+        below = math.floor(steps)
+        less, more = (
+            harders_vps(step * TABLE_STEP_VPS, driving.critical_gap_s, driving.follow_up_s)
+            for step in (below, below + 1)
+        )
+        found = free * (less + (steps - below) * (more - less))
         return min(found, 1.0 / way.headway_s)
 
     def _serve(
