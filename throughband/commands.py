@@ -595,6 +595,15 @@ def _write_plan_files(
             "delay_s_planned": round(done.planned.delay_s, 3),
             "evaluations": done.evaluations,
         },
+        "certificates": [
+            {
+                "signals": list(group),
+                "gap_pct_total": round(certificate.gap_pct_total, 3),
+                "gap_pct_avoidable": round(certificate.gap_pct_avoidable, 3),
+                "statement": certificate.statement,
+            }
+            for group, certificate in done.certificates.items()
+        ],
         "demand": {
             "start_s": flows.start_s,
             "interval_s": flows.interval_s,

@@ -10,10 +10,12 @@ import numpy as np
 
 from engine.measures.evaluation import StreetMeasures, Tables, evaluate
 from engine.measures.street import Driving, Floats, Street, build_street
+from engine.optimize.bound import Certificate, certify
 from engine.optimize.groups import coordination_groups, coupling
 from engine.optimize.isolated import IsolatedSignal, isolated_signals
 from engine.optimize.problem import Limits, choices
 from engine.optimize.search import Plans, Search
+from engine.optimize.seeds import seeded
 from network.errors import InfeasibleError
 from network.graph import RoadNetwork
 from network.safety import check, require_safe
@@ -44,6 +46,9 @@ class Optimization:
         What the model says the plan in force and the new plan cost.
     groups
         Coordination groups.
+    certificates
+        For each group of several signals, how far its offsets are from the best there can be in
+        the link-table model.
     evaluations
         Evaluations of the whole street that were spent.
     """
@@ -53,6 +58,7 @@ class Optimization:
     in_force: StreetMeasures
     planned: StreetMeasures
     groups: tuple[tuple[str, ...], ...]
+    certificates: Mapping[tuple[str, ...], Certificate]
     evaluations: int
 
 
@@ -130,7 +136,7 @@ def optimize(
         limits,
         lambda done, whole: tell("the street together", done, whole),
     )
-    plans = _searched(search, limits)
+    plans = _searched(search, limits, network)
     service = _tables(network, street, limits)
     before = evaluate(service, start_s, street.horizon_s)
     for plan in plans.values():
@@ -138,7 +144,10 @@ def optimize(
     after = evaluate(service, start_s, street.horizon_s)
     plan_set = PlanSet(network.name, tuple(plans.values()), _left_alone(network, absent, plans))
     require_safe(plan_set, network)
-    return Optimization(plan_set, street, before, after, groups, search.spent)
+    certificates = {
+        group: certify(street, network, plans, group) for group in groups if len(group) > 1
+    }
+    return Optimization(plan_set, street, before, after, groups, certificates, search.spent)
 
 
 def _tables(network: RoadNetwork, street: Street, limits: Limits) -> Tables:
@@ -181,7 +190,7 @@ def _left_alone(
     }
 
 
-def _searched(search: Search, limits: Limits) -> Plans:
+def _searched(search: Search, limits: Limits, network: RoadNetwork) -> Plans:
     rng = np.random.default_rng(limits.seed)
     openings = _openings(search)
     share = max(1, int(limits.effort * OPENING_PART / len(openings)))
@@ -191,7 +200,9 @@ def _searched(search: Search, limits: Limits) -> Plans:
     for opening in openings:
         if best and search.exhausted:
             break
-        cost, plans = search.descend(opening, rng, share)
+        cost, plans = _best_seed(search, limits, network, opening)
+        if not search.exhausted:
+            cost, plans = search.descend(plans, rng, share)
         if cost < best_cost:
             best_cost, best = cost, plans
     step = max(1, int(limits.effort * ROUND_PART))
@@ -205,6 +216,21 @@ def _searched(search: Search, limits: Limits) -> Plans:
             if cost < best_cost:
                 best_cost, best = cost, plans
     return best
+
+
+def _best_seed(
+    search: Search, limits: Limits, network: RoadNetwork, opening: Plans
+) -> tuple[float, Plans]:
+    """Return an opening with the offsets that cost least of those worth starting from."""
+    best, best_cost = opening, math.inf
+    street = search.tables.street
+    for plans in (opening, *seeded(network, street, opening, search.groups, limits.seed)):
+        if search.exhausted:
+            break
+        cost = search.cost(plans, tuple(plans))
+        if cost < best_cost:
+            best, best_cost = plans, cost
+    return best_cost, best
 
 
 def _today(search: Search, limits: Limits) -> Plans:
