@@ -174,7 +174,7 @@ def generate(
         float | None, typer.Option(help="Vehicles in the hour; else as --saturation wants.")
     ] = None,
     saturation: Annotated[
-        float, typer.Option(help="Flow over capacity of the busiest signal, mean of the hour.")
+        float, typer.Option(help="Flow over capacity of the busiest signal in the peak 15 min.")
     ] = 0.75,
     pedestrians: Annotated[
         bool, typer.Option("--pedestrians", help="Minimum greens let people walk across.")

@@ -20,6 +20,8 @@ CONVERT_TIMEOUT_S: Final = 1800.0
 
 DEFAULT_SIGNALS: Final = 6
 DEFAULT_LINES: Final = 3
+NOTICED: Final = 0.02
+"""A degree of saturation that falls short of the wish by more is explained."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ class Wish:
     volume_vph
         All traffic, veh/h; None to fill the busiest signal as wanted.
     saturation
-        Degree of saturation of the busiest signal over the hour.
+        Degree of saturation of the busiest signal in the busiest quarter of the hour.
     pedestrians
         Whether minimum greens let pedestrians walk across.
     """
@@ -128,9 +130,11 @@ def generate_scenario(wish: Wish, out: Path) -> None:
         built = generate(wish, out, teller.tell)
         teller.say(
             f"{built.signals} signals, {built.links} links, {built.vehicles} vehicles in an hour; "
-            f"the busiest signal, {built.busiest}, is used to {built.saturation:.0%} of its "
-            "capacity over the hour"
+            f"in the busiest quarter of it signal {built.busiest} is used to "
+            f"{built.saturation:.0%} of its capacity"
         )
+        if wish.volume_vph is None and built.saturation < wish.saturation - NOTICED:
+            teller.say("a corner without a signal, or a road into town, is full before that signal")
         if built.saturation > 1.0:
             teller.say("that is more than it can carry; lower --volume or --saturation")
         teller.say(f"Scenario: {built.config_file}")
