@@ -45,7 +45,7 @@ REACH: Final = 2
 CUL_DE_SAC_SHARE: Final = 0.06
 YARD_SHARE: Final = 0.6
 YARD_M: Final = 85.0
-YARD_CLEAR_M: Final = 45.0
+YARD_CLEAR_M: Final = 65.0
 """A street into a block keeps so far from all others."""
 _YARD: Final = 10
 """Its end is the cell so many towns away, which no corner has."""
@@ -121,7 +121,7 @@ class _TownPlan:
         self._graph.add_nodes_from(self._at)
         self._exits(rng)
         self._join(self._gabriel())
-        self._main = self._main_streets(rng)
+        self._main = self._main_streets()
         self._thin(rng)
         self._yards(rng)
 
@@ -229,7 +229,7 @@ class _TownPlan:
         (x_m, y_m), (to_x_m, to_y_m) = self._at[cell], self._at[other]
         return math.degrees(math.atan2(to_y_m - y_m, to_x_m - x_m))
 
-    def _main_streets(self, rng: Generator) -> set[frozenset[Cell]]:
+    def _main_streets(self) -> set[frozenset[Cell]]:
         main: set[frozenset[Cell]] = set()
         for line in self._lines:
             for axis in (0, 1):
