@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from network.errors import PlanError
 from network.phasing import Phasing
 from network.timing import OffsetReference, TimingPlan
 
@@ -15,16 +16,21 @@ CYCLES_PLAYED = 3
 TICKS_PER_S = 10
 
 _GREEN = np.frombuffer(b"Gg", dtype=np.uint8)
+_BRIGHTNESS = b"ruysgG"
+"""When two rings speak of one group the street sees the later of these."""
+_RANK = np.zeros(256, dtype=np.uint8)
+_RANK[np.frombuffer(_BRIGHTNESS, dtype=np.uint8)] = np.arange(len(_BRIGHTNESS))
+_LAMP = np.frombuffer(_BRIGHTNESS, dtype=np.uint8)
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """One phase as it was played.
+    """One phase of one ring as it was played; a ring that serves nobody plays phase 0.
 
     Attributes
     ----------
     phase, following
-        Numbers of the phase and of the one after it.
+        Numbers of the phase and of the one after it in its ring.
     begin, yellow_at, end
         Ticks at which its green begins, its clearance begins, and the next phase begins.
     """
@@ -37,7 +43,7 @@ class Scene:
 
 
 class Film:
-    """Some cycles of a plan, tick by tick, from the sequence's first green on.
+    """Some cycles of a plan, tick by tick, from the first greens on.
 
     Parameters
     ----------
@@ -52,8 +58,8 @@ class Film:
         Those the plan serves, by number.
     pictures
         Each picture with the tick it begins at.
-    scenes
-        Each phase as it was played.
+    rings
+        The scenes of each ring.
     ticks, cycle
         Length of the film, and of its first turn through the sequence.
     lamps
@@ -62,67 +68,100 @@ class Film:
         Where a group has green, protected or permissive, bool[T, G].
     changes
         Ticks at which some lamp differs from the tick before.
+
+    Raises
+    ------
+    PlanError
+        The rings do not come to a barrier together.
     """
 
     def __init__(self, plan: TimingPlan, phasing: Phasing) -> None:
         self.plan = plan
         self.phasing = phasing
         self.phases = {number: phasing.phase(number) for number in plan.sequence}
-        self.pictures: list[tuple[int, str]] = []
-        self.scenes: list[Scene] = []
-        lengths: list[int] = []
-        tick = 0
-        turns = len(plan.sequence)
-        for turn in range(CYCLES_PLAYED * turns):
-            phase = self.phases[plan.sequence[turn % turns]]
-            following = plan.sequence[(turn + 1) % turns]
-            clearance = phase.yellow_ds + phase.red_clear_ds
-            green = max(plan.splits_s[turn % turns] * TICKS_PER_S - clearance, 0)
-            shown = [(phase.aspects, green)]
-            if following == phase.number:
-                # A phase that follows itself rests in green.
-                shown.append((phase.aspects, clearance))
-            else:
-                shown += [
-                    (i.aspects, i.duration_ds) for i in phasing.clearance(phase.number, following)
-                ]
-            begin = tick
-            for picture, length in shown:
-                self.pictures.append((tick, picture))
-                lengths.append(length)
-                tick += length
-            self.scenes.append(Scene(phase.number, following, begin, begin + green, tick))
-        self.ticks = tick
-        self.cycle = self.scenes[turns - 1].end
-        rows = np.array([list(picture.encode()) for _, picture in self.pictures], dtype=np.uint8)
-        self.lamps: npt.NDArray[np.uint8] = np.repeat(rows, lengths, axis=0)
+        self._ring_of: dict[int, int] = {}
+        turns = _turns(plan, phasing)
+        self.rings: list[list[Scene]] = []
+        tracks: list[npt.NDArray[np.uint8]] = []
+        for ring, orders in enumerate(turns):
+            scenes, track = self._play(orders)
+            self.rings.append(scenes)
+            tracks.append(track)
+            for number, _, _ in orders:
+                self._ring_of[number] = ring
+        self.lamps = tracks[0]
+        if len(tracks) > 1:
+            brightest = np.max([_RANK[track] for track in tracks], axis=0)
+            self.lamps = _LAMP[brightest]
+        self.ticks = len(self.lamps)
+        self.cycle = self.ticks // CYCLES_PLAYED
         self.green: npt.NDArray[np.bool_] = np.isin(self.lamps, _GREEN)
         self.changes: npt.NDArray[np.intp] = (
             np.flatnonzero((self.lamps[1:] != self.lamps[:-1]).any(axis=1)) + 1
         )
-        self._ends = [scene.end for scene in self.scenes]
+        begins = [0, *self.changes.tolist()] if self.ticks else []
+        self.pictures = [(tick, self.lamps[tick].tobytes().decode()) for tick in begins]
+        self._ends = [[scene.end for scene in scenes] for scenes in self.rings]
 
-    def pair(self, tick: int) -> tuple[int, int]:
-        """Return the phase played at a tick and the one after it."""
-        scene = self.scenes[bisect_right(self._ends, tick)]
+    def _play(
+        self, orders: list[tuple[int, int, int]]
+    ) -> tuple[list[Scene], npt.NDArray[np.uint8]]:
+        """Play what one ring does: phases with what follows them and how long they last."""
+        scenes: list[Scene] = []
+        shown: list[tuple[str, int]] = []
+        tick = 0
+        for number, following, length in orders * CYCLES_PLAYED:
+            clearance: list[tuple[str, int]] = []
+            aspects = "r" * self.phasing.group_count
+            if number:
+                phase = self.phases[number]
+                aspects = phase.aspects
+                least = phase.yellow_ds + phase.red_clear_ds
+                if following == number:
+                    # A phase that follows itself rests in green.
+                    clearance = [(aspects, least)]
+                else:
+                    parts = self.phasing.clearance(number, following)
+                    clearance = [(part.aspects, part.duration_ds) for part in parts]
+            spent = sum(duration for _, duration in clearance)
+            green = max(length - spent, 0)
+            shown += [(aspects, green), *clearance]
+            scenes.append(Scene(number, following, tick, tick + green, tick + green + spent))
+            tick += green + spent
+        rows = np.array([list(picture.encode()) for picture, _ in shown], dtype=np.uint8)
+        return scenes, np.repeat(rows, [duration for _, duration in shown], axis=0)
+
+    def scene(self, tick: int, group: int) -> Scene:
+        """Return what was played at a tick in the ring that a group then listened to."""
+        at = [self._scene_of(ring, tick) for ring in range(len(self.rings))]
+        serving = [s for s in at if s.phase and self.phases[s.phase].serves(group)]
+        # Of two rings that both serve it, the one that ends last decides how it ends.
+        return max(serving, key=lambda s: s.yellow_at) if serving else at[0]
+
+    def _scene_of(self, ring: int, tick: int) -> Scene:
+        return self.rings[ring][bisect_right(self._ends[ring], tick)]
+
+    def pair(self, tick: int, group: int) -> tuple[int, int]:
+        """Return the phase played at a tick for a group, and the one after it."""
+        scene = self.scene(tick, group)
         return scene.phase, scene.following
-
-    def next_phase_at(self, tick: int) -> int:
-        """Return when the phase after the present one begins its green."""
-        return self._ends[bisect_right(self._ends, tick)]
 
     def greens_of(self, number: int) -> list[int]:
         """Return how long each green of a phase lasted."""
-        return [scene.yellow_at - scene.begin for scene in self.scenes if scene.phase == number]
+        return [scene.yellow_at - scene.begin for scene in self._played(number)]
 
     def reference_events(self) -> list[int]:
         """Return when the event that the offset speaks of happened."""
-        scenes = [scene for scene in self.scenes if scene.phase == self.plan.coordinated_phase]
+        scenes = self._played(self.plan.coordinated_phase)
         if self.plan.offset_reference is OffsetReference.BEGIN_GREEN:
             return [scene.begin for scene in scenes]
         if self.plan.offset_reference is OffsetReference.BEGIN_YELLOW:
             return [scene.yellow_at for scene in scenes]
         return [scene.yellow_at + self.phases[scene.phase].yellow_ds for scene in scenes]
+
+    def _played(self, number: int) -> list[Scene]:
+        ring = self._ring_of.get(number)
+        return [s for s in self.rings[ring] if s.phase == number] if ring is not None else []
 
     def runs(self, mask: npt.NDArray[np.bool_]) -> list[tuple[int, int, int]]:
         """Return group, begin and end of each time that a mask holds, seen from begin to end."""
@@ -139,3 +178,75 @@ class Film:
             elif group in since:
                 found.append((group, since.pop(group), at))
         return found
+
+
+def _turns(plan: TimingPlan, phasing: Phasing) -> list[list[tuple[int, int, int]]]:
+    """Walk all rings through one cycle, barrier by barrier.
+
+    Returns
+    -------
+    list
+        For each ring, what it serves in turn: phase (0 for nobody), following phase, and length
+        in ticks.
+    """
+    waiting: dict[int, list[int]] = {}
+    for number in plan.sequence:
+        waiting.setdefault(phasing.phase(number).ring, []).append(number)
+    rings = sorted(waiting)
+    length = {n: s * TICKS_PER_S for n, s in zip(plan.sequence, plan.splits_s, strict=True)}
+    played: dict[int, list[tuple[int, int]]] = {ring: [] for ring in rings}
+    barriers = 0
+    while any(waiting.values()):
+        barrier = _next_barrier(plan, phasing, waiting)
+        barriers += 1
+        spans: dict[int, int] = {}
+        for ring in rings:
+            served: list[int] = []
+            while waiting[ring] and phasing.phase(waiting[ring][0]).barrier == barrier:
+                served.append(waiting[ring].pop(0))
+            played[ring] += [(number, length[number]) for number in served]
+            if served:
+                spans[ring] = sum(length[number] for number in served)
+        if len(set(spans.values())) != 1:
+            seconds = {ring: ticks / TICKS_PER_S for ring, ticks in spans.items()}
+            raise PlanError(
+                f"rings come to the end of barrier {barrier} after {seconds} s, not together"
+            )
+        for ring in rings:
+            if ring not in spans:
+                played[ring].append((0, next(iter(spans.values()))))
+    turns: list[list[tuple[int, int, int]]] = []
+    for ring in rings:
+        order = played[ring]
+        follow = [number for number, _ in order[1:]] + [order[0][0]]
+        turns.append([(n, after, ticks) for (n, ticks), after in zip(order, follow, strict=True)])
+    return turns
+
+
+def _next_barrier(plan: TimingPlan, phasing: Phasing, waiting: dict[int, list[int]]) -> int:
+    """Return a barrier that no ring has to wait for behind another one."""
+    heads = {phasing.phase(order[0]).barrier for order in waiting.values() if order}
+    for barrier in sorted(heads, key=lambda b: _place(plan, phasing, b)):
+        behind = any(
+            order
+            and phasing.phase(order[0]).barrier != barrier
+            and any(phasing.phase(number).barrier == barrier for number in order)
+            for order in waiting.values()
+        )
+        if not behind:
+            return barrier
+    raise PlanError(f"rings wait for each other at the barriers {sorted(heads)}")
+
+
+def _place(plan: TimingPlan, phasing: Phasing, barrier: int) -> int:
+    """Where the longest ring meets a barrier; a ring that skips it gives way."""
+    counts: dict[int, int] = {}
+    for number in plan.sequence:
+        ring = phasing.phase(number).ring
+        counts[ring] = counts.get(ring, 0) + 1
+    places = [
+        (-counts[phasing.phase(n).ring], at)
+        for at, n in enumerate(plan.sequence)
+        if phasing.phase(n).barrier == barrier
+    ]
+    return min(places)[1]

@@ -7,18 +7,20 @@ A plan is safe when both accept it.
 The signal as it is built is the yardstick: what its plan in force shows between the same two
 phases, or shows green together already, was approved by whoever built it and is tolerated
 there, and only there. `as_built` lists these exceptions, so that they are counted and not
-hidden. Pedestrians, and what the controller's own hardware would refuse, are not modeled.
+hidden. Where people walk by a phase of their own, walk and clearance times belong to the phase;
+where a crossing is only a picture of a stage program, its stages keep their order and length.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import accumulate
 
-from network.errors import ThroughbandError, UnsafePlanError
+from network.concurrency import Lamp, lamps, losses, pictures, tracks
+from network.errors import ThroughbandError, TopologyError, UnsafePlanError
 from network.graph import RoadNetwork, Signal
-from network.phasing import ASPECTS, GREEN_ASPECTS, Interval
+from network.phasing import ASPECTS, GREEN_ASPECTS, Interval, Phase
 from network.timeline import watch
 from network.timing import OffsetReference, PlanSet, TimingPlan
 from network.units import TENTHS_PER_SECOND
@@ -163,7 +165,7 @@ class SignalRules:
         self._in_force: frozenset[tuple[int, int]] = frozenset()
         self._known: frozenset[tuple[int, int]] = frozenset()
         if phasing and plan and tolerant:
-            self._in_force = frozenset(_neighbors(plan))
+            self._in_force = frozenset(_neighbors(plan, signal))
             shown = {interval.aspects for interval in plan.intervals(phasing)}
             self._known = frozenset(pair for aspects in shown for pair in self._clashes(aspects))
 
@@ -180,10 +182,12 @@ class SignalRules:
             broken.extend(self._sums(plan))
             broken.extend(self._offset(plan))
             broken.extend(self._starved(plan))
-            for a, b in _neighbors(plan):
+            for a, b in _neighbors(plan, self._signal):
                 if (a, b) not in self._pairs:
                     self._pairs[a, b] = tuple(self._between(a, b))
                 broken.extend(self._pairs[a, b])
+        if not broken and len({self._phases[number].ring for number in plan.sequence}) > 1:
+            broken.extend(self._side_by_side(plan))
         return tuple(broken)
 
     def _broken(self, rule: str, phase: int | None, found: object, limit: object) -> Violation:
@@ -209,23 +213,42 @@ class SignalRules:
             phase = self._phases.get(number)
             if phase is None:
                 yield self._broken("phase exists", number, number, sorted(self._phases))
-            elif any(
-                type(n) is not int for n in (phase.min_green_s, phase.yellow_ds, phase.red_clear_ds)
-            ):
+            elif any(type(n) is not int for n in _numbers(phase)):
                 yield self._broken("whole numbers", number, phase, "whole numbers only")
+        if self._signal.phasing and self._phases.keys() >= set(plan.sequence):
+            try:
+                self._signal.phasing.segments(plan.sequence)
+            except TopologyError as error:
+                yield self._broken("barrier", None, error, "rings that cross barriers together")
 
     def _sums(self, plan: TimingPlan) -> Iterator[Violation]:
-        least_s = sum(self._phases[number].min_split_s for number in plan.sequence)
+        assert self._signal.phasing is not None
+        least_s = total_s = 0
+        for segment in self._signal.phasing.segments(plan.sequence):
+            rings = [ring for ring in segment if ring]
+            least_s += max(sum(self._phases[n].min_split_s for n in ring) for ring in rings)
+            lengths_s = [sum(plan.split_s(n) for n in ring) for ring in rings]
+            total_s += max(lengths_s)
+            if len(set(lengths_s)) > 1:
+                barrier = self._phases[rings[0][0]].barrier
+                found = f"rings that take {lengths_s} s to barrier {barrier}"
+                yield self._broken("barrier", rings[0][-1], found, "equal sums of splits")
         if not least_s <= plan.cycle_s <= LONGEST_CYCLE_S:
             limit = f"{least_s} to {LONGEST_CYCLE_S} s"
             yield self._broken("cycle", None, f"{plan.cycle_s} s", limit)
-        total_s = sum(plan.splits_s)
         if total_s != plan.cycle_s:
             yield self._broken("splits fill the cycle", None, f"{total_s} s", f"{plan.cycle_s} s")
         for number, split_s in zip(plan.sequence, plan.splits_s, strict=True):
-            least_s = self._phases[number].min_split_s
-            if not split_s >= least_s:
-                yield self._broken("minimum split", number, f"{split_s} s", f"{least_s} s or more")
+            phase = self._phases[number]
+            green_ds = split_s * TENTHS_PER_SECOND - phase.yellow_ds - phase.red_clear_ds
+            if not green_ds >= phase.min_green_s * TENTHS_PER_SECOND:
+                limit = f"{phase.min_green_s + phase.clearance_s:g} s or more"
+                yield self._broken("minimum split", number, f"{split_s} s", limit)
+            walk_ds = (phase.walk_s + phase.ped_clear_s) * TENTHS_PER_SECOND
+            if phase.walk_s and not green_ds >= walk_ds:
+                found = f"{green_ds / TENTHS_PER_SECOND:g} s of green"
+                limit = f"{phase.walk_s} s to walk and {phase.ped_clear_s} s to clear the crossing"
+                yield self._broken("walk", number, found, limit)
 
     def _offset(self, plan: TimingPlan) -> Iterator[Violation]:
         if not 0 <= plan.offset_s < plan.cycle_s:
@@ -236,12 +259,17 @@ class SignalRules:
             yield self._broken("coordinated phase", number, number, list(plan.sequence))
             return
         reference = plan.offset_reference
-        red_ds = self._phases[plan.coordinated_phase].red_clear_ds
+        phase = self._phases[plan.coordinated_phase]
+        before_end_ds = {
+            OffsetReference.BEGIN_GREEN: 0,
+            OffsetReference.BEGIN_YELLOW: phase.yellow_ds + phase.red_clear_ds,
+            OffsetReference.END_YELLOW: phase.red_clear_ds,
+        }
         if type(reference) is not OffsetReference:
             limit = ", ".join(OffsetReference)
             yield self._broken("offset reference", None, reference, limit)
-        elif reference is OffsetReference.END_YELLOW and red_ds % TENTHS_PER_SECOND:
-            found = f"an end of yellow {red_ds} tenths before the end of the split"
+        elif before_end_ds[reference] % TENTHS_PER_SECOND:
+            found = f"{reference} {before_end_ds[reference]} tenths before the end of the split"
             yield self._broken("offset reference", plan.coordinated_phase, found, "whole seconds")
 
     def _starved(self, plan: TimingPlan) -> Iterator[Violation]:
@@ -278,8 +306,8 @@ class SignalRules:
         What clears a crossing may be a phase of its own, and nothing in a plan tells which.
         """
         plan = self._signal.plan_in_force
-        in_force = frozenset(_neighbors(plan)) if plan else frozenset()
-        walking = self._walkers & (self._greens[a] | self._greens[b])
+        in_force = frozenset(_neighbors(plan, self._signal)) if plan else frozenset()
+        walking = self._walkers & (self._greens[a] | self._greens.get(b, frozenset()))
         if walking and (a, b) not in in_force:
             found = f"phase {b} next, which never follows it in force"
             limit = f"the order in force, which clears the crossing of group {min(walking)}"
@@ -322,6 +350,69 @@ class SignalRules:
                 found = f"{turning.connection_id} ends before phase {b} while {foe} goes on"
                 yield self._broken("yellow trap", a, found, "both end together")
 
+    def _side_by_side(self, plan: TimingPlan) -> Iterator[Violation]:
+        """Judge what rings show together: each alone is sound already."""
+        assert self._signal.phasing is not None
+        rings = tracks(plan, self._signal.phasing)
+        told: set[tuple[int, int]] = set()
+        for phase, picture in pictures(rings):
+            for pair in self._clashes(picture):
+                if pair not in self._known and pair not in told:
+                    told.add(pair)
+                    names = [self._signal.connections[i].connection_id for i in pair]
+                    found = f"{names[0]} and {names[1]}, which cross, protected at once"
+                    yield self._broken("conflicting greens", phase or None, found, "one at a time")
+        seen = {g: lamps(rings, g) for g in range(self._signal.phasing.group_count)}
+        yield from self._cleared(seen, plan.cycle_s * TENTHS_PER_SECOND)
+        yield from self._trapped(seen, plan.cycle_s * TENTHS_PER_SECOND)
+
+    def _cleared(self, seen: Mapping[int, tuple[Lamp, ...]], cycle_ds: int) -> Iterator[Violation]:
+        """Measure yellow and red clearance of groups that several rings speak of."""
+        foes: dict[int, set[int]] = {}
+        for connection in self._signal.connections:
+            for group in connection.groups:
+                crossing = self._groups_of(connection.foes) - {group}
+                foes.setdefault(group, set()).update(crossing)
+        for group, shown in seen.items():
+            for loss in losses(shown):
+                if loss.regained:
+                    # The arrow's yellow is not the end of going: another ring gives green.
+                    continue
+                phase, begin_ds, end_ds = loss.phase, loss.yellow_at_ds, loss.end_ds
+                least_ds = min(self._phases[phase].yellow_ds, SHORTEST_YELLOW_DS)
+                if not end_ds - begin_ds >= least_ds:
+                    found = f"{(end_ds - begin_ds) / TENTHS_PER_SECOND} s for group {group}"
+                    limit = f"{least_ds / TENTHS_PER_SECOND} s or more"
+                    yield self._broken("yellow change", phase, found, limit)
+                red_ds = self._phases[phase].red_clear_ds
+                for foe in sorted(foes.get(group, ())):
+                    for lamp in seen[foe] if len(seen[foe]) > 1 else ():
+                        after_ds = (lamp.begin_ds - begin_ds) % cycle_ds
+                        gap_ds = after_ds - (end_ds - begin_ds)
+                        if lamp.aspect == "G" and gap_ds < red_ds:
+                            found = f"{gap_ds / TENTHS_PER_SECOND} s between groups {group}, {foe}"
+                            limit = f"{red_ds / TENTHS_PER_SECOND} s or more"
+                            yield self._broken("red clearance", phase, found, limit)
+
+    def _trapped(self, seen: Mapping[int, tuple[Lamp, ...]], cycle_ds: int) -> Iterator[Violation]:
+        """Find drivers who yield and see yellow while those they yield to go on in another ring."""
+        by_name = {c.connection_id: c for c in self._signal.connections}
+        for turning in self._signal.connections:
+            for group in turning.groups:
+                for loss in losses(seen[group]):
+                    if not loss.permissive:
+                        continue
+                    phase, begin_ds = loss.phase, loss.yellow_at_ds
+                    # What opposes goes on if it is green until the phase's clearance is over.
+                    until_ds = begin_ds + self._phases[phase].clearance_ds
+                    for foe in sorted(turning.yields_to & by_name.keys()):
+                        groups = by_name[foe].groups
+                        if groups and all(
+                            _green_through(seen[g], begin_ds, until_ds, cycle_ds) for g in groups
+                        ):
+                            found = f"{turning.connection_id} ends while {foe} goes on"
+                            yield self._broken("yellow trap", phase, found, "both end together")
+
     def _clearance(self, a: int, b: int) -> tuple[Interval, ...]:
         assert self._signal.phasing is not None
         return self._signal.phasing.clearance(a, b)
@@ -331,7 +422,8 @@ class SignalRules:
         clearance = self._clearance(a, b)
         pictures = [self._phases[a].aspects, *(i.aspects for i in clearance)]
         begins_ds = [0, *accumulate((i.duration_ds for i in clearance), initial=0)]
-        return [*pictures, self._phases[b].aspects], begins_ds
+        assert self._signal.phasing is not None
+        return [*pictures, self._phases[b].aspects if b else self._signal.phasing.idle], begins_ds
 
     def _losses(self, a: int, b: int) -> Iterator[tuple[int, int, int]]:
         """Each group that loses green: its yellow, and when that ends, in tenths."""
@@ -370,7 +462,31 @@ class SignalRules:
                 yield from ((one, other) for other in foes if protected[other])
 
 
-def _neighbors(plan: TimingPlan) -> Iterator[tuple[int, int]]:
-    """Phases that follow each other; none where a single phase rests."""
-    if len(plan.sequence) > 1:
-        yield from zip(plan.sequence, (*plan.sequence[1:], plan.sequence[0]), strict=True)
+def _neighbors(plan: TimingPlan, signal: Signal) -> Iterator[tuple[int, int]]:
+    """Phases that follow each other in a ring, 0 for none; nothing where a phase rests."""
+    assert signal.phasing is not None
+    segments = signal.phasing.segments(plan.sequence)
+    for ring in zip(*segments, strict=True):
+        steps = [number for segment in ring for number in (segment or (0,))]
+        if len(steps) > 1:
+            yield from ((a, b) for a, b in zip(steps, (*steps[1:], steps[0]), strict=True) if a)
+
+
+def _numbers(phase: Phase) -> tuple[object, ...]:
+    times = (phase.min_green_s, phase.yellow_ds, phase.red_clear_ds)
+    return (*times, phase.ring, phase.barrier, phase.walk_s, phase.ped_clear_s)
+
+
+def _green_through(shown: tuple[Lamp, ...], begin_ds: int, end_ds: int, cycle_ds: int) -> bool:
+    """Tell whether a group is green from one instant to another, over the end of the cycle too."""
+    if len(shown) == 1:
+        return shown[0].aspect in GREEN_ASPECTS
+    now = begin_ds
+    for _ in range(2 * len(shown) + 2):
+        lamp = next(x for x in shown if (now - x.begin_ds) % cycle_ds < x.end_ds - x.begin_ds)
+        if lamp.aspect not in GREEN_ASPECTS:
+            return False
+        now += lamp.end_ds - lamp.begin_ds - (now - lamp.begin_ds) % cycle_ds
+        if now > end_ds:
+            return True
+    return False

@@ -127,7 +127,10 @@ class Watcher:
         reason = _unplayable(plan, phasing)
         if reason:
             return (self._sighting("cannot be played", 0, reason),)
-        film = Film(plan, phasing)
+        try:
+            film = Film(plan, phasing)
+        except PlanError as error:
+            return (self._sighting("cannot be played", 0, str(error)),)
         found = [*self._timing(film), *self._clock(film)]
         found += [
             seen
@@ -153,6 +156,10 @@ class Watcher:
             if shortest < phase.min_green_s * TICKS_PER_S:
                 what = f"{shortest} tenths of phase {number}, whose least is {phase.min_green_s} s"
                 yield _Seen("short green", ("phase", number), shortest, 0, what)
+            if phase.walk_s and shortest < (phase.walk_s + phase.ped_clear_s) * TICKS_PER_S:
+                needed = f"{phase.walk_s} s of walk and {phase.ped_clear_s} s to clear the crossing"
+                what = f"{shortest} tenths of phase {number} for {needed}"
+                yield _Seen("short walk", ("walked", number), shortest, 0, what)
         cycle = max(film.cycle, 1)
         for group in sorted(self._due):
             if not film.green[:cycle, group].any():
@@ -228,15 +235,23 @@ class Watcher:
         for tick in film.changes.tolist():
             lamps = zip(film.lamps[tick - 1].tolist(), film.lamps[tick].tolist(), strict=True)
             for group, (before, after) in enumerate(lamps):
+                if len(film.rings) > 1 and chr(before) == "y" and chr(after) in "Gg":
+                    continue
                 if before != after and chr(after) not in LAMP_ORDER.get(chr(before), ""):
                     change = f"{chr(before)} to {chr(after)}"
-                    key = ("lamps", film.pair(tick - 1), group, change)
+                    key = ("lamps", film.pair(tick - 1, group), group, change)
                     what = f"group {group} going from {change}"
                     yield _Seen("order of lamps", key, 0, tick, what)
 
     def _yellows(self, film: Film) -> Iterator[_Seen]:
         for group, begin, end in film.runs(film.lamps == ord("y")):
-            pair = film.pair(begin - 1)
+            pair = film.pair(begin - 1, group)
+            if _regained(film, group, end):
+                continue
+            if pair[0] == 0:
+                what = f"group {group} yellow although no phase that serves it ended"
+                yield _Seen("order of lamps", ("stray", group), 0, begin, what)
+                continue
             least = max(film.phases[pair[0]].yellow_ds, self._least_yellow)
             if end - begin < least:
                 what = f"group {group} yellow for {end - begin} tenths, least is {least}"
@@ -261,7 +276,8 @@ class Watcher:
     def _red_clearances(self, film: Film) -> Iterator[_Seen]:
         ended: dict[int, list[tuple[int, int]]] = {}
         for group, begin, end in film.runs(film.lamps == ord("y")):
-            ended.setdefault(group, []).append((begin, end))
+            if not _regained(film, group, end):
+                ended.setdefault(group, []).append((begin, end))
         begun: dict[int, list[int]] = {}
         for group, begin, _ in film.runs(film.lamps == ord("G")):
             begun.setdefault(group, []).append(begin)
@@ -274,7 +290,9 @@ class Watcher:
                     if latest < 0 or start - yellows[latest][1] >= longest:
                         continue
                     begin, end = yellows[latest]
-                    pair = film.pair(begin - 1)
+                    pair = film.pair(begin - 1, foe)
+                    if pair[0] == 0:
+                        continue
                     least = film.phases[pair[0]].red_clear_ds
                     if start - end < least:
                         what = f"group {group} green {start - end} tenths after group {foe} ended"
@@ -288,7 +306,8 @@ class Watcher:
         for group, begin, _ in film.runs(film.lamps == ord("y")):
             if chr(film.lamps[begin - 1, group]) != "g":
                 continue
-            pair, onward = film.pair(begin - 1), film.next_phase_at(begin)
+            scene = film.scene(begin - 1, group)
+            pair, onward = (scene.phase, scene.following), scene.end
             for turning in self._signal.connections:
                 if group not in turning.groups or onward >= film.ticks:
                     continue
@@ -317,15 +336,23 @@ def _unplayable(plan: TimingPlan, phasing: Phasing) -> str:
         phases = [phasing.phase(number) for number in plan.sequence]
     except TopologyError as error:
         return str(error)
+    standing = [n for p in phases for n in (p.ring, p.barrier, p.walk_s, p.ped_clear_s)]
+    if any(type(number) is not int for number in standing):
+        return "phases whose ring, barrier or walk is not a whole number"
     lengths = [n for p in phases for n in (p.min_green_s, p.yellow_ds, p.red_clear_ds)]
     if any(type(length) is not int for length in lengths):
         return "phases whose lengths are not whole numbers"
     longest = max(p.yellow_ds + p.red_clear_ds for p in phases)
     if longest > MOST_CYCLE_TICKS:
         return f"a clearance of {longest} tenths"
-    if len(plan.sequence) == 1 and max(plan.splits_s) < 1:
-        return "nothing"
+    if min(plan.splits_s) < 1:
+        return f"a split of {min(plan.splits_s)} s"
     return ""
+
+
+def _regained(film: Film, group: int, end: int) -> bool:
+    """Tell whether another ring gives a group green at the end of its yellow."""
+    return len(film.rings) > 1 and end < film.ticks and bool(film.green[end, group])
 
 
 def _foe_groups(signal: Signal) -> dict[int, tuple[int, ...]]:

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
-from network.errors import PlanError
-from network.phasing import Interval, Phasing
+from network.errors import PlanError, TopologyError
+from network.phasing import Interval, Phasing, side_by_side
 from network.units import TENTHS_PER_SECOND
 
 
@@ -38,10 +38,10 @@ class TimingPlan:
     cycle_s
         Cycle length, whole seconds.
     sequence
-        Phase numbers in the order they are served; phases left out are omitted.
+        Phase numbers in the order they are served, ring by ring; phases left out are omitted.
     splits_s
-        Split of each phase of the sequence, whole seconds, clearance included; they fill the
-        cycle.
+        Split of each phase of the sequence, whole seconds, clearance included; those of a ring
+        fill the cycle, and rings cross their barriers together.
     offset_s
         Lag of the coordinated phase's reference event behind system zero, 0 <= offset < cycle.
     coordinated_phase
@@ -82,17 +82,26 @@ class TimingPlan:
                 return split
         return 0
 
-    def start_s(self, phase: int) -> int:
-        """Return when a phase begins green, in s after the sequence's first phase."""
+    def start_s(self, phase: int, phasing: Phasing) -> int:
+        """Return when a phase begins green, in s after the begin of the first barrier.
+
+        Parameters
+        ----------
+        phase
+            Phase number.
+        phasing
+            The signal's phases; says which of them run side by side.
+        """
         elapsed = 0
-        for number, split in zip(self.sequence, self.splits_s, strict=True):
-            if number == phase:
-                return elapsed
-            elapsed += split
+        for segment in phasing.segments(self.sequence):
+            for ring in segment:
+                if phase in ring:
+                    return elapsed + sum(self.split_s(n) for n in ring[: ring.index(phase)])
+            elapsed += max(sum(self.split_s(number) for number in ring) for ring in segment)
         raise PlanError(f"plan of signal {self.signal_id!r} leaves phase {phase} out")
 
     def begin_s(self, phasing: Phasing) -> int:
-        """Return when the sequence's first phase begins green, in s after system zero.
+        """Return when the first phase of every ring begins green, in s after system zero.
 
         Parameters
         ----------
@@ -101,7 +110,7 @@ class TimingPlan:
             green depend on the clearance.
         """
         coordinated = phasing.phase(self.coordinated_phase)
-        event_ds = self.start_s(self.coordinated_phase) * TENTHS_PER_SECOND
+        event_ds = self.start_s(self.coordinated_phase, phasing) * TENTHS_PER_SECOND
         if self.offset_reference is not OffsetReference.BEGIN_GREEN:
             event_ds += self.split_s(self.coordinated_phase) * TENTHS_PER_SECOND
             event_ds -= coordinated.red_clear_ds
@@ -115,7 +124,7 @@ class TimingPlan:
         return (self.offset_s - event_ds // TENTHS_PER_SECOND) % self.cycle_s
 
     def intervals(self, phasing: Phasing) -> tuple[Interval, ...]:
-        """Return one cycle as the street sees it, from the first phase's green on.
+        """Return one cycle as the street sees it, from the first phases' green on.
 
         Parameters
         ----------
@@ -125,25 +134,77 @@ class TimingPlan:
         Returns
         -------
         tuple of Interval
-            Green and clearance of each phase in turn; they last one cycle.
+            They last one cycle. Of a single ring: green and clearance of each phase in turn.
+
+        Raises
+        ------
+        PlanError
+            A split leaves no green, or the rings do not last equally long.
         """
-        shown: list[Interval] = []
-        for position, number in enumerate(self.sequence):
-            phase = phasing.phase(number)
-            following = self.sequence[(position + 1) % len(self.sequence)]
-            if following == number:
-                # The only phase of the plan rests: nothing ends, nothing needs clearing.
-                shown.append(Interval(phase.aspects, self.cycle_s * TENTHS_PER_SECOND))
-                continue
-            green_s = self.splits_s[position] - phase.clearance_s
-            if green_s <= 0:
-                raise PlanError(
-                    f"plan of signal {self.signal_id!r}: split {self.splits_s[position]} s of "
-                    f"phase {number} leaves no green after {phase.clearance_s} s of clearance"
-                )
-            shown.append(Interval(phase.aspects, green_s * TENTHS_PER_SECOND))
-            shown.extend(phasing.clearance(number, following))
-        return tuple(shown)
+        splits_ds = {
+            number: split_s * TENTHS_PER_SECOND
+            for number, split_s in zip(self.sequence, self.splits_s, strict=True)
+        }
+        return cycle_of(phasing, self.sequence, splits_ds, f"plan of signal {self.signal_id!r}")
+
+
+def cycle_of(
+    phasing: Phasing, sequence: tuple[int, ...], splits_ds: Mapping[int, int], where: str
+) -> tuple[Interval, ...]:
+    """Return one cycle of a signal as the street sees it.
+
+    Parameters
+    ----------
+    phasing
+        The signal's phases.
+    sequence
+        Phase numbers as they are served, ring by ring.
+    splits_ds
+        Split of each, in tenths of a second.
+    where
+        What to name in a message.
+
+    Raises
+    ------
+    PlanError
+        A split leaves no green, or the rings do not last equally long.
+    """
+    try:
+        segments = phasing.segments(sequence)
+    except TopologyError as error:
+        raise PlanError(f"{where}: {error}") from error
+    rings: list[list[Interval]] = [[] for _ in segments[0]]
+    for at, segment in enumerate(segments):
+        length_ds = max(sum(splits_ds[number] for number in ring) for ring in segment)
+        for shown, ring, onward in zip(
+            rings, segment, segments[(at + 1) % len(segments)], strict=True
+        ):
+            if not ring:
+                shown.append(Interval(phasing.idle, length_ds))
+            elif len(segments) == 1 and len(ring) == 1:
+                # The only phase of a ring rests: nothing ends, nothing needs clearing.
+                shown.append(Interval(phasing.phase(ring[0]).aspects, splits_ds[ring[0]]))
+            else:
+                then = (*ring[1:], onward[0] if onward else 0)
+                for number, following in zip(ring, then, strict=True):
+                    shown += _split_of(phasing, number, following, splits_ds[number], where)
+    try:
+        return side_by_side(rings)
+    except TopologyError as error:
+        raise PlanError(f"{where}: {error}") from error
+
+
+def _split_of(
+    phasing: Phasing, number: int, following: int, split_ds: int, where: str
+) -> tuple[Interval, ...]:
+    phase = phasing.phase(number)
+    green_ds = split_ds - phase.clearance_ds
+    if green_ds <= 0:
+        raise PlanError(
+            f"{where}: split {split_ds / TENTHS_PER_SECOND:g} s of phase {number} leaves no green "
+            f"after {phase.clearance_s:g} s of clearance"
+        )
+    return (Interval(phase.aspects, green_ds), *phasing.clearance(number, following))
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,7 @@ def pictures(phasing: Phasing, current: int, following: int) -> tuple[Interval, 
 def _lawful_runs(phasing: Phasing) -> Iterator[tuple[Interval, ...]]:
     """Yield, for each pair of phases, the pictures from one green to the other."""
     for current in phasing.phases:
-        green = Interval(current.aspects, current.min_green_s * TENTHS_PER_SECOND)
+        green = Interval(current.aspects, current.least_green_s * TENTHS_PER_SECOND)
         for following in phasing.phases:
             if following is not current:
                 clearance = pictures(phasing, current.number, following.number)

@@ -8,6 +8,7 @@ pattern that cannot be run has a reason instead, and the cabinet runs free.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import ceil
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -149,8 +150,8 @@ def free_program(store: ObjectStore, phasing: Phasing) -> Program:
     """Build uncoordinated operation: sequence 1, every phase for its maximum green."""
     order = tuple(store.octets("sequenceData", 1, RING))
     splits = {
-        n: max(store.number("phaseMaximum1", n), phasing.phase(n).min_green_s)
-        + phasing.phase(n).clearance_s
+        n: max(store.number("phaseMaximum1", n), phasing.phase(n).least_green_s)
+        + ceil(phasing.phase(n).clearance_s)
         for n in order
     }
     return _lay_out(FREE, order, splits, phasing, 0)
@@ -212,7 +213,7 @@ def _lay_out(
 ) -> Program:
     split_ds = tuple(splits_s[n] * TENTHS_PER_SECOND for n in order)
     green_ds = tuple(
-        split - phasing.phase(n).clearance_s * TENTHS_PER_SECOND
+        split - phasing.phase(n).clearance_ds
         for n, split in zip(order, split_ds, strict=True)
     )
     start_ds = tuple(sum(split_ds[:position]) for position in range(len(order)))

@@ -162,7 +162,7 @@ class Ring:
     def _aim(self, reference_ds: int) -> None:
         """Decide how long the present green lasts."""
         program = self._program
-        minimum_ds = self._phasing.phase(self._phase).min_green_s * TENTHS_PER_SECOND
+        minimum_ds = self._phasing.phase(self._phase).least_green_s * TENTHS_PER_SECOND
         if self._clearing:
             self._settled = False
             return
@@ -213,5 +213,5 @@ class Ring:
 
     def _most_shorter_ds(self, at: int) -> int:
         phase = self._phasing.phase(self._program.order[at])
-        slack_ds = self._program.green_ds[at] - phase.min_green_s * TENTHS_PER_SECOND
+        slack_ds = self._program.green_ds[at] - phase.least_green_s * TENTHS_PER_SECOND
         return max(0, min(slack_ds, int(self._program.split_ds[at] * MAX_CORRECTION)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import Final
 
 from controllers.emulator.program import RING
@@ -39,15 +40,17 @@ def define_phases(store: ObjectStore, phasing: Phasing, plan: TimingPlan) -> Non
             "phaseMinimumGreen": phase.min_green_s if phase else 0,
             "phaseYellowChange": phase.yellow_ds if phase else 0,
             "phaseRedClear": phase.red_clear_ds if phase else 0,
-            "phaseWalk": 0,
-            "phasePedestrianClear": 0,
+            "phaseWalk": phase.walk_s if phase else 0,
+            "phasePedestrianClear": phase.ped_clear_s if phase else 0,
             "phaseOptions": PHASE_ENABLED if phase else 0,
             "phaseRing": RING if phase else 0,
         }
         for name, value in limits.items():
             store.define(name, number, value=value, locked=True)
         store.define("phaseConcurrency", number, value=b"", locked=True)
-        green_s = max(phase.min_green_s, plan.split_s(number) - phase.clearance_s) if phase else 0
+        green_s = (
+            max(phase.least_green_s, plan.split_s(number) - ceil(phase.clearance_s)) if phase else 0
+        )
         store.define("phaseMaximum1", number, value=green_s)
 
 

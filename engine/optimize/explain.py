@@ -76,7 +76,7 @@ def _phases(plan: TimingPlan, signal: Signal, phasing: Phasing) -> list[str]:
         saved = phase.clearance_s
         sentences.append(
             f"Phase {number} is left out: all {len(turns)} movements it serves have green in "
-            f"another phase, and its {saved} s of clearance need not be waited for."
+            f"another phase, and its {saved:g} s of clearance need not be waited for."
         )
     return sentences
 

@@ -264,7 +264,8 @@ def _assemble(
     phasing = Phasing(tuple(phases), fixed)
     greens_s = _whole_seconds(greens_ds, [phase.min_green_s for phase in phases])
     splits_s = tuple(
-        green + phase.clearance_s for green, phase in zip(greens_s, phases, strict=True)
+        green + phase.clearance_ds // TENTHS_PER_SECOND
+        for green, phase in zip(greens_s, phases, strict=True)
     )
     cycle_s = sum(splits_s)
     coordinated = max(range(len(phases)), key=lambda i: (greens_s[i], -i))

@@ -105,10 +105,11 @@ def test_a_malformed_plan_is_refused(changes: dict[str, object], message: str) -
         ((1, "y", 5, 30, 0), "may show only"),
         ((1, "G", 0, 30, 0), "minimum green"),
         ((1, "G", 5, -10, 0), "negative clearance"),
-        ((1, "G", 5, 35, 0), "not to whole seconds"),
+        ((1, "G", 5, 30, 0, 0), "count from 1"),
+        ((1, "G", 5, 30, 0, 1, 1, 0, 5), "no clearance without a walk"),
     ],
 )
-def test_a_malformed_phase_is_refused(phase: tuple[int, str, int, int, int], message: str) -> None:
+def test_a_malformed_phase_is_refused(phase: tuple[int, str, *tuple[int, ...]], message: str) -> None:
     with pytest.raises(TopologyError, match=message):
         Phase(*phase)
 

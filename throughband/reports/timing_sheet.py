@@ -133,7 +133,7 @@ def _row(
         serves(network, signal, number),
         str(old) if old else "–",
         str(split) if split else "omitted",
-        str(split - clearance_s) if split else "–",
+        f"{split - clearance_s:g}" if split else "–",
         yellow if split else "–",
         red if split else "–",
         str(phase.min_green_s),
