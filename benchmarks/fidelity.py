@@ -25,6 +25,7 @@ from scipy.stats import spearmanr
 from engine.measures.evaluation import Tables, evaluate
 from engine.measures.street import Street, build_street
 from engine.optimize.problem import Choice, Limits, choices
+from engine.optimize.rings import filled
 from engine.validate.simulator import Variant
 from engine.validate.sumo import run_many
 from network.sumo_tls import write_sumo_plan
@@ -53,12 +54,15 @@ def random_plan(choice: Choice, cycle_s: int, rng: np.random.Generator) -> Timin
     sequence = choice.sequences[int(rng.integers(len(choice.sequences)))]
     if rng.random() < 0.5:
         sequence = choice.in_force.sequence
-    least = [choice.phasing.phase(number).min_split_s for number in sequence]
-    cycle_s = max(cycle_s, sum(least))
-    extra = rng.multinomial(cycle_s - sum(least), rng.dirichlet(np.full(len(sequence), 3.0)))
-    splits = tuple(int(low + more) for low, more in zip(least, extra, strict=True))
+    cycle_s = max(cycle_s, choice.least_cycle_s(sequence))
+    shares = dict(zip(sequence, rng.dirichlet(np.full(len(sequence), 3.0)), strict=True))
+    splits = filled(
+        choice.phasing, sequence, cycle_s, lambda now: {n: shares[n] / now[n] for n in sequence}
+    )
+    assert splits is not None
+    listed = tuple(splits[number] for number in sequence)
     return TimingPlan(
-        choice.signal.signal_id, cycle_s, sequence, splits, int(rng.integers(cycle_s)), sequence[0]
+        choice.signal.signal_id, cycle_s, sequence, listed, int(rng.integers(cycle_s)), sequence[0]
     )
 
 

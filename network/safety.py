@@ -29,6 +29,7 @@ LONGEST_CYCLE_S = 255
 """NTCIP 1202 patternCycleTime and splitTime are one octet."""
 
 SHORTEST_YELLOW_DS = 30
+LONGEST_YELLOW_DS = 60
 """MUTCD 2009, section 4D.26: a yellow change interval lasts 3 to 6 seconds."""
 
 FAILURES = (ThroughbandError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError)
@@ -288,14 +289,15 @@ class SignalRules:
         if (a, b) in self._in_force:
             return
         yield from self._walks(a, b)
+        in_force = [ds for pair in self._in_force for _, ds, _ in self._losses(*pair) if ds]
         least_ds = self._phases[a].yellow_ds
         if least_ds < SHORTEST_YELLOW_DS:
-            in_force = [ds for pair in self._in_force for _, ds, _ in self._losses(*pair) if ds]
             least_ds = max(least_ds, min([SHORTEST_YELLOW_DS, *in_force]))
+        most_ds = max([LONGEST_YELLOW_DS, *in_force])
         for group, yellow_ds, _ in self._losses(a, b):
-            if not yellow_ds >= least_ds:
+            if not least_ds <= yellow_ds <= most_ds:
                 found = f"{yellow_ds / TENTHS_PER_SECOND} s for group {group} before phase {b}"
-                limit = f"{least_ds / TENTHS_PER_SECOND} s or more"
+                limit = f"{least_ds / TENTHS_PER_SECOND} to {most_ds / TENTHS_PER_SECOND} s"
                 yield self._broken("yellow change", a, found, limit)
         yield from self._red_clearance(a, b)
         yield from self._traps(a, b)

@@ -20,6 +20,7 @@ from network.phasing import Phasing
 from network.timing import OffsetReference, TimingPlan
 
 LEAST_YELLOW_TICKS = 30
+MOST_YELLOW_TICKS = 60
 """MUTCD 2009, section 4D.26: a yellow change interval lasts 3 to 6 seconds."""
 MOST_CYCLE_TICKS = 2550
 """NTCIP 1202 patternCycleTime is one octet of seconds."""
@@ -91,6 +92,7 @@ class Watcher:
     def __init__(self, signal: Signal, *, tolerant: bool = True) -> None:
         self._signal = signal
         self._least_yellow = LEAST_YELLOW_TICKS
+        self._most_yellow = MOST_YELLOW_TICKS
         self._built: dict[Key, int] = {}
         self._due: frozenset[int] = frozenset()
         self._foes = _foe_groups(signal)
@@ -109,6 +111,7 @@ class Watcher:
         if tolerant:
             yellows = [end - begin for _, begin, end in film.runs(film.lamps == ord("y"))]
             self._least_yellow = min([LEAST_YELLOW_TICKS, *yellows])
+            self._most_yellow = max([MOST_YELLOW_TICKS, *yellows])
             self._built = {seen.key: seen.ticks for seen in self._street(film)}
 
     def watch(self, plan: TimingPlan) -> tuple[Sighting, ...]:
@@ -256,6 +259,9 @@ class Watcher:
             if end - begin < least:
                 what = f"group {group} yellow for {end - begin} tenths, least is {least}"
                 yield _Seen("short yellow", ("yellow", pair, group), end - begin, begin, what)
+            if end - begin > self._most_yellow:
+                what = f"group {group} yellow for {end - begin} tenths, most is {self._most_yellow}"
+                yield _Seen("long yellow", ("long", pair, group), begin - end, begin, what)
 
     def _conflicts(self, film: Film) -> Iterator[_Seen]:
         at: dict[str, int] = {}

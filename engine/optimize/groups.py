@@ -26,7 +26,8 @@ def coupling(street: Street) -> nx.Graph:
     Returns
     -------
     networkx.Graph
-        Nodes are all signals; edges carry ``flow_vph`` and the shorter ``travel_time_s``.
+        Nodes are all signals; edges carry ``flow_vph``, and the shorter ``travel_time_s`` and
+        ``distance_m``.
     """
     graph = nx.Graph()
     graph.add_nodes_from(street.signals)
@@ -44,12 +45,14 @@ def coupling(street: Street) -> nx.Graph:
         if a == b:
             continue
         flow = stream.share * exit_flow[stream.exit_link]
-        edge = graph.get_edge_data(a, b, {"flow_vph": 0.0, "travel_time_s": float("inf")})
+        far = float("inf")
+        edge = graph.get_edge_data(a, b, {"flow_vph": 0.0, "travel_time_s": far, "distance_m": far})
         graph.add_edge(
             a,
             b,
             flow_vph=edge["flow_vph"] + flow,
             travel_time_s=min(edge["travel_time_s"], stream.travel_time_s),
+            distance_m=min(edge["distance_m"], stream.distance_m),
         )
     return graph
 
@@ -75,5 +78,21 @@ def coordination_groups(street: Street, members: set[str]) -> tuple[tuple[str, .
     for a, b, data in graph.edges(data=True):
         if data["flow_vph"] >= LEAST_PLATOON_VPH and data["travel_time_s"] <= LONGEST_WAY_S:
             strong.add_edge(a, b)
-    parts = [tuple(sorted(part)) for part in nx.connected_components(strong)]
+    return connected_groups(strong)
+
+
+def connected_groups(joined: nx.Graph) -> tuple[tuple[str, ...], ...]:
+    """Return the connected parts of a relation between signals.
+
+    Parameters
+    ----------
+    joined
+        Signals, with an edge between those that belong together.
+
+    Returns
+    -------
+    tuple of tuple of str
+        Largest first, then by name.
+    """
+    parts = [tuple(sorted(part)) for part in nx.connected_components(joined)]
     return tuple(sorted(parts, key=lambda part: (-len(part), part)))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from engine.measures.evaluation import StreetMeasures, Tables, evaluate
 from engine.measures.street import Driving, Floats, build_street
+from engine.optimize import rings
 from engine.optimize.problem import Choice, Limits
 from engine.optimize.splits import allocate
 from network.errors import InsufficientDataError
@@ -198,18 +199,12 @@ def cycle_lengths(limits: Limits) -> range:
 
 def split_moves(choice: Choice, plan: TimingPlan, step_s: int) -> list[TimingPlan]:
     """Return the plans that take some seconds from one phase and give them to another."""
-    moved: list[TimingPlan] = []
-    for giver, number in enumerate(plan.sequence):
-        if plan.splits_s[giver] - step_s < choice.phasing.phase(number).min_split_s:
-            continue
-        for taker in range(len(plan.sequence)):
-            if taker == giver:
-                continue
-            splits = list(plan.splits_s)
-            splits[giver] -= step_s
-            splits[taker] += step_s
-            moved.append(replace(plan, splits_s=tuple(splits)))
-    return moved
+    splits = dict(zip(plan.sequence, plan.splits_s, strict=True))
+    moved = (
+        replace(plan, splits_s=tuple(changed[number] for number in plan.sequence))
+        for changed in rings.moves(choice.phasing, plan.sequence, splits, step_s)
+    )
+    return [candidate for candidate in moved if choice.lawful(candidate)]
 
 
 def _order(candidate: Candidate) -> tuple[float, tuple[int, ...]]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import combinations
+from itertools import chain, combinations
 
+from engine.optimize import rings
 from network.graph import RoadNetwork, Signal
 from network.phasing import Phasing
 from network.safety import SignalRules
@@ -49,10 +51,19 @@ class Choice:
     phasing: Phasing
     in_force: TimingPlan
     sequences: tuple[tuple[int, ...], ...] = field(default_factory=tuple)
+    rules: SignalRules | None = None
 
     def least_cycle_s(self, sequence: tuple[int, ...]) -> int:
-        """Sum of the least splits of a sequence, s."""
-        return sum(self.phasing.phase(number).min_split_s for number in sequence)
+        """Shortest cycle that holds the least splits of a sequence, s."""
+        return rings.least_cycle_s(self.phasing, sequence)
+
+    def lawful(self, plan: TimingPlan) -> bool:
+        """Tell whether splits moved within their limits keep a plan lawful.
+
+        In one ring they always do. Side by side, whether a permitted left turn is trapped
+        depends on which ring ends first.
+        """
+        return self.rules is None or not self.rules.check(plan)
 
 
 def choices(network: RoadNetwork, limits: Limits) -> dict[str, Choice]:
@@ -77,8 +88,13 @@ def choices(network: RoadNetwork, limits: Limits) -> dict[str, Choice]:
             continue
         sequences = _sequences(signal, signal.phasing, signal.plan_in_force, limits)
         if sequences:
+            several = len(signal.phasing.rings) > 1
             found[signal.signal_id] = Choice(
-                signal, signal.phasing, signal.plan_in_force, sequences
+                signal,
+                signal.phasing,
+                signal.plan_in_force,
+                sequences,
+                SignalRules(signal) if several else None,
             )
     return found
 
@@ -90,9 +106,15 @@ def _sequences(
     full = in_force.sequence
     needed = _served(phasing, full)
     lawful: list[tuple[int, ...]] = []
-    sizes = range(2, len(full)) if limits.may_omit_phases else range(0)
     rules = SignalRules(signal)
-    candidates = [full, *(kept for size in sizes for kept in combinations(full, size))]
+    candidates = chain(
+        rings.orders(phasing, full),
+        (
+            order
+            for kept in (_kept(phasing, full) if limits.may_omit_phases else ())
+            for order in rings.orders(phasing, kept)
+        ),
+    )
     for sequence in candidates:
         if len(lawful) >= LARGEST_CHOICE:
             break
@@ -101,6 +123,13 @@ def _sequences(
         ):
             lawful.append(sequence)
     return tuple(lawful)
+
+
+def _kept(phasing: Phasing, full: tuple[int, ...]) -> Iterable[tuple[int, ...]]:
+    """Return what is left of a sequence when phases are left out, fewest phases first."""
+    if len(phasing.rings) > 1:
+        return rings.subsets(phasing, full)
+    return (kept for size in range(2, len(full)) for kept in combinations(full, size))
 
 
 def _served(phasing: Phasing, sequence: tuple[int, ...]) -> frozenset[int]:
@@ -116,6 +145,9 @@ def is_lawful(
     signal_id: str, rules: SignalRules, phasing: Phasing, sequence: tuple[int, ...]
 ) -> bool:
     """Tell whether a sequence passes a signal's safety rules at its least splits."""
-    splits = tuple(phasing.phase(number).min_split_s for number in sequence)
-    plan = TimingPlan(signal_id, sum(splits), sequence, splits, 0, sequence[0])
-    return not rules.check(plan)
+    cycle_s = rings.least_cycle_s(phasing, sequence)
+    splits = rings.filled(phasing, sequence, cycle_s, lambda _: dict.fromkeys(sequence, 0.0))
+    if splits is None:
+        return False
+    listed = tuple(splits[number] for number in sequence)
+    return not rules.check(TimingPlan(signal_id, cycle_s, sequence, listed, 0, sequence[0]))

@@ -6,10 +6,13 @@ of the two usual allocation strategies, and keeps every least split by construct
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from engine.measures.street import Floats, Street
 from engine.optimize.problem import Choice
+from engine.optimize.rings import filled
 from network.timing import TimingPlan
 
 PERMISSIVE_VALUE = 0.4
@@ -35,30 +38,31 @@ def allocate(
     Returns
     -------
     TimingPlan or None
-        With offset 0; None where the cycle cannot hold the least splits.
+        With offset 0; None where the cycle cannot hold the least splits, or where they would
+        trap a left turn.
     """
-    spare_s = cycle_s - choice.least_cycle_s(sequence)
-    if spare_s < 0:
-        return None
-    splits = [choice.phasing.phase(number).min_split_s for number in sequence]
     need, worth = _needs(choice, sequence, street)
-    green = worth @ np.array(splits, dtype=np.float64)
-    for _ in range(spare_s):
-        saturation = need / np.maximum(green, 0.1)
+    columns = {number: column for column, number in enumerate(sequence)}
+
+    def gain(splits: Mapping[int, int]) -> Mapping[int, float]:
+        green = worth @ np.array([splits[number] for number in sequence], dtype=np.float64)
         # The phase that relieves the most saturated lanes, the worst first.
-        weight = saturation**8
-        gain = weight @ worth if weight.sum() > 0 else np.zeros(len(splits))
-        best = int(np.argmax(gain)) if gain.max() > 0 else int(np.argmin(splits))
-        splits[best] += 1
-        green += worth[:, best]
-    return TimingPlan(
+        weight = (need / np.maximum(green, 0.1)) ** 8
+        gained = weight @ worth
+        return {number: float(gained[column]) for number, column in columns.items()}
+
+    splits = filled(choice.phasing, sequence, cycle_s, gain)
+    if splits is None:
+        return None
+    plan = TimingPlan(
         choice.signal.signal_id,
         cycle_s,
         sequence,
-        tuple(splits),
+        tuple(splits[number] for number in sequence),
         0,
         coordinated_phase(choice, sequence, street),
     )
+    return plan if choice.lawful(plan) else None
 
 
 def _needs(choice: Choice, sequence: tuple[int, ...], street: Street) -> tuple[Floats, Floats]:

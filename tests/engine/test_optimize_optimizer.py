@@ -155,7 +155,7 @@ def test_offset_of_a_one_way_street_is_its_running_time(distance_m: float) -> No
     a, b = (found.plan_set.plan(name) for name in "AB")
     assert a is not None
     assert b is not None
-    begins = [plan.begin_s(TWO_PHASES) + plan.start_s(1) for plan in (a, b)]
+    begins = [plan.begin_s(TWO_PHASES) + plan.start_s(1, TWO_PHASES) for plan in (a, b)]
     late_s = (begins[1] - begins[0] - round(distance_m / SPEED_MPS) + 30) % 60 - 30
     assert abs(late_s) <= 4
 
