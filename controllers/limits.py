@@ -44,7 +44,10 @@ def contradictions(plan: TimingPlan, phasing: Phasing, identity: Identity) -> tu
         found.append(f"cycle {plan.cycle_s} s is outside 1 to {MAX_CYCLE_S} s")
     if not 0 <= plan.offset_s < plan.cycle_s:
         found.append(f"offset {plan.offset_s} s is outside the cycle of {plan.cycle_s} s")
-    if sum(plan.splits_s) != plan.cycle_s:
+    rings = {phase.ring for phase in phasing.phases}
+    if len(rings) > 1:
+        found.append(f"the plan runs {len(rings)} rings side by side; the bridge writes one ring")
+    elif sum(plan.splits_s) != plan.cycle_s:
         found.append(f"splits sum to {sum(plan.splits_s)} s in a cycle of {plan.cycle_s} s")
     for number, split_s in zip(plan.sequence, plan.splits_s, strict=True):
         limits = identity.phase(number)

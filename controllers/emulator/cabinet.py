@@ -122,6 +122,11 @@ class Cabinet:
         self._system_pattern = 0
         self._operational_mode = 0
         self._control_ds: int | None = None
+        if len(config.phasing.rings) > 1:
+            raise ControllerError(
+                f"cabinet {config.name}: its phases run in {len(config.phasing.rings)} rings; "
+                "the emulated cabinet runs one"
+            )
         self._define()
         self._setup = _read_setup(self.store)
         plan = config.plan_in_force

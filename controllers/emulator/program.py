@@ -8,8 +8,8 @@ pattern that cannot be run has a reason instead, and the cabinet runs free.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import ceil
 from dataclasses import dataclass, replace
+from math import ceil
 from typing import Final
 
 from controllers.emulator.store import ObjectStore
@@ -213,8 +213,7 @@ def _lay_out(
 ) -> Program:
     split_ds = tuple(splits_s[n] * TENTHS_PER_SECOND for n in order)
     green_ds = tuple(
-        split - phasing.phase(n).clearance_ds
-        for n, split in zip(order, split_ds, strict=True)
+        split - phasing.phase(n).clearance_ds for n, split in zip(order, split_ds, strict=True)
     )
     start_ds = tuple(sum(split_ds[:position]) for position in range(len(order)))
     return Program(pattern, order, green_ds, split_ds, start_ds, sum(split_ds), 0, 0, coordinated)
