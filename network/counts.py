@@ -15,8 +15,8 @@ from network.errors import CountError
 from network.graph import RoadNetwork
 from network.units import SECONDS_PER_HOUR
 
-Kind = Literal["movement", "approach", "connection"]
-KINDS: tuple[Kind, ...] = ("movement", "approach", "connection")
+Kind = Literal["movement", "approach", "connection", "detector"]
+KINDS: tuple[Kind, ...] = ("movement", "approach", "connection", "detector")
 
 NAMED_AT_MOST = 3
 """So many offenders are named in a message; the rest are counted."""
@@ -45,15 +45,16 @@ VALUED = (int(Quality.GOOD), int(Quality.FILLED))
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CountSeries:
-    """Vehicles counted per movement, or per approach, in consecutive equal intervals.
+    """Vehicles counted per movement, approach or detector in consecutive equal intervals.
 
     Attributes
     ----------
     kind
-        What a series counts: ``movement`` (turn at a signal), ``approach`` (a link) or
-        ``connection`` (one lane's part of a movement).
+        What a series counts: ``movement`` (turn at a signal), ``approach`` (a link),
+        ``connection`` (one lane's part of a movement) or ``detector`` (whatever passes over it;
+        `network.regrouping` makes movements or approaches of it).
     series_ids
-        Movement, link or connection names, one per column.
+        Movement, link, connection or detector names, one per column.
     start_s
         Beginning of the first interval, in s since the scenario's midnight (or second zero of
         a simulation). An interval is labeled by its beginning.
@@ -205,6 +206,11 @@ class CountSeries:
     def require_known(self, network: RoadNetwork) -> None:
         """Raise `CountError` if a series names something that the network lacks."""
         known: Iterable[str]
+        if self.kind == "detector":
+            raise CountError(
+                f"{_some(self.series_ids)}: detectors, of which network {network.name!r} knows "
+                "nothing; say which movement or link each one counts"
+            )
         if self.kind == "movement":
             known, noun = network.movements, "signalized movement"
         elif self.kind == "connection":

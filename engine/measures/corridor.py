@@ -7,11 +7,11 @@ the most platoon traffic past the most signals is the corridor worth a green wav
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from engine.measures.streams import Stream
 from engine.measures.street import Street
@@ -155,24 +155,80 @@ def strongest_corridor(network: RoadNetwork, street: Street) -> Corridor | None:
         None where no platoon runs from one signal to another.
     """
     rows = _Rows(network, street)
-    best: tuple[tuple[float, float, tuple[str, ...]], list[Stream], list[Stream]] | None = None
-    for start in rows.starts:
-        chain = rows.follow(start)
-        for length in range(1, len(chain) + 1):
-            outbound = chain[:length]
-            if rows.inside(outbound[-1]):
-                continue
-            route = rows.route(outbound)
-            inbound = rows.way_back(route)
-            flow = rows.least_flow(outbound)
-            both = flow + (rows.least_flow(inbound) if inbound else 0.0)
-            # Rounded, so that the last bits of a sum do not choose between equal rows.
-            key = (-round(len(route) * both, 6), -round(flow, 6), route)
-            if best is None or key < best[0]:
-                best = (key, outbound, inbound)
-    if best is None or best[0][0] >= 0:
+    best = min(rows.candidates(), key=lambda row: row.key, default=None)
+    if best is None or best.key[0] >= 0:
         return None
-    return rows.corridor(best[1], best[2])
+    return rows.corridor(best.outbound, best.inbound)
+
+
+def arterials(
+    network: RoadNetwork, street: Street, joined: Set[frozenset[str]] | None = None
+) -> tuple[Corridor, ...]:
+    """Divide the streets into rows of signals that platoons follow, the busiest first.
+
+    Unlike the strongest corridor, a row is worth the platoon traffic of all its legs, so that
+    it goes on as long as its street does.
+
+    Parameters
+    ----------
+    network
+        The roads.
+    street
+        The street under its demand.
+    joined
+        Pairs of signals that a row may pass one after the other; all by default.
+
+    Returns
+    -------
+    tuple of Corridor
+        Two of them may cross at a signal, but no two share a leg.
+    """
+    rows = _Rows(network, street)
+    found: list[tuple[tuple[float, tuple[str, ...]], frozenset[frozenset[str]], _Row]] = []
+    for row in rows.candidates():
+        route = row.key[2]
+        pairs = frozenset(frozenset(pair) for pair in pairwise(route))
+        flow = sum(rows.stream_vph(s) for s in (*row.outbound, *row.inbound) if not rows.inside(s))
+        if row.key[0] < 0 and (joined is None or pairs <= joined):
+            found.append(((-round(flow, 6), route), pairs, row))
+    corridors: list[Corridor] = []
+    taken: set[frozenset[str]] = set()
+    for _, pairs, row in sorted(found, key=lambda item: item[0]):
+        if not pairs & taken:
+            taken |= pairs
+            corridors.append(rows.corridor(row.outbound, row.inbound))
+    return tuple(corridors)
+
+
+def corridor_along(network: RoadNetwork, street: Street, signals: Sequence[str]) -> Corridor | None:
+    """Lay out the corridor that passes given signals.
+
+    Parameters
+    ----------
+    network
+        The roads.
+    street
+        The street under its demand.
+    signals
+        Names in driving order, at least two.
+
+    Returns
+    -------
+    Corridor or None
+        By the heaviest way that straight or main turns lead; None where no platoon drives it.
+    """
+    route = tuple(signals)
+    rows = _Rows(network, street)
+    outbound = rows.way_back(route[::-1])
+    return rows.corridor(outbound, rows.way_back(route)) if outbound else None
+
+
+class _Row(NamedTuple):
+    """A row of signals: what it is worth, and the streams there and back."""
+
+    key: tuple[float, float, tuple[str, ...]]
+    outbound: list[Stream]
+    inbound: list[Stream]
 
 
 class _Rows:
@@ -195,6 +251,22 @@ class _Rows:
         self.starts = [
             stream for found in self.by_exit.values() for stream in found if not self.inside(stream)
         ]
+
+    def candidates(self) -> Iterator[_Row]:
+        """Yield every row that the heaviest continuation from some stream makes."""
+        for start in self.starts:
+            chain = self.follow(start)
+            for length in range(1, len(chain) + 1):
+                outbound = chain[:length]
+                if self.inside(outbound[-1]):
+                    continue
+                route = self.route(outbound)
+                inbound = self.way_back(route)
+                flow = self.least_flow(outbound)
+                both = flow + (self.least_flow(inbound) if inbound else 0.0)
+                # Rounded, so that the last bits of a sum do not choose between equal rows.
+                key = (-round(len(route) * both, 6), -round(flow, 6), route)
+                yield _Row(key, outbound, inbound)
 
     def ends(self, stream: Stream) -> tuple[str, str]:
         """Return the signals a stream comes from and goes to."""

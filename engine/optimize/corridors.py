@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import networkx as nx
 
-from engine.measures.corridor import Corridor, corridor_along, ranked_corridors
+from engine.measures.corridor import Corridor, arterials, corridor_along
 from engine.measures.delay import optimal_cycle_s
 from engine.measures.street import Street
 from engine.optimize.groups import LEAST_PLATOON_VPH, connected_groups, coupling
@@ -76,7 +76,7 @@ class Proposal:
     groups
         Coordination groups, largest first; a signal on its own is a group of one.
     arterials
-        Rows of signals along streets, strongest first; they may cross.
+        Rows of joined signals along streets, busiest first; they may cross.
     pairs
         All pairs of neighbors, the most closely coupled first.
     """
@@ -234,12 +234,13 @@ def propose(
     joined.add_nodes_from(sorted(wanted))
     pairs: list[Coupled] = []
     for a, b, data in coupling(street).subgraph(wanted).edges(data=True):
-        pair = _coupled(*sorted((a, b)), data, cycles)
+        pair = _coupled(min(a, b), max(a, b), data, cycles)
         pairs.append(pair)
         if pair.joined:
             joined.add_edge(a, b)
     pairs.sort(key=lambda pair: (-round(pair.index, 9), pair.signals))
-    return Proposal(connected_groups(joined), ranked_corridors(network, street), tuple(pairs))
+    together = {frozenset(pair.signals) for pair in pairs if pair.joined}
+    return Proposal(connected_groups(joined), arterials(network, street, together), tuple(pairs))
 
 
 def _coupled(a: str, b: str, data: Mapping[str, float], cycles_s: Mapping[str, float]) -> Coupled:
@@ -287,17 +288,17 @@ def named_corridors(
     return found
 
 
-def as_named(arterials: Sequence[Corridor]) -> tuple[NamedCorridor, ...]:
+def as_named(corridors: Sequence[Corridor]) -> tuple[NamedCorridor, ...]:
     """Return proposed arterials in the form an engineer can edit, named by their ends.
 
     Parameters
     ----------
-    arterials
+    corridors
         As proposed.
     """
     names: dict[str, int] = {}
     result: list[NamedCorridor] = []
-    for corridor in arterials:
+    for corridor in corridors:
         base = f"{corridor.signals[0]} to {corridor.signals[-1]}"
         names[base] = names.get(base, 0) + 1
         name = base if names[base] == 1 else f"{base} ({names[base]})"

@@ -1,10 +1,10 @@
 """Counts as tidy CSV: one row per series and interval.
 
-Columns, in any order: ``begin_s``, ``interval_s``, one of ``movement``, ``approach`` and
-``connection``, ``volume_veh``, and if wanted ``quality`` and ``occupancy_pct``. Rows come in any
-order. A
-series without a row for an interval that lies between the first and the last one is missing
-there. A count without a number keeps its cell empty and says why in ``quality``.
+Columns, in any order: ``begin_s``, ``interval_s``, one of ``movement``, ``approach``,
+``connection`` and ``detector``, ``volume_veh``, and if wanted ``quality`` and ``occupancy_pct``.
+Rows come in any order. A series without a row for an interval that lies between the first and the
+last one is missing there. A count without a number keeps its cell empty and says why in
+``quality``.
 """
 
 from __future__ import annotations
