@@ -13,7 +13,7 @@ from network.phasing import GREEN_ASPECTS, Phasing
 from network.timing import TimingPlan
 from network.units import TENTHS_PER_SECOND
 
-ORDER = "ruysgG"
+ORDER = "rusygG"
 """Of what two rings show one group, the street sees the one further to the right."""
 
 

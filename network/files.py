@@ -4,62 +4,71 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from network.documents import Document, DocumentForm, load_document
+from network.documents import replace_file as replace_file
 from network.errors import PlanError, TopologyError
+from network.fields import Fields, place_in
 from network.graph import RoadNetwork
 from network.phasing import Phasing
 from network.timing import OffsetReference, PlanSet, TimingPlan
 from network.units import TENTHS_PER_SECOND
 
 PLAN_FORMAT = "throughband.plan"
-PLAN_VERSION = 1
-UPGRADES: Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
-"""How a document of each older version becomes one of the next."""
+PLAN_VERSION = 2
 
-_KEYS = {"format", "version", "scenario", "digest", "file_digest", "plans", "left_alone", "notes"}
-_PLAN_KEYS = {
+LONGEST_S = 3600
+"""No duration in a plan file is longer; what a controller takes is a matter of safety."""
+
+MOST_PHASES = 255
+"""NTCIP 1202 numbers phases in one octet."""
+
+_KEYS = ("format", "version", "scenario", "digest", "file_digest", "plans", "left_alone", "notes")
+_PLAN_KEYS = (
     "signal_id",
     "cycle_s",
     "offset_s",
     "offset_reference",
     "coordinated_phase",
     "phases",
-}
-_PHASE_KEYS = {"phase", "split_s", "green_s", "yellow_s", "red_clear_s"}
+)
+_PHASE_KEYS = (
+    "phase",
+    "ring",
+    "barrier",
+    "split_s",
+    "green_s",
+    "yellow_s",
+    "red_clear_s",
+    "walk_s",
+    "ped_clear_s",
+)
 
 
-def replace_file(path: Path, text: str) -> None:
-    """Write a file whole or not at all.
+_ADDED = {"ring": 1, "barrier": 1, "walk_s": 0, "ped_clear_s": 0}
+"""What phases of version 1 leave unsaid: they form one ring, and nobody walks in them."""
 
-    Parameters
-    ----------
-    path
-        Where to; what is there is replaced in one step.
-    text
-        Content, stored as UTF-8 with the line ends it has.
 
-    Raises
-    ------
-    OSError
-        If it cannot be written; what was there is still there.
-    UnicodeEncodeError
-        If the text is not valid Unicode.
-    """
-    content = text.encode()
-    part = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.part")
-    try:
-        with part.open("wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+def _with_rings(document: Document) -> Document:
+    """Bring a plan file of version 1 to version 2."""
+    plans = [
+        {**plan, "phases": [_in_one_ring(phase) for phase in plan["phases"]]}
+        for plan in document["plans"]
+    ]
+    return {**document, "plans": plans}
+
+
+def _in_one_ring(phase: Document) -> Document:
+    if phase.keys() & _ADDED.keys():
+        # Its rings would be overwritten: such a file is not of the version it claims.
+        raise ValueError("a phase tells of rings, barriers or pedestrians")
+    return {**phase, **_ADDED}
+
+
+PLAN_FORM = DocumentForm(PLAN_FORMAT, "plan file", PLAN_VERSION, PlanError, {1: _with_rings})
 
 
 def write_plan(
@@ -176,10 +185,14 @@ def _plan_document(plan: TimingPlan, phasing: Phasing) -> dict[str, Any]:
         phases.append(
             {
                 "phase": number,
+                "ring": phase.ring,
+                "barrier": phase.barrier,
                 "split_s": split_s,
-                "green_s": split_s - phase.clearance_s,
+                "green_s": (split_s * TENTHS_PER_SECOND - phase.clearance_ds) / TENTHS_PER_SECOND,
                 "yellow_s": phase.yellow_ds / TENTHS_PER_SECOND,
                 "red_clear_s": phase.red_clear_ds / TENTHS_PER_SECOND,
+                "walk_s": phase.walk_s,
+                "ped_clear_s": phase.ped_clear_s,
             }
         )
     return {
@@ -198,56 +211,17 @@ def _file_digest(document: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a key appears twice")
-    return found
-
-
-def _refuse_constant(name: str) -> float:
-    raise ValueError(f"{name} is not a number a plan may hold")
-
-
-def _load(path: Path) -> dict[str, Any]:
+def _load(path: Path) -> Document:
     """Return a document of the present version, with its digest verified."""
-    try:
-        document = json.loads(
-            path.read_text(encoding="utf-8"),
-            object_pairs_hook=_unique,
-            parse_constant=_refuse_constant,
-        )
-    except OSError as error:
-        raise PlanError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except (ValueError, RecursionError) as error:
-        raise PlanError(f"{path}: not a plan file ({error})") from error
-    if not isinstance(document, dict) or document.get("format") != PLAN_FORMAT:
-        raise PlanError(f'{path}: not a plan file; expected "format": "{PLAN_FORMAT}"')
-    version = document.get("version")
-    if type(version) is not int or version < 1:
-        raise PlanError(f"{path}: version {version!r} is not a whole number from 1")
-    if version > PLAN_VERSION:
-        raise PlanError(
-            f"{path}: plan file of version {version}, this program reads up to {PLAN_VERSION}"
-        )
+    document = load_document(path, PLAN_FORM)
     try:
         intact = document.get("file_digest") == _file_digest(document)
     except (ValueError, RecursionError) as error:
         raise PlanError(f"{path}: not a plan file ({error})") from error
     if not intact:
         raise PlanError(f"{path}: edited or damaged; its content does not match its file_digest")
-    for step in range(version, PLAN_VERSION):
-        document = UPGRADES[step](document)
-    return _require_keys(document, _KEYS, str(path))
-
-
-def _require_keys(value: object, keys: set[str], where: str) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise PlanError(f"{where}: found {type(value).__name__}, expected an object")
-    missing, unknown = sorted(keys - value.keys()), sorted(value.keys() - keys)
-    if missing or unknown:
-        raise PlanError(f"{where}: missing keys {missing}, unknown keys {unknown}")
-    return value
+    document = PLAN_FORM.upgraded(document, str(path))
+    return dict(Fields.of(document, place_in(str(path)), PlanError, _KEYS).values)
 
 
 def _plan_set(path: Path, document: Mapping[str, Any]) -> PlanSet:
@@ -270,36 +244,45 @@ def _plan_set(path: Path, document: Mapping[str, Any]) -> PlanSet:
 
 
 def _plan(item: object, where: str) -> TimingPlan:
-    found = _require_keys(item, _PLAN_KEYS, f"{where}: a plan")
-    signal_id, phases = found["signal_id"], found["phases"]
-    if not isinstance(signal_id, str) or not signal_id or not isinstance(phases, list):
-        raise PlanError(f"{where}: a plan needs a signal_id as text and its phases as a list")
+    found = Fields.of(item, place_in(f"{where}: a plan"), PlanError, _PLAN_KEYS)
+    signal_id = found.text("signal_id")
     where = f"{where}: signal {signal_id!r}"
-    if found["offset_reference"] not in [str(reference) for reference in OffsetReference]:
-        raise PlanError(f"{where}: unknown offset_reference {found['offset_reference']!r}")
-    for phase in phases:
-        _require_sum(_require_keys(phase, _PHASE_KEYS, f"{where}: a phase"), where)
+    found = Fields(found.values, place_in(where), PlanError)
+    phases = [
+        Fields.of(phase, place_in(f"{where}, phase {at} of its plan"), PlanError, _PHASE_KEYS)
+        for at, phase in enumerate(found.items("phases"), start=1)
+    ]
     try:
         return TimingPlan(
             signal_id,
-            found["cycle_s"],
-            tuple(phase["phase"] for phase in phases),
-            tuple(phase["split_s"] for phase in phases),
-            found["offset_s"],
-            found["coordinated_phase"],
-            OffsetReference(found["offset_reference"]),
+            found.whole("cycle_s", 1, LONGEST_S),
+            tuple(phase.whole("phase", 1, MOST_PHASES) for phase in phases),
+            tuple(_split_s(phase) for phase in phases),
+            found.whole("offset_s", 0, LONGEST_S),
+            found.whole("coordinated_phase", 1, MOST_PHASES),
+            OffsetReference(found.choice("offset_reference", OffsetReference)),
         )
-    except (PlanError, TypeError) as error:
+    except PlanError as error:
+        if str(error).startswith(where):
+            raise
         raise PlanError(f"{where}: {error}") from error
 
 
-def _require_sum(phase: Mapping[str, Any], where: str) -> None:
-    parts = [phase[key] for key in ("split_s", "green_s", "yellow_s", "red_clear_s")]
-    if any(type(part) not in (int, float) for part in parts):
-        raise PlanError(f"{where}: split, green, yellow and red clearance must be numbers")
-    split_ds, *others_ds = (round(part * TENTHS_PER_SECOND) for part in parts)
-    if split_ds != sum(others_ds):
-        raise PlanError(
-            f"{where}: split of phase {phase['phase']} is {parts[0]} s, its green, yellow and red "
-            f"clearance sum to {sum(others_ds) / TENTHS_PER_SECOND} s"
+def _split_s(phase: Fields) -> int:
+    """Return a phase's split, which its green, yellow and red clearance must fill."""
+    phase.whole("ring", 1, MOST_PHASES)
+    phase.whole("barrier", 1, MOST_PHASES)
+    phase.whole("walk_s", 0, LONGEST_S)
+    phase.whole("ped_clear_s", 0, LONGEST_S)
+    split_s = phase.whole("split_s", 1, LONGEST_S)
+    most_ds = LONGEST_S * TENTHS_PER_SECOND
+    # A green below zero is a matter of safety, and named there.
+    green_ds = phase.tenths("green_s", -most_ds, most_ds)
+    filled_ds = green_ds + sum(phase.tenths(key, 0, most_ds) for key in ("yellow_s", "red_clear_s"))
+    if split_s * TENTHS_PER_SECOND != filled_ds:
+        raise phase.refusal(
+            "split_s",
+            f"is what its green, yellow and red clearance sum to, {filled_ds / TENTHS_PER_SECOND}"
+            " s",
         )
+    return split_s

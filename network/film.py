@@ -16,7 +16,7 @@ CYCLES_PLAYED = 3
 TICKS_PER_S = 10
 
 _GREEN = np.frombuffer(b"Gg", dtype=np.uint8)
-_BRIGHTNESS = b"ruysgG"
+_BRIGHTNESS = b"rusygG"
 """When two rings speak of one group the street sees the later of these."""
 _RANK = np.zeros(256, dtype=np.uint8)
 _RANK[np.frombuffer(_BRIGHTNESS, dtype=np.uint8)] = np.arange(len(_BRIGHTNESS))

@@ -77,6 +77,26 @@ class ReferencePoint(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Roundabout:
+    """The circle of a roundabout; None where not given.
+
+    Attributes
+    ----------
+    inside_radius_m, outside_radius_m
+        Radius of the island and of the outer curb, m.
+    lanes
+        Circulating lanes.
+    speed_mps
+        Circulating speed, m/s.
+    """
+
+    inside_radius_m: float | None = None
+    outside_radius_m: float | None = None
+    lanes: int | None = None
+    speed_mps: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Node:
     """A point where links meet.
 
@@ -88,6 +108,12 @@ class Node:
         Position, m, in the source's own plane.
     kind
         What controls it.
+    z_m
+        Height, m; None where not given.
+    roundabout
+        Its circle, where it is a roundabout and the source describes one.
+    parent_node
+        The intersection that a curb or an island belongs to; empty where it stands for itself.
     """
 
     node_id: str
@@ -95,6 +121,9 @@ class Node:
     y_m: float
     kind: NodeKind
     name: str = ""
+    z_m: float | None = None
+    roundabout: Roundabout | None = None
+    parent_node: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +140,15 @@ class Lane:
         Width, m; None where not given.
     storage_m
         Length of a pocket, m; None for a lane as long as the link.
+    taper_m
+        Length of the taper that opens the pocket, m; None where not given.
     """
 
     number: int
     use: LaneUse = LaneUse.GENERAL
     width_m: float | None = None
     storage_m: float | None = None
+    taper_m: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +174,13 @@ class Street:
         Center line, pairs of x and y in m, both ends included; empty for a straight one.
     grade_percent
         Uphill positive; None where not given.
+    median_m
+        Width of the median beside it, m; None where not given.
+    curve_m
+        Where the source bends the link as a cubic Bezier curve: the control point that belongs
+        to the downstream end. The one of the upstream end belongs to the link back.
+    sign_control
+        Sign that faces the approach, as the source codes it; empty where it is silent.
     """
 
     link_id: str
@@ -154,6 +193,9 @@ class Street:
     direction: str = ""
     shape_m: tuple[tuple[float, float], ...] = ()
     grade_percent: float | None = None
+    median_m: float | None = None
+    curve_m: tuple[float, float] | None = None
+    sign_control: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +228,23 @@ class Turn:
         Whether a right turn may go on red after a stop.
     pedestrians_ph, bicycles_ph
         Crossing in conflict with it, per hour.
+    growth
+        Factor by which the demand is to be multiplied.
+    ideal_flow_vphpl
+        Base saturation flow, vehicles per hour and lane.
+    saturation_fixed
+        Whether somebody set `saturation_vph` by hand, so that nothing should recompute it.
+    lost_time_adjust_s
+        Start-up lost time less the extension of effective green, s.
+    headway_factor
+        Adjustment of saturation headway, 1 for none.
+    turning_speed_mps
+        Speed through the turn, m/s.
+    channelized
+        How a channelized right turn is controlled: ``yield``, ``free``, ``stop`` or ``signal``;
+        ``no`` where the source says that it is not channelized, empty where it is silent.
+    uncontrolled
+        Whether it passes a signal without one of its own.
     """
 
     turn_id: str
@@ -204,6 +263,14 @@ class Turn:
     right_on_red: bool | None = None
     pedestrians_ph: float | None = None
     bicycles_ph: float | None = None
+    growth: float | None = None
+    ideal_flow_vphpl: float | None = None
+    saturation_fixed: bool = False
+    lost_time_adjust_s: float | None = None
+    headway_factor: float | None = None
+    turning_speed_mps: float | None = None
+    channelized: str = ""
+    uncontrolled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +287,8 @@ class Crossing:
         Curb to curb, m; None where not given.
     phases
         Phases in which people walk.
+    ends
+        The nodes at its two curbs; None where the source has none.
     """
 
     crossing_id: str
@@ -227,6 +296,7 @@ class Crossing:
     links: tuple[str, ...]
     length_m: float | None
     phases: tuple[int, ...]
+    ends: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,9 +314,18 @@ class ControllerPhase:
     max_green_ds, extension_ds, walk_ds, ped_clear_ds
         As given, or None.
     recall
-        ``none``, ``min``, ``max``, ``ped`` or ``coord``; empty where the source is silent.
+        ``none``, ``min``, ``max``, ``ped``, ``coord`` or ``walk`` (rest in walk); empty where the
+        source is silent.
     dual_entry
         Whether it is served along with a phase of another ring; None where not given.
+    min_split_ds
+        Least split an optimizer may give it; None where not given.
+    min_gap_ds, time_before_reduce_ds, time_to_reduce_ds
+        Gap reduction: the gap it ends at, when it begins and how long it takes.
+    inhibit_max
+        Whether maximum termination is inhibited during coordination; None where not given.
+    ped_calls_ph
+        Pedestrian calls per hour; None where not given.
     """
 
     number: int
@@ -262,6 +341,12 @@ class ControllerPhase:
     ped_clear_ds: int | None = None
     recall: str = ""
     dual_entry: bool | None = None
+    min_split_ds: int | None = None
+    min_gap_ds: int | None = None
+    time_before_reduce_ds: int | None = None
+    time_to_reduce_ds: int | None = None
+    inhibit_max: bool | None = None
+    ped_calls_ph: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,6 +415,8 @@ class Controller:
     turn_phases
         Where a plan numbers phases differently: by plan and turn, the protected and the
         permitted phases.
+    hold_phases
+        Phases that hold every movement, for instance while somebody crosses all legs.
     """
 
     controller_id: str
@@ -338,12 +425,15 @@ class Controller:
     turn_phases: Mapping[tuple[str, str], tuple[tuple[int, ...], tuple[int, ...]]] = field(
         default_factory=dict
     )
+    hold_phases: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "turn_phases", MappingProxyType(dict(self.turn_phases)))
 
     def __reduce__(self) -> tuple[object, ...]:
-        return (Controller, (self.controller_id, self.nodes, self.plans, dict(self.turn_phases)))
+        turn_phases = dict(self.turn_phases)
+        parts = (self.controller_id, self.nodes, self.plans, turn_phases, self.hold_phases)
+        return (Controller, parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -362,6 +452,12 @@ class Detector:
         Distance of its downstream edge ahead of the stop line, and its length, m.
     kind
         ``presence``, ``pulse`` or ``count``; empty where not given.
+    functions
+        What it does for the controller, such as ``call``, ``extend`` or ``count``.
+    more_phases
+        Further phases it calls.
+    extension_ds, delay_ds, queue_ds
+        Extension, delay and queue-discharge time, tenths of a second; None where not given.
     """
 
     detector_id: str
@@ -371,6 +467,11 @@ class Detector:
     front_m: float
     length_m: float
     kind: str = ""
+    functions: tuple[str, ...] = ()
+    more_phases: tuple[int, ...] = ()
+    extension_ds: int | None = None
+    delay_ds: int | None = None
+    queue_ds: int | None = None
 
 
 @dataclass(frozen=True)

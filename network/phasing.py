@@ -28,7 +28,7 @@ from network.units import TENTHS_PER_SECOND
 GREEN_ASPECTS = frozenset("Gg")
 STEADY_ASPECTS = frozenset("Ggsr")
 ASPECTS = frozenset("GgsyurOo")
-PERMISSIVENESS = "ruysgGoO"
+PERMISSIVENESS = "rusygGoO"
 """Aspects from the most restrictive to the most permissive."""
 
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from network.errors import ScenarioError
 from scenarios.cities import CITIES, city_config
 from scenarios.sumo_config import check_xml, parse_time_s, read_options, split_files
+
+FOLDER_CONFIG: Final = "scenario.sumocfg"
+"""The configuration that makes a folder a scenario; it is called as the folder is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +22,8 @@ class Scenario:
     Parameters
     ----------
     name
-        Catalog name, or the configuration's file name without its ending.
+        Catalog name, or the configuration's file name without its ending, or the name of the
+        folder whose `FOLDER_CONFIG` it is.
     config_file
         The ``.sumocfg``; options beside files and times stay in force through it.
     net_file, route_files, additional_files
@@ -58,8 +63,8 @@ def load_scenario(
     Parameters
     ----------
     name_or_path
-        A name in `scenarios.cities.CITIES` or the path of any SUMO configuration. A file
-        of that path wins over a city of that name.
+        A name in `scenarios.cities.CITIES`, the path of any SUMO configuration, or a folder that
+        holds `FOLDER_CONFIG`. What is there under that path wins over a city of that name.
     begin_s, end_s
         Override the configuration's own window.
 
@@ -76,9 +81,19 @@ def load_scenario(
         A file is not well-formed or not what it should be.
     """
     path = Path(name_or_path)
+    if path.is_dir() and (path / FOLDER_CONFIG).is_file():
+        path = path / FOLDER_CONFIG
+    elif path.is_dir() and str(name_or_path) not in CITIES:
+        raise ScenarioError(
+            f"{path} is a folder without {FOLDER_CONFIG}; correct the path, or make a scenario of "
+            "what is in it with 'throughband import'"
+        )
     looks_like_path = path.suffix != "" or len(path.parts) > 1
     if path.is_file() or (looks_like_path and str(name_or_path) not in CITIES):
-        config_file, name = path.absolute(), path.stem
+        config_file = path.absolute()
+        name = path.stem
+        if path.name == FOLDER_CONFIG:
+            name = config_file.resolve().parent.name or name
     else:
         name = str(name_or_path)
         config_file = city_config(name).absolute()

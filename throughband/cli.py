@@ -33,7 +33,8 @@ FAULT_CODE = 70
 Scenario = Annotated[
     str,
     typer.Argument(
-        help="A city of the catalog (see 'throughband cities') or the path of a .sumocfg."
+        help="A city of the catalog (see 'throughband cities'), a folder that 'import' made, or "
+        "the path of a .sumocfg."
     ),
 ]
 Begin = Annotated[float | None, typer.Option(help="Begin of the window, s; else the scenario's.")]
@@ -185,6 +186,53 @@ def generate(
 
     wish = Wish(kind, signals, rows, columns, seed, volume, saturation, pedestrians)
     generate_scenario(wish, out)
+
+
+@app.command("import")
+def import_(
+    source: Annotated[
+        Path,
+        typer.Argument(
+            help="SUMO network or configuration, OpenStreetMap extract, UTDF file or folder, or "
+            "GMNS folder."
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", help="New or empty folder for the scenario.")],
+    counts: Annotated[
+        Path | None, typer.Option(help="Counts: tidy CSV, or a turning-movement sheet.")
+    ] = None,
+    mapping: Annotated[
+        Path | None, typer.Option(help="How a foreign count sheet is to be read (TOML).")
+    ] = None,
+    kind: Annotated[
+        str,
+        typer.Option(
+            "--format", help="sumo-net, sumocfg, osm, utdf or gmns; else told by the content."
+        ),
+    ] = "",
+    timing: Annotated[
+        str, typer.Option(help="Timing plan of the source to be in force; else the first.")
+    ] = "",
+) -> None:
+    """Make a scenario folder, which the other commands take, of what you have."""
+    from throughband.importing import import_command
+
+    import_command(source, out, counts, mapping, kind, timing)
+
+
+@app.command()
+def export(
+    scenario: Scenario,
+    to: Annotated[str, typer.Option("--to", help="utdf, gmns or sumo.")],
+    out: Annotated[Path, typer.Option("--out", help="File (utdf) or new folder (gmns, sumo).")],
+    plan: Annotated[
+        Path | None, typer.Option(help="plan.json to put in force; else what is in force.")
+    ] = None,
+) -> None:
+    """Write a scenario, with a plan if given, in a format other tools read."""
+    from throughband.exporting import export_command
+
+    export_command(scenario, to, out, plan)
 
 
 @app.command()

@@ -244,7 +244,7 @@ def validate_plan(
     with Teller(3) as teller, output_folder(out) as folder:
         teller.step("read the network and the plan")
         setting = open_setting(name, begin_s, end_s)
-        plan_set = _plan_for(plan, setting)
+        plan_set = plan_for(plan, setting)
         teller.step("prove it in SUMO against the plan in force")
         report = pipeline.prove(
             setting, plan_set, _validation_seeds(seeds), workers, teller.tell
@@ -295,7 +295,7 @@ def push_plan(
 ) -> None:
     """Carry out ``throughband push``."""
     setting = open_setting(name, *ANY_WINDOW_S)
-    plan_set = _plan_for(plan, setting)
+    plan_set = plan_for(plan, setting)
     require_safe(plan_set, setting.network)
     evidence = read_json(report)
     if evidence.get("plan_digest") != plan_set.digest:
@@ -545,7 +545,8 @@ def _describe(setting: Setting, teller: Teller) -> None:
         )
 
 
-def _plan_for(path: Path, setting: Setting) -> PlanSet:
+def plan_for(path: Path, setting: Setting) -> PlanSet:
+    """Read a ``plan.json``; raise `PlanError` if it belongs to another scenario."""
     plan_set = read_plan(path)
     if plan_set.scenario != setting.scenario.name:
         raise PlanError(
@@ -570,7 +571,7 @@ def _controller_files(controller: str, setting: Setting, scratch: Path) -> tuple
             if not any(True for _ in iterate_elements(path, {"tlLogic"})):
                 raise PlanError(f"{path}: holds no signal program; expected <tlLogic> elements")
             return (path,)
-        plan_set = _plan_for(path, setting)
+        plan_set = plan_for(path, setting)
         require_safe(plan_set, setting.network)
         file = scratch / "plan.add.xml"
         write_sumo_plan(file, plan_set, setting.network)

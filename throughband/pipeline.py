@@ -28,12 +28,12 @@ from engine.validate.sumo import SumoSimulator
 from network.counts import CountSeries
 from network.errors import ControllerError, ScenarioError, TopologyError
 from network.graph import RoadNetwork
-from network.readers.sumo_net import read_sumo_network
 from network.safety import require_safe
 from network.sumo_tls import write_sumo_plan
 from network.timing import PlanSet
 from scenarios.scenario import Scenario, load_scenario
 from throughband.demand import COUNTING_SEEDS, INTERVAL_S, Demand, counted_days, demand
+from throughband.imported import scenario_network
 from throughband.street import BACKUP_TIME_S, PERIOD_S, Skipped, Street, open_street
 
 FIRST_VALIDATION_SEED = 101
@@ -130,7 +130,7 @@ def open_setting(name: str, begin_s: float | None = None, end_s: float | None = 
         scenario.begin_s,
         scenario.end_s,
     )
-    network = read_sumo_network(scenario.net_file, scenario.additional_files, scenario.name)
+    network = scenario_network(scenario)
     if not network.signals:
         raise TopologyError(
             f"{scenario.net_file}: the network has no traffic signals, so there is nothing to "

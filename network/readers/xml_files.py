@@ -6,7 +6,7 @@ import gzip
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import Protocol
 from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml import ElementTree
@@ -66,10 +66,14 @@ def iterate_elements(path: Path, tags: set[str]) -> Iterator[Element]:
         raise FormatError(f"{path}: cannot be read ({error.strerror or error})") from error
 
 
+class _Readable(Protocol):
+    def read(self, size: int = -1, /) -> bytes: ...
+
+
 class _Bounded:
     """Reads a gzipped file and refuses one that unpacks beyond all measure."""
 
-    def __init__(self, stream: IO[bytes], path: Path) -> None:
+    def __init__(self, stream: _Readable, path: Path) -> None:
         self._stream = stream
         self._path = path
         self._left = max(HARMLESS_BYTES, LARGEST_RATIO * path.stat().st_size)

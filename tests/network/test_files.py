@@ -16,11 +16,13 @@ from hypothesis import HealthCheck, given, settings
 from network.errors import PlanError
 from network.files import read_notes, read_plan, replace_file, write_plan
 from network.graph import Signal
+from network.phasing import Phase, Phasing
 from network.timing import PlanSet, TimingPlan
 from tests.network import streets
-from tests.strategies import network_of, signals_with_plans
+from tests.strategies import connection, network_of, signal_of, signals_with_plans
 
 Document = dict[str, Any]
+GOLDEN = Path(__file__).parents[1] / "golden" / "plan_v1.json"
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
@@ -87,7 +89,7 @@ def test_an_edited_file_is_refused(path: Path, change: Callable[[Document], None
     ("change", "message"),
     [
         (shift_offset, "plans do not match its digest"),
-        (lambda d: d.update(version=2), "version 2, this program reads up to 1"),
+        (lambda d: d.update(version=3), "version 3, this program reads up to 2"),
         (lambda d: d.update(version="1"), "version '1' is not a whole number"),
         (lambda d: d.update(version=True), "version True"),
         (lambda d: d.update(format="x"), "not a plan file"),
@@ -98,15 +100,39 @@ def test_an_edited_file_is_refused(path: Path, change: Callable[[Document], None
         (lambda d: d.update(left_alone={"x": 1}), "each reason as text"),
         (lambda d: d.update(plans=[1]), "found int, expected an object"),
         (lambda d: d["plans"].append(d["plans"][0]), "a signal has two plans"),
-        (lambda d: d["plans"][0].update(signal_id=""), "signal_id as text"),
-        (lambda d: d["plans"][0].update(cycle_s=90.0), "cycle_s is 90.0, not a whole number"),
-        (lambda d: d["plans"][0].update(offset_reference="x"), "unknown offset_reference 'x'"),
-        (lambda d: d["plans"][0].update(offset_reference=[]), "unknown offset_reference"),
+        (
+            lambda d: d["plans"][0].update(signal_id=""),
+            "signal_id: found ''",
+        ),
+        (
+            lambda d: d["plans"][0].update(cycle_s=90.0),
+            "cycle_s: found 90.0",
+        ),
+        (lambda d: d["plans"][0].update(offset_reference="x"), "offset_reference: found 'x'"),
+        (
+            lambda d: d["plans"][0].update(offset_reference=[]),
+            r"found \[\]; allowed",
+        ),
         (lambda d: d["plans"][0].update(phases=[]), "0 phases but 0 splits"),
-        (lambda d: d["plans"][0]["phases"][0].update(phase=[]), "whole numbers only"),
-        (lambda d: d["plans"][0]["phases"][0].update(green_s=1), "sum to 4.0 s"),
-        (lambda d: d["plans"][0]["phases"][0].update(green_s="1"), "must be numbers"),
+        (
+            lambda d: d["plans"][0]["phases"][0].update(phase=[]),
+            r"phase: found \[\]",
+        ),
+        (lambda d: d["plans"][0]["phases"][0].update(green_s=1), "sum to, 4.0 s"),
+        (
+            lambda d: d["plans"][0]["phases"][0].update(green_s="1"),
+            "green_s: found '1'",
+        ),
         (lambda d: d["plans"][0]["phases"][0].update(green_s=1e400), "not a plan file"),
+        (lambda d: d["plans"][0]["phases"][0].update(green_s=31.04), "tenths of a second"),
+        (lambda d: d["plans"][0]["phases"][0].update(split_s=10**4000), "whole number from 1 to"),
+        (lambda d: d["plans"][0]["phases"][0].update(ring=0), "ring: found 0"),
+        (lambda d: d["plans"][0]["phases"][0].update(barrier=True), "barrier: found True"),
+        (lambda d: d["plans"][0]["phases"][0].update(walk_s=-1), "walk_s: found -1"),
+        (
+            lambda d: d["plans"][0]["phases"][0].pop("ped_clear_s"),
+            r"missing keys \['ped_c",
+        ),
     ],
 )
 def test_a_malformed_file_is_one_readable_line(
@@ -116,6 +142,76 @@ def test_a_malformed_file_is_one_readable_line(
     with pytest.raises(PlanError, match=message) as error:
         read_plan(path)
     assert "\n" not in str(error.value)
+
+
+def test_a_phase_tells_its_ring_its_barrier_and_the_walk(tmp_path: Path) -> None:
+    phases = (
+        Phase(2, "Gr", 5, 45, 12, 1, 1, 7, 11),
+        Phase(6, "rG", 5, 43, 10, 2, 1),
+    )
+    links = tuple(connection(group, frozenset(), frozenset()) for group in (0, 1))
+    plan = TimingPlan("X", 60, (2, 6), (60, 60), 0, 2)
+    signal = signal_of(links, Phasing(phases, {}), plan)
+    plans = PlanSet("rings", (plan,), {})
+    write_plan(tmp_path / "plan.json", plans, network_of(signal))
+    found = json.loads((tmp_path / "plan.json").read_text())["plans"][0]["phases"]
+    keys = ("ring", "barrier", "green_s", "walk_s", "ped_clear_s")
+    assert [tuple(phase[key] for key in keys) for phase in found] == [
+        (1, 1, 54.3, 7, 11),
+        (2, 1, 54.7, 0, 0),
+    ]
+    assert read_plan(tmp_path / "plan.json") == plans
+
+
+def test_a_plan_file_of_version_1_is_read_and_written_back_as_version_2(tmp_path: Path) -> None:
+    plans = read_plan(GOLDEN)
+    assert [(p.signal_id, p.splits_s, p.offset_s) for p in plans.plans] == [
+        ("oak", (55, 35), 12),
+        ("pine", (40, 50), 71),
+    ]
+    assert [p.offset_reference for p in plans.plans] == ["begin-green", "begin-yellow"]
+    assert read_notes(GOLDEN) == {"bound_s": 3.25, "seed": 7}
+    old = json.loads(GOLDEN.read_text())
+    links = tuple(connection(group, frozenset(), frozenset()) for group in (0, 1))
+    signals = [
+        replace(signal_of(links, Phasing(phases_of(plan), {}), None), signal_id=plan["signal_id"])
+        for plan in old["plans"]
+    ]
+    write_plan(tmp_path / "plan.json", plans, network_of(*signals), read_notes(GOLDEN))
+    new = json.loads((tmp_path / "plan.json").read_text())
+    assert (old["version"], new["version"]) == (1, 2)
+    added = {"ring": 1, "barrier": 1, "walk_s": 0, "ped_clear_s": 0}
+    for before, after in zip(old["plans"], new["plans"], strict=True):
+        assert after["phases"] == [{**phase, **added} for phase in before["phases"]]
+    assert new["digest"] == old["digest"]
+    assert read_plan(tmp_path / "plan.json") == plans
+
+
+def phases_of(plan: Document) -> tuple[Phase, ...]:
+    return tuple(
+        Phase(
+            phase["phase"],
+            {1: "Gr", 2: "rG"}[phase["phase"]],
+            5,
+            round(phase["yellow_s"] * 10),
+            round(phase["red_clear_s"] * 10),
+        )
+        for phase in sorted(plan["phases"], key=lambda phase: phase["phase"])
+    )
+
+
+def test_an_old_file_that_lacks_what_its_version_promises_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "plan.json"
+    path.write_text(GOLDEN.read_text())
+    edit(path, lambda d: d["plans"][0].pop("phases"), sealed=True)
+    with pytest.raises(PlanError, match="malformed plan file of version 1"):
+        read_plan(path)
+
+
+def test_a_file_that_claims_an_older_version_than_its_own_is_refused(path: Path) -> None:
+    edit(path, lambda d: d.update(version=1), sealed=True)
+    with pytest.raises(PlanError, match="a phase tells of rings"):
+        read_plan(path)
 
 
 @pytest.mark.parametrize(

@@ -109,7 +109,9 @@ def test_a_malformed_plan_is_refused(changes: dict[str, object], message: str) -
         ((1, "G", 5, 30, 0, 1, 1, 0, 5), "no clearance without a walk"),
     ],
 )
-def test_a_malformed_phase_is_refused(phase: tuple[int, str, *tuple[int, ...]], message: str) -> None:
+def test_a_malformed_phase_is_refused(
+    phase: tuple[int, str, *tuple[int, ...]], message: str
+) -> None:
     with pytest.raises(TopologyError, match=message):
         Phase(*phase)
 

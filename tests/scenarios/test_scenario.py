@@ -242,3 +242,14 @@ def test_a_scenario_cannot_be_changed(town: Path) -> None:
     with pytest.raises(AttributeError):
         scenario.end_s = 5.0  # type: ignore[misc]
     assert isinstance(scenario, Scenario)
+
+
+def test_a_folder_with_its_configuration_is_a_scenario_of_its_name(town: Path) -> None:
+    town.rename(town.with_name("scenario.sumocfg"))
+    for path in (town.parent, town.parent / "scenario.sumocfg"):
+        assert load_scenario(path).name == town.parent.name
+
+
+def test_a_folder_without_a_configuration_is_told_how_to_become_one(town: Path) -> None:
+    with pytest.raises(ScenarioError, match="throughband import"):
+        load_scenario(town.parent)

@@ -1,0 +1,1 @@
+"""What is known of a street, written as files other tools read."""

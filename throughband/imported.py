@@ -1,0 +1,62 @@
+"""Folders that ``throughband import`` made: what is in them, and their network."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from network.errors import ScenarioError
+from network.graph import RoadNetwork
+from network.network_file import read_network
+from network.readers.sumo_net import read_sumo_network
+from network.readers.xml_files import iterate_elements
+from scenarios.scenario import FOLDER_CONFIG, Scenario
+
+NETWORK_NAME: Final = "network.json"
+INVENTORY_NAME: Final = "inventory.json"
+COUNTS_NAME: Final = "counts.csv"
+RECORD_NAME: Final = "import.json"
+SUMMARY_NAME: Final = "import.txt"
+
+
+def scenario_network(scenario: Scenario) -> RoadNetwork:
+    """Read the network of a scenario: that of the import where there is one, else SUMO's.
+
+    An imported network knows rings, barriers and pedestrian times that no SUMO file can hold.
+
+    Raises
+    ------
+    FormatError
+        If a file is damaged.
+    ScenarioError
+        If the imported network is not that of the SUMO files beside it.
+    """
+    file = scenario.config_file.parent / NETWORK_NAME
+    if scenario.config_file.name != FOLDER_CONFIG or not file.is_file():
+        return read_sumo_network(scenario.net_file, scenario.additional_files, scenario.name)
+    network = read_network(file)
+    _require_same(file, network, scenario)
+    return replace(network, name=scenario.name)
+
+
+def _require_same(file: Path, network: RoadNetwork, scenario: Scenario) -> None:
+    links: set[str] = set()
+    signals: set[str] = set()
+    for path in (scenario.net_file, *scenario.additional_files):
+        for element in iterate_elements(path, {"edge", "tlLogic"}):
+            name = element.get("id", "")
+            if element.tag == "tlLogic":
+                signals.add(name)
+            elif path == scenario.net_file and element.get("function", "normal") == "normal":
+                links.add(name)
+    for what, here, there in (
+        ("link", set(network.links), links),
+        ("signal", set(network.signals), signals),
+    ):
+        odd = sorted(here ^ there) if what == "link" else sorted(there - here)
+        if odd:
+            raise ScenarioError(
+                f"{file}: {what} {odd[0]!r} is there or in {scenario.net_file.name}, not in both; "
+                "import the source again"
+            )
