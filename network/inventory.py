@@ -67,7 +67,7 @@ class ReferencePoint(StrEnum):
     BEGIN_GREEN = "begin-green"
     """First of the reference phases to begin green."""
     LAST_GREEN = "last-green"
-    """Last of them to begin green (NEMA TS 2, first possible common green)."""
+    """Last of them to begin green (NEMA TS 1 style): the first common green."""
     BEGIN_YELLOW = "begin-yellow"
     """First of them to begin yellow."""
     END_YELLOW = "end-yellow"

@@ -81,7 +81,9 @@ def optimize(
     out: OutDir,
     counts: Annotated[
         Path | None,
-        typer.Option(help="Movement counts (CSV); else SUMO is counted, seeds 1 to 3."),
+        typer.Option(
+            help="Movement counts (CSV); else the imported ones, or SUMO's, seeds 1 to 3."
+        ),
     ] = None,
     begin: Begin = None,
     end: End = None,
@@ -233,6 +235,43 @@ def export(
     from throughband.exporting import export_command
 
     export_command(scenario, to, out, plan)
+
+
+@app.command()
+def corridors(
+    scenario: Scenario,
+    out: Annotated[Path, typer.Option(help="File for the proposal: a corridors.toml.")],
+    counts: Annotated[
+        Path | None,
+        typer.Option(
+            help="Movement counts (CSV); else the imported ones, or SUMO's, seeds 1 to 3."
+        ),
+    ] = None,
+    begin: Begin = None,
+    end: End = None,
+) -> None:
+    """Propose coordination groups and arterials, to be named and edited by hand."""
+    from throughband.corridors import propose_corridors
+
+    propose_corridors(scenario, out, counts, begin, end)
+
+
+@app.command()
+def schema(
+    name: Annotated[
+        str, typer.Argument(help="counts, inventory, network, plan, schedule or signals.")
+    ],
+) -> None:
+    """Print the JSON Schema of a file that throughband reads and writes."""
+    import json
+
+    from network.errors import FormatError
+    from network.schemas import NAMES
+    from network.schemas import schema as published
+
+    if name not in NAMES:
+        raise FormatError(f"no schema {name!r}; there are {', '.join(NAMES)}")
+    typer.echo(json.dumps(published(name), indent=2))
 
 
 @app.command()

@@ -48,6 +48,7 @@ from throughband.demand import (
     read_counts,
 )
 from throughband.devices import read_devices, write_devices
+from throughband.imported import imported_counts
 from throughband.journal import Journal, verify
 from throughband.pipeline import FIRST_VALIDATION_SEED, RunResult, Setting, open_setting
 from throughband.results import (
@@ -196,6 +197,7 @@ def optimize_scenario(
         teller.step("read the network and its signals")
         setting = open_setting(name, begin_s, end_s)
         _describe(setting, teller)
+        counts = counts or imported_counts(setting.scenario)
         if counts is None:
             teller.step("count the plan in force in SUMO, seeds 1 to 3")
             days = counted_days(

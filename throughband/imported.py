@@ -40,6 +40,17 @@ def scenario_network(scenario: Scenario) -> RoadNetwork:
     return replace(network, name=scenario.name)
 
 
+def imported_counts(scenario: Scenario) -> Path | None:
+    """Return the counts that were imported with a scenario, or None where there are none.
+
+    What an engineer counted on the street is its demand; what SUMO would count is only what
+    the signals in force let through.
+    """
+    file = scenario.config_file.parent / COUNTS_NAME
+    imported = scenario.config_file.name == FOLDER_CONFIG
+    return file if imported and file.is_file() else None
+
+
 def _require_same(file: Path, network: RoadNetwork, scenario: Scenario) -> None:
     links: set[str] = set()
     signals: set[str] = set()

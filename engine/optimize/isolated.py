@@ -79,11 +79,12 @@ class IsolatedSignal:
         in_force = self._measures(choice.in_force)
         self._in_force_lane_s = max(LONG_DELAY_S, float(in_force.lane_delay_s.max()))
         sequences = self._screened(limits)
-        self._rough = {
-            cycle_s: found
-            for cycle_s in cycle_lengths(limits)
-            if (found := self._roughly(sequences, cycle_s))
-        }
+        self._rough = self._by_cycle(sequences, limits)
+        if not self._rough:
+            # Where every cycle that holds the phases is longer and crowded, somebody waits long
+            # in any case; the search weighs it with the rest of the street.
+            self._in_force_lane_s = float("inf")
+            self._rough = self._by_cycle(sequences, limits)
         self._refined: dict[int, tuple[Candidate, ...]] = {}
 
     @property
@@ -123,6 +124,15 @@ class IsolatedSignal:
         full = self.choice.sequences[0]
         kept = ranked[:SEQUENCES_KEPT]
         return kept if full in kept else [*kept, full]
+
+    def _by_cycle(
+        self, sequences: list[tuple[int, ...]], limits: Limits
+    ) -> dict[int, tuple[Candidate, ...]]:
+        return {
+            cycle_s: found
+            for cycle_s in cycle_lengths(limits)
+            if (found := self._roughly(sequences, cycle_s))
+        }
 
     def _roughly(self, sequences: list[tuple[int, ...]], cycle_s: int) -> tuple[Candidate, ...]:
         found: list[Candidate] = []
@@ -187,7 +197,7 @@ def isolated_signals(
         else:
             absent[signal_id] = (
                 f"no cycle from {limits.shortest_cycle_s} to {limits.longest_cycle_s} s holds its "
-                "phases without making somebody wait too long"
+                "phases"
             )
     return found, absent
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import xml.sax
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -45,10 +46,6 @@ def read_sumo_network(
     """
     net_file = Path(net_file)
     _require_network(net_file)
-    try:
-        net = sumolib.net.readNet(str(net_file), withInternal=True)
-    except (xml.sax.SAXException, KeyError, ValueError, IndexError, AttributeError) as error:
-        raise FormatError(f"{net_file}: not a readable SUMO network ({error!r})") from error
     files = [net_file, *additional_files]
     programs = read_programs(files)
     switched = frozenset(
@@ -56,6 +53,19 @@ def read_sumo_network(
         for file in files
         for element in iterate_elements(file, {"wautJunction"})
     )
+    try:
+        # What sumolib reads without complaint may still lack ends, lanes or shapes.
+        return _read(net_file, programs, switched, name)
+    except (xml.sax.SAXException, OSError, EOFError, zlib.error) as error:
+        raise FormatError(f"{net_file}: cannot be read ({error})") from error
+    except (LookupError, ValueError, TypeError, AttributeError, ArithmeticError) as error:
+        raise FormatError(f"{net_file}: not a readable SUMO network ({error!r})") from error
+
+
+def _read(
+    net_file: Path, programs: dict[str, SumoProgram], switched: frozenset[str], name: str
+) -> RoadNetwork:
+    net = sumolib.net.readNet(str(net_file), withInternal=True)
     links = {
         edge.getID(): _link(edge)
         for edge in net.getEdges(withInternal=False)

@@ -56,7 +56,8 @@ def iterate_elements(path: Path, tags: set[str]) -> Iterator[Element]:
                         yield element
                 if event == "end" and inside == 0:
                     element.clear()
-    except ParseError as error:
+    except (ParseError, LookupError) as error:
+        # An encoding that nobody knows is a LookupError.
         raise FormatError(f"{path}: not well-formed XML ({error})") from error
     except DefusedXmlException as error:
         raise FormatError(f"{path}: declares XML entities, which are not read ({error})") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 
+from network.errors import FormatError
 from network.inventory import Lane, NodeKind, Turn, TurnKind
 from network.readers.utdf_columns import COMPASS, MOVES
 from network.readers.utdf_lanes import (
@@ -69,7 +70,7 @@ def link_rows(draft: Draft, scale: Scale, columns: list[str]) -> Rows:
         ("Name", lambda leg: clean(leg.street.name, draft.dropped)),
         ("Distance", lambda leg: number(leg.street.length_m, scale.length_m)),
         ("Speed", lambda leg: number(leg.street.speed_mps, scale.speed_mps)),
-        ("Time", lambda leg: f"{leg.street.length_m / leg.street.speed_mps:.1f}"),
+        ("Time", lambda leg: _travel_time(leg, scale)),
         ("Grade", lambda leg: "" if leg.void else number(leg.street.grade_percent, signed=True)),
         ("Median", lambda leg: "" if leg.void else number(leg.street.median_m, scale.length_m)),
         ("Curve Pt X", lambda leg: _curve(leg, 0, scale)),
@@ -82,6 +83,18 @@ def link_rows(draft: Draft, scale: Scale, columns: list[str]) -> Rows:
             rows.append(row(name, node, columns, {leg.direction: cell(leg) for leg in legs}))
     _note_shapes(draft)
     return rows
+
+
+def _travel_time(leg: Leg, scale: Scale) -> str:
+    """Return seconds from end to end, of the length and speed as they are written."""
+    length = float(number(leg.street.length_m, scale.length_m)) * scale.length_m
+    speed = float(number(leg.street.speed_mps, scale.speed_mps)) * scale.speed_mps
+    if not length or not speed:
+        raise FormatError(
+            f"UTDF cannot hold link {leg.street.link_id!r} of {length:g} m at {speed:g} m/s; "
+            "allowed are lengths and speeds above 0"
+        )
+    return f"{length / speed:.1f}"
 
 
 def _curve(leg: Leg, axis: int, scale: Scale) -> str:
@@ -241,7 +254,7 @@ def _put_street(sheet: dict[str, dict[str, str]], leg: Leg, column: str, scale: 
     put(sheet, "Grade", column, number(street.grade_percent, signed=True))
     put(sheet, "Speed", column, number(street.speed_mps, scale.speed_mps))
     put(sheet, "Distance", column, number(street.length_m, scale.length_m))
-    put(sheet, "TravelTime", column, f"{street.length_m / street.speed_mps:.1f}")
+    put(sheet, "TravelTime", column, _travel_time(leg, scale))
 
 
 def _group(

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from engine.forecast.forecast import Forecast
-from engine.measures.corridor import strongest_corridor
+from engine.measures.corridor import Corridor, strongest_corridor
+from engine.optimize.corridors import named_corridors
 from network.counts import VALUED, CountSeries, Quality
 from throughband.approval import POLICY_NAME
+from throughband.corridors import corridors_of
 from throughband.demand import movement_counts
 from throughband.pipeline import RunResult
 from throughband.reports.charts import CountChart
@@ -46,7 +48,7 @@ def story_of(result: RunResult, command: str) -> Story:
         done.street,
         {s.signal_id: s.plan_in_force for s in network.signals.values() if s.plan_in_force},
         done.plan_set,
-        strongest_corridor(network, done.street),
+        _corridor(result),
         done.in_force,
         done.planned,
         result.report.to_dict(),
@@ -60,6 +62,15 @@ def story_of(result: RunResult, command: str) -> Story:
         versions(),
         command,
     )
+
+
+def _corridor(result: RunResult) -> Corridor | None:
+    """The first corridor that is named beside the scenario; else the one with most platoons."""
+    network, street = result.setting.network, result.optimization.street
+    named = corridors_of(result.setting)
+    if named:
+        return named_corridors(network, street, named[:1])[named[0].name]
+    return strongest_corridor(network, street)
 
 
 def _quality(result: RunResult) -> tuple[QualityRow, ...]:

@@ -1,0 +1,1 @@
+"""Benchmarks of the flow forecaster: sets, protocol, scores and speed."""

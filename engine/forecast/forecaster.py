@@ -1,0 +1,431 @@
+"""The flow forecaster: fit on earlier counts, update with every interval, predict at any time.
+
+    forecaster = FlowForecaster(step_s=300, horizon_steps=12, tz="Australia/Melbourne")
+    forecaster.fit(counts, start, names)
+    flags = forecaster.update(time, row)
+    prediction = forecaster.predict(quantiles=(0.1, 0.5, 0.9))
+
+Assumed: counts of equal intervals in UTC, labeled by their beginning, that repeat by day and week
+on the local clock. Not modeled: what causes a count (signals, queues, weather).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from numpy.typing import NDArray
+
+from engine.forecast import saved
+from engine.forecast.backtest import Backtest, play
+from engine.forecast.calendar import DAY_TYPES, Calendar, LocalClock
+from engine.forecast.fitting import Fitted, learn
+from engine.forecast.history import History
+from engine.forecast.inputs import (
+    PRIOR_WEIGHT_DAYS,
+    checked_counts,
+    checked_names,
+    checked_neighbors,
+    checked_row,
+    judged,
+    prior_sums,
+    require_counts,
+)
+from engine.forecast.intervals import limits_at
+from engine.forecast.live import LiveState, Slots
+from engine.forecast.prediction import FlowPrediction, Source
+from engine.forecast.profile import from_root, to_root
+from network.counts import Quality
+from network.errors import CountError, InsufficientDataError, StaleCountsError
+
+Floats = NDArray[np.float64]
+
+STALE_INTERVALS = 2
+"""So many intervals without one good count, and nothing is predicted."""
+
+LONGEST_HORIZON_STEPS = 288
+BRIDGED_DAYS = 1
+"""A gap up to so long is walked through as missing; after a longer one the state begins anew."""
+
+CEILING_FACTOR, CEILING_VEH = 4.0, 20.0
+"""A count above so many times the greatest one of the fit, plus so many vehicles, is impossible."""
+
+Refit = Literal["midnight", "never"]
+
+
+class FlowForecaster:
+    """Forecast the counts of many detectors a few intervals ahead.
+
+    Parameters
+    ----------
+    step_s
+        Length of an interval, whole s; divides a day.
+    horizon_steps
+        Intervals to predict.
+    tz
+        IANA name of the zone whose clock traffic follows.
+    neighbors
+        Columns of the detectors beside each one on the road graph, int[N, M], -1 for none; None
+        to find them by correlation.
+    calendar
+        Known holidays, or None for none.
+    refit
+        ``midnight`` to learn from every day that ends, ``never`` to keep the profile of the fit.
+
+    Raises
+    ------
+    CountError
+        If a parameter lies outside what is allowed.
+    """
+
+    def __init__(
+        self,
+        step_s: int = 900,
+        horizon_steps: int = 4,
+        tz: str = "UTC",
+        neighbors: npt.ArrayLike | None = None,
+        calendar: Calendar | None = None,
+        refit: Refit = "midnight",
+    ) -> None:
+        self.clock = LocalClock(tz, step_s)
+        if type(horizon_steps) is not int or not 1 <= horizon_steps <= LONGEST_HORIZON_STEPS:
+            raise CountError(
+                f"the horizon is {horizon_steps!r} steps; allowed are 1 to {LONGEST_HORIZON_STEPS}"
+            )
+        if refit not in ("midnight", "never"):
+            raise CountError(f"refit is {refit!r}; allowed are 'midnight' and 'never'")
+        self.horizon_steps = horizon_steps
+        self.calendar = Calendar() if calendar is None else calendar
+        self.neighbors = None if neighbors is None else checked_neighbors(neighbors)
+        self.refit_rule: Refit = refit
+        self.names: tuple[str, ...] = ()
+        self._live: LiveState | None = None
+        self._time = datetime.min.replace(tzinfo=UTC)
+        self._last_good: datetime | None = None
+        self._ceiling: Floats = np.zeros(0)
+        self._slots = Slots(np.zeros(0, int), np.zeros(0, int), np.zeros(0, bool))
+        self._slots_begin = self._time
+
+    def fit(
+        self,
+        counts: npt.ArrayLike,
+        start: datetime,
+        names: Sequence[str],
+        prior: npt.ArrayLike | None = None,
+    ) -> FlowForecaster:
+        """Learn from counts of earlier days, and stand ready after the last of them.
+
+        Parameters
+        ----------
+        counts
+            Vehicles per interval, [T, N]; NaN where missing. T may be 0 with a prior.
+        start
+            Beginning of the first interval, aware.
+        names
+            One per column.
+        prior
+            Usual counts over a local day where no day has been counted yet, vehicles per
+            interval, [steps of a day, N] for every day alike, or [8, steps, N] by `DAY_TYPES`.
+
+        Returns
+        -------
+        FlowForecaster
+            Itself.
+
+        Raises
+        ------
+        CountError
+            If counts are negative or infinite, names repeat, or shapes disagree.
+        InsufficientDataError
+            If a detector has neither a count nor a prior, or there is less than a day.
+        """
+        begin = self.clock.utc(start)
+        wanted = checked_names(names)
+        values = checked_counts(counts, wanted, begin, self.clock.step_s)
+        sums = None if prior is None else prior_sums(prior, self.clock.slots, len(wanted))
+        if self.neighbors is not None and (
+            len(self.neighbors) != len(wanted) or self.neighbors.max(initial=-1) >= len(wanted)
+        ):
+            raise CountError(
+                f"neighbors have shape {list(self.neighbors.shape)} and name column "
+                f"{self.neighbors.max(initial=-1)}; there are {len(wanted)} detectors"
+            )
+        if sums is None:
+            require_counts(values, wanted, self.clock)
+        steps = len(values)
+        ordinal, slot, turned = self.clock.read(begin, steps)
+        z = to_root(values)
+        z[turned] = np.nan
+        fitted = learn(self._history(z, ordinal, slot), self.neighbors, self.horizon_steps, sums)
+        highest = np.nanmax(values, axis=0, initial=0.0) if steps else np.zeros(len(wanted))
+        if sums is not None:
+            usual = from_root(np.asarray(sums[0] / PRIOR_WEIGHT_DAYS).max(axis=(0, 1)))
+            highest = np.maximum(highest, usual)
+        self.names = wanted
+        self._ceiling = CEILING_FACTOR * highest + CEILING_VEH
+        self._begin(fitted, begin, z)
+        good = np.flatnonzero(np.isfinite(values).any(axis=1))
+        step = timedelta(seconds=self.clock.step_s)
+        self._last_good = begin + int(good[-1]) * step if good.size else None
+        return self
+
+    def update(
+        self,
+        time: datetime,
+        row: npt.ArrayLike | Mapping[str, float],
+        quality: npt.ArrayLike | None = None,
+    ) -> NDArray[np.uint8]:
+        """Take in the counts of one interval.
+
+        Parameters
+        ----------
+        time
+            Its beginning, aware. Intervals that were left out count as missing.
+        row
+            Vehicles, [N], or by name; what is not named is missing.
+        quality
+            A `Quality` per detector from a judge of detectors, or None; only good and filled
+            counts are used.
+
+        Returns
+        -------
+        ndarray
+            A `Quality` for every detector, uint8[N]: why a count was not used, or good.
+
+        Raises
+        ------
+        CountError
+            If the time is naive, off the grid, or not after the last one; if a name is unknown or
+            the row has another length. The state is unchanged then.
+        """
+        live = self._ready()
+        at = self.clock.utc(time)
+        step = timedelta(seconds=self.clock.step_s)
+        ahead, rest = divmod(at - self._time, step)
+        if rest:
+            raise CountError(
+                f"the interval {at.isoformat()} is not on the grid of {self.clock.step_s} s that "
+                f"{self._time.isoformat()} belongs to"
+            )
+        if ahead < 1:
+            raise CountError(
+                f"the interval {at.isoformat()} comes after {self._time.isoformat()} was taken "
+                "in; allowed are later ones, each once"
+            )
+        values = checked_row(row, self.names)
+        flags = judged(values, self._ceiling, quality)
+        z = to_root(values)
+        z[flags != Quality.GOOD] = np.nan
+        missing = np.full_like(z, np.nan)
+        if ahead - 1 > BRIDGED_DAYS * self.clock.slots:
+            live.skip()
+            self._time = at - step
+        for _ in range(int((at - self._time) / step) - 1):
+            self._advance(missing)
+        self._advance(z)
+        if np.isfinite(z).any():
+            self._last_good = at
+        return flags
+
+    def predict(
+        self, quantiles: Sequence[float] = (0.1, 0.5, 0.9), now: datetime | None = None
+    ) -> FlowPrediction:
+        """Predict the intervals after the last one taken in.
+
+        Parameters
+        ----------
+        quantiles
+            Probabilities, each strictly between 0 and 1.
+        now
+            Present time, aware, to notice a feed that stopped; None for the end of the last
+            interval taken in.
+
+        Raises
+        ------
+        StaleCountsError
+            If the last `STALE_INTERVALS` intervals or more brought no good count. A network that
+            never counted is predicted from its prior.
+        """
+        live = self._ready()
+        stale = self._age(now)
+        if stale >= STALE_INTERVALS:
+            assert self._last_good is not None
+            raise StaleCountsError(
+                f"no good count for {stale} intervals of {self.clock.step_s} s; the last one began "
+                f"at {self._last_good.isoformat()}. Flows are predicted from counts less than "
+                f"{STALE_INTERVALS} intervals old"
+            )
+        wanted = tuple(float(q) for q in quantiles)
+        center = live.ahead
+        mean = from_root(center)
+        found = limits_at(live.limits, wanted)
+        place = np.searchsorted(live.fitted.limits.edges, center)
+        horizon = np.arange(self.horizon_steps)[:, None]
+        width = live.fitted.correction.scale * live.widening()
+        limits = np.moveaxis(found[horizon, place], -1, 0)
+        spread = np.sort(from_root(center + width * limits), axis=0, kind="stable")
+        # Sorting repairs what rounding may cross; it follows the order of the probabilities.
+        spread = spread[np.argsort(np.argsort(wanted, kind="stable"), kind="stable")]
+        return FlowPrediction(
+            self.names,
+            self._time + timedelta(seconds=self.clock.step_s),
+            self.clock.step_s,
+            mean,
+            wanted,
+            spread,
+            DAY_TYPES[int(live.kinds[0])],
+            tuple(DAY_TYPES[kind] for kind in live.choices),
+            live.fitted.rule.probabilities(live.choices, live.scores),
+            self._sources(stale > 0 or self._last_good is None),
+            stale > 0,
+            self._last_good,
+        )
+
+    def backtest(
+        self,
+        counts: npt.ArrayLike,
+        start: datetime,
+        quantiles: Sequence[float] = (0.1, 0.5, 0.9),
+    ) -> Backtest:
+        """Play counts after the fit forward and keep every prediction; this moves the state on.
+
+        Parameters
+        ----------
+        counts
+            [T, N].
+        start
+            Beginning of the first interval, aware, after the last one taken in.
+        quantiles
+            Probabilities to keep.
+        """
+        self._ready()
+        return play(self, counts, self.clock.utc(start), self.clock.step_s, quantiles)
+
+    def refit(self) -> None:
+        """Make the profiles anew from every day that has ended; weights stay as fitted."""
+        self._ready().relearn()
+
+    def save(self, path: Path) -> None:
+        """Write everything to one file, whole or not at all."""
+        live = self._ready()
+        saved.write(
+            path,
+            saved.Saved(
+                self.clock,
+                self.horizon_steps,
+                self.calendar,
+                self.refit_rule,
+                self.names,
+                self.neighbors,
+                self._time,
+                self._last_good,
+                self._ceiling,
+                live,
+            ),
+        )
+
+    @classmethod
+    def load(cls, path: Path) -> FlowForecaster:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        FormatError
+            If the file is not such a file, or of a later version.
+        """
+        found = saved.read(path)
+        out = cls(
+            found.clock.step_s,
+            found.horizon_steps,
+            found.clock.tz,
+            found.neighbors,
+            found.calendar,
+            "midnight" if found.refit == "midnight" else "never",
+        )
+        out.names, out._live = found.names, found.live
+        out._time, out._last_good = found.time, found.last_good
+        out._ceiling = found.ceiling
+        return out
+
+    @property
+    def time(self) -> datetime:
+        """Beginning of the last interval taken in, aware UTC."""
+        self._ready()
+        return self._time
+
+    def _ready(self) -> LiveState:
+        if self._live is None:
+            raise InsufficientDataError("the forecaster is not fitted; call fit or load first")
+        return self._live
+
+    def _history(self, z: Floats, ordinal: NDArray[np.int64], slot: NDArray[np.int64]) -> History:
+        if not len(z):
+            none = np.zeros(0, dtype=np.int64)
+            return History(z, none, none, none, self.clock.step_s, self.clock.slots)
+        dates = range(int(ordinal[0]), int(ordinal[-1]) + 1)
+        kinds = [self.calendar.day_type(date.fromordinal(day)) for day in dates]
+        return History(
+            z,
+            ordinal - ordinal[0],
+            slot,
+            np.array(kinds, dtype=np.int64),
+            self.clock.step_s,
+            self.clock.slots,
+        )
+
+    def _begin(self, fitted: Fitted, begin: datetime, z: Floats) -> None:
+        """Walk the live state through the end of the fit."""
+        live = LiveState(
+            fitted,
+            self.calendar,
+            self.clock.step_s,
+            self.horizon_steps,
+            self.refit_rule == "midnight",
+        )
+        self._live = live
+        step = timedelta(seconds=self.clock.step_s)
+        walked = min(len(z), 2 * self.clock.slots)
+        self._time = begin + (len(z) - walked - 1) * step
+        self._read_slots()
+        live.warm(z[len(z) - walked :], self._slots, 1)
+        self._time = begin + (len(z) - 1) * step
+        self._read_slots()
+        live.look_ahead(self._slots, 0)
+
+    def _read_slots(self) -> None:
+        self._slots_begin = self._time
+        steps = 3 * self.clock.slots + LONGEST_HORIZON_STEPS + 2
+        self._slots = Slots(*self.clock.read(self._time, steps))
+
+    def _advance(self, z: Floats) -> None:
+        live = self._ready()
+        self._time += timedelta(seconds=self.clock.step_s)
+        at = int((self._time - self._slots_begin).total_seconds()) // self.clock.step_s
+        if not 0 <= at < len(self._slots.slot) - self.horizon_steps - 1:
+            self._read_slots()
+            at = 0
+        live.step(z, self._slots, at)
+
+    def _age(self, now: datetime | None) -> int:
+        """Return how many of the newest intervals brought nothing; 0 where nothing ever came."""
+        if self._last_good is None:
+            return 0
+        newest = self._time
+        if now is not None:
+            # At the end of an interval its counts are due.
+            newest = max(newest, self.clock.utc(now) - timedelta(seconds=self.clock.step_s))
+        return max(0, int((newest - self._last_good) // timedelta(seconds=self.clock.step_s)))
+
+    def _sources(self, unseen: bool) -> NDArray[np.uint8]:
+        live = self._ready()
+        out = np.full(live.ahead.shape, Source.OBSERVED, dtype=np.uint8)
+        out[:, live.silent > 0] = Source.IMPUTED
+        if unseen:
+            out[:] = Source.PROFILE
+        # A detector that was never counted over a day still rests on its prior.
+        out[:, live.counted < self.clock.slots // 2] = Source.PRIOR
+        return out

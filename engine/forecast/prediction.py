@@ -1,0 +1,98 @@
+"""What a forecast is: flows ahead, how sure they are, and where each number comes from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from network.errors import CountError
+
+Floats = NDArray[np.float64]
+
+
+class Source(IntEnum):
+    """What a predicted cell rests on.
+
+    `OBSERVED` the profile, corrected by the detector's own live counts; `IMPUTED` the profile,
+    corrected by other detectors because its own is silent; `PROFILE` the profile alone;
+    `PRIOR` a prior or a guess, for want of days with counts.
+    """
+
+    OBSERVED = 0
+    IMPUTED = 1
+    PROFILE = 2
+    PRIOR = 3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FlowPrediction:
+    """Vehicles per interval for the next intervals.
+
+    Attributes
+    ----------
+    names
+        Detectors or movements, one per column.
+    start
+        Beginning of the first predicted interval, aware UTC.
+    step_s
+        Length of an interval, s.
+    mean
+        Central forecast, veh per interval, [H, N]. It minimizes the absolute error; for Poisson
+        counts it lies up to a third of a vehicle below the expected value.
+    quantiles
+        Probabilities of the rows of `quantile_veh`.
+    quantile_veh
+        Quantiles of the count, veh per interval, [Q, H, N].
+    day_type
+        Type of day of the first predicted interval, such as ``Mon`` or ``holiday``.
+    day_types, day_type_probability
+        Types considered for the day of the last interval taken in (the announced one first),
+        and how probable each is.
+    source
+        A `Source` for every cell, uint8[H, N].
+    stale
+        Whether the newest interval brought no good count at all.
+    last_good
+        Beginning of the last interval with a good count, or None.
+    """
+
+    names: tuple[str, ...]
+    start: datetime
+    step_s: int
+    mean: Floats
+    quantiles: tuple[float, ...]
+    quantile_veh: Floats
+    day_type: str
+    day_types: tuple[str, ...]
+    day_type_probability: Floats
+    source: NDArray[np.uint8]
+    stale: bool
+    last_good: datetime | None
+
+    def __post_init__(self) -> None:
+        shape = self.mean.shape
+        if len(shape) != 2 or shape[1] != len(self.names):
+            raise CountError(
+                f"a prediction has shape {list(shape)}; allowed is [horizons, {len(self.names)}]"
+            )
+        if self.quantile_veh.shape != (len(self.quantiles), *shape) or self.source.shape != shape:
+            raise CountError("quantiles or sources of a prediction do not fit its flows")
+        if not (np.isfinite(self.mean).all() and np.isfinite(self.quantile_veh).all()):
+            raise CountError("a prediction holds NaN or infinity")
+        for array in (self.mean, self.quantile_veh, self.source, self.day_type_probability):
+            array.setflags(write=False)
+
+    @property
+    def times(self) -> tuple[datetime, ...]:
+        """Beginning of each predicted interval, aware UTC."""
+        return tuple(
+            self.start + timedelta(seconds=self.step_s * h) for h in range(self.mean.shape[0])
+        )
+
+    def flow_vph(self) -> Floats:
+        """Return the central forecast in veh/h, [H, N]."""
+        return self.mean * (3600.0 / self.step_s)
