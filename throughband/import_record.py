@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from engine.measures.hcm_results import IntersectionAnalysis
 from network.counts import CountSeries
 from network.graph import RoadNetwork, Signal
 from network.inventory import Inventory
@@ -41,6 +42,9 @@ class Import:
         What was assumed, cut, left out, or warned of.
     derived
         By signal: values that geometry would ask for and that differ from those in force.
+    delays
+        By controller: HCM control delay under its plan in force and the source's own volumes, or
+        why there is none.
     """
 
     kind: SourceKind
@@ -53,6 +57,7 @@ class Import:
     signals: Mapping[str, str] = field(default_factory=dict)
     findings: tuple[str, ...] = ()
     derived: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    delays: Mapping[str, IntersectionAnalysis | str] = field(default_factory=dict)
 
 
 def summary_lines(done: Import, source: Path) -> Iterator[str]:
@@ -72,10 +77,30 @@ def summary_lines(done: Import, source: Path) -> Iterator[str]:
     yield "Signals in force"
     for signal in done.network.signals.values():
         yield f"- {_signal_line(signal)}"
+    if done.delays:
+        yield ""
+        yield "Control delay in force after HCM 2000 chapter 16, at the volumes of the source"
+        for controller, analysis in done.delays.items():
+            yield from _delay_lines(controller, analysis)
     apart = [line for lines in done.derived.values() for line in lines]
     yield ""
     yield "Values that geometry would ask for, where they differ; those in force are kept"
     yield from (f"- {line}" for line in apart or ("none",))
+
+
+def _delay_lines(controller: str, analysis: IntersectionAnalysis | str) -> Iterator[str]:
+    if isinstance(analysis, str):
+        yield f"- {controller}: none, because {analysis}"
+        return
+    yield (
+        f"- {controller}: {analysis.control_delay_s:.1f} s per vehicle, level of service "
+        f"{analysis.level_of_service}, critical v/c {analysis.critical_volume_capacity:.2f}"
+    )
+    for group in analysis.groups:
+        yield (
+            f"    {group.link_id} {group.movements}: {group.flow_vph:.0f} veh/h, v/c "
+            f"{group.volume_capacity:.2f}, {group.control_delay_s:.1f} s, {group.level_of_service}"
+        )
 
 
 def counted(done: Import) -> Iterator[str]:
@@ -162,6 +187,24 @@ def record(done: Import, source: Path) -> dict[str, Any]:
                 "derived": list(done.derived.get(signal.signal_id, ())),
             }
             for signal in network.signals.values()
+        },
+        "hcm_delay": {
+            controller: analysis
+            if isinstance(analysis, str)
+            else {
+                "control_delay_s": round(analysis.control_delay_s, 1),
+                "level_of_service": analysis.level_of_service,
+                "lane_groups": {
+                    f"{group.link_id} {group.movements}": {
+                        "flow_vph": round(group.flow_vph, 1),
+                        "volume_capacity": round(group.volume_capacity, 3),
+                        "control_delay_s": round(group.control_delay_s, 1),
+                        "level_of_service": group.level_of_service,
+                    }
+                    for group in analysis.groups
+                },
+            }
+            for controller, analysis in done.delays.items()
         },
         "versions": versions(),
     }

@@ -10,6 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from engine.measures.hcm import analyze
+from engine.measures.hcm_results import IntersectionAnalysis
 from engine.validate.sumo_process import run_process
 from network.counts import CountSeries
 from network.derive import derive_signal, differences
@@ -93,7 +95,7 @@ def import_source(
                     f"--timing {timing!r}: a source of kind {found} has no timing plans by name"
                 )
             done = _from_network(source, found, folder, name, counts, mapping)
-        done = replace(done, derived=_derived(done))
+        done = replace(done, derived=_derived(done), delays=_delays(done))
         write_network(folder / NETWORK_NAME, done.network)
         if done.inventory is not None:
             write_inventory(folder / INVENTORY_NAME, done.inventory)
@@ -298,6 +300,20 @@ def _with_counts(
     return replace(inventory, turns=turns), [
         f"the busiest counted hour takes the place of the source's volumes on {len(flows)} turns"
     ]
+
+
+def _delays(done: Import) -> dict[str, IntersectionAnalysis | str]:
+    """Analyze every controller whose turns have volumes."""
+    inventory = done.inventory
+    if inventory is None or all(turn.volume_vph is None for turn in inventory.turns):
+        return {}
+    found: dict[str, IntersectionAnalysis | str] = {}
+    for controller in inventory.controllers:
+        try:
+            found[controller.controller_id] = analyze(inventory, controller.controller_id)
+        except ThroughbandError as error:
+            found[controller.controller_id] = str(error)
+    return found
 
 
 def _derived(done: Import) -> dict[str, tuple[str, ...]]:

@@ -5,7 +5,10 @@ control delay, level of service, queues. Where HCM 2010 differs and it matters:
 
 - a lane group over capacity is level F (exhibit 18-4), not only by its delay;
 - the uniform delay of protected and permitted green together is the area of the queue polygon,
-  which HCM 2010 uses throughout and HCM 2000 tabulates by case in appendix E;
+  which HCM 2010 uses throughout and HCM 2000 tabulates by case in appendix E; left turns that only
+  yield have it if the practice asks for it;
+- k of actuated phases follows from v/c, where HCM 2010 takes the capacity a phase could have at
+  its maximum green;
 - HCM 2010 estimates the average green of actuated phases; here the plan's splits are taken as
   they are, the greens of a pretimed plan or of phases that max out, as in HCM 2000 without its
   appendix B;

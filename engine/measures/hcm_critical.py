@@ -49,7 +49,8 @@ def critical(scene: Scene, greens: Sequence[Sequence[Green]]) -> Critical:
     Notes
     -----
     HCM 2000, page 16-15. A group that several phases of a ring serve spreads over them by their
-    green; a left turn on the arrow and yielding fills the arrow first, the rest yields.
+    green; a left turn on the arrow and yielding fills the arrow first, the rest yields. Both kinds
+    of green of one left turn are a path of their own, with one lost time (HCM 2010, chapter 18).
     """
     practice = scene.practice
     net_loss_s = practice.start_loss_s - practice.extension_s
@@ -73,6 +74,8 @@ def critical(scene: Scene, greens: Sequence[Sequence[Green]]) -> Critical:
                     found.add(at)
             loss_s = sum(max(0.0, phase.clearance_s + net_loss_s) for phase in ring)
             best = max(best, (ratio, loss_s, frozenset(found)), key=lambda way: way[:2])
+        ways = [best, *_both_kinds(rings, demands, net_loss_s)]
+        best = max(ways, key=lambda way: way[:2])
         if best[0] >= 0.0:
             total += best[0]
             lost_s += best[1]
@@ -107,6 +110,22 @@ def _demand(group: Group, greens: Sequence[Green], scene: Scene) -> _Demand:
         ratios.append(part_vph * sum(green.green_s for green in own) / served_vph)
     divided = group.exclusive_left and len(kinds) > 1
     return _Demand(group.main.turn_id, ratios[0], ratios[1], divided)
+
+
+def _both_kinds(
+    rings: Sequence[Sequence[PhaseGreen]], demands: Sequence[_Demand], net_loss_s: float
+) -> list[tuple[float, float, frozenset[int]]]:
+    """Return the paths of left turns that have their arrow and yield between two barriers."""
+    phases = [phase for ring in rings for phase in ring]
+    paths = []
+    for at, demand in enumerate(demands):
+        arrows = [phase for phase in phases if demand.turn_id in phase.protected]
+        yielding = [phase for phase in phases if demand.turn_id in phase.permitted]
+        if demand.divided and arrows and yielding:
+            loss_s = max(phase.clearance_s for phase in (*arrows, *yielding)) + net_loss_s
+            ratio = demand.protected + demand.permitted
+            paths.append((ratio, max(0.0, loss_s), frozenset({at})))
+    return paths
 
 
 def _heaviest(

@@ -176,8 +176,9 @@ def usable(
     cycle_s
         Cycle, s.
     start_loss_s, extension_s
-        l1, lost where green begins, and e, gained where it ends, s; nothing is lost or gained
-        where one window touches the next or where green never ends.
+        l1, lost where green begins, and e, gained where it ends, s. Windows no more than e apart
+        are one green: nothing is lost between them, and an arrow gives way to a permitted green
+        e after its end. Nothing is lost or gained where green never ends.
 
     Returns
     -------
@@ -187,22 +188,38 @@ def usable(
     """
     if sum(window.length_s for window in windows) >= cycle_s - 1e-9:
         return tuple(windows)
-    result: list[Window] = []
-    lost_s = 0.0
+    count = len(windows)
+    gaps_s = [
+        (windows[(at + 1) % count].begin_s - window.end_s) % cycle_s
+        for at, window in enumerate(windows)
+    ]
+    joined = [gap_s <= extension_s + 1e-9 for gap_s in gaps_s]
+    ends_s = []
     for at, window in enumerate(windows):
-        before = windows[at - 1].end_s - (cycle_s if at == 0 else 0.0)
-        if abs(before - window.begin_s) > 1e-9:
+        following = windows[(at + 1) % count]
+        gained_s = extension_s
+        if joined[at]:
+            # An arrow's last drivers are the first of the permitted green.
+            arrow = window.protected and not following.protected
+            most_s = gaps_s[at] + following.length_s
+            gained_s = min(extension_s, most_s) if arrow else gaps_s[at]
+        ends_s.append(window.end_s + gained_s)
+    first = next((at for at in range(count) if not joined[at - 1]), 0)
+    used: dict[int, Window] = {}
+    lost_s = 0.0
+    for at in (*range(first, count), *range(first)):
+        window = windows[at]
+        begin_s = window.begin_s
+        if joined[at - 1]:
+            begin_s = ends_s[at - 1] - (cycle_s if at == 0 else 0.0)
+        else:
             lost_s = start_loss_s
-        following = windows[(at + 1) % len(windows)].begin_s
-        following += cycle_s if at == len(windows) - 1 else 0.0
-        ends = abs(following - window.end_s) > 1e-9
-        end_s = min(window.end_s + extension_s, following) if ends else window.end_s
-        begin_s = min(window.begin_s + lost_s, end_s)
         # What a short window cannot lose, the one that follows it does.
-        lost_s -= begin_s - window.begin_s
-        if end_s > begin_s:
-            result.append(replace(window, begin_s=begin_s, end_s=end_s))
-    return tuple(result)
+        taken_s = min(lost_s, max(0.0, ends_s[at] - begin_s))
+        lost_s -= taken_s
+        if ends_s[at] > begin_s + taken_s:
+            used[at] = replace(window, begin_s=begin_s + taken_s, end_s=ends_s[at])
+    return tuple(used[at] for at in sorted(used))
 
 
 def _windows(shown: Sequence[tuple[str, int, int]]) -> tuple[Window, ...]:

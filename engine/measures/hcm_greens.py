@@ -146,17 +146,17 @@ def greens_of(group: Group, scene: Scene) -> tuple[Green, ...]:
     return tuple(greens)
 
 
-def delay_of(group: Group, greens: Sequence[Green], cycle_s: float, flow_vph: float) -> float:
+def delay_of(group: Group, greens: Sequence[Green], flow_vph: float, scene: Scene) -> float:
     """Return the uniform delay d1 of a lane group, s per vehicle.
 
     Parameters
     ----------
     group, greens
         The group and its greens.
-    cycle_s
-        Cycle, s.
     flow_vph
         Its flow; one above capacity counts as capacity.
+    scene
+        What surrounds it.
 
     Notes
     -----
@@ -164,8 +164,10 @@ def delay_of(group: Group, greens: Sequence[Green], cycle_s: float, flow_vph: fl
     of the queue polygon (appendix E). In a permitted green beside a protected one the queue waits
     until the opposing one is gone.
     """
+    cycle_s = scene.display.cycle_s
     capacity_vph = sum(green.per_cycle_veh for green in greens) * SECONDS_PER_HOUR / cycle_s
-    if _as_one(greens, cycle_s):
+    waits = group.exclusive_left and any(green.permitted is not None for green in greens)
+    if _as_one(greens, cycle_s) and not (waits and scene.practice.polygon_always):
         green_s = min(cycle_s, sum(green.green_s for green in greens))
         return uniform_delay_s(cycle_s, green_s, flow_vph / capacity_vph)
     services = []

@@ -48,6 +48,10 @@ class HcmPractice:
         Of actuated phases without one, s.
     central
         Whether the intersection lies in a central business district.
+    polygon_always
+        Whether the uniform delay of left turns that only yield is the area of their queue polygon
+        too, as in HCM 2010: they wait for the opposing queue first. HCM 2000 spreads what they can
+        use over the whole green.
     """
 
     start_loss_s: float = 2.0
@@ -59,6 +63,7 @@ class HcmPractice:
     lane_width_m: float = 3.6
     unit_extension_s: float = 3.0
     central: bool = False
+    polygon_always: bool = False
 
     def __post_init__(self) -> None:
         for name, low, high in (
@@ -249,7 +254,7 @@ def opposing_links(inventory: Inventory, links: Iterable[str]) -> dict[str, str]
     """Return the approach opposite each approach; one without is left out.
 
     It is the one whose through traffic enters the street the other comes from, and where there is
-    none, the one that points against it within 45 degrees.
+    none, one that points against it within 45 degrees; of several the one most nearly opposite.
 
     Parameters
     ----------
@@ -270,15 +275,11 @@ def opposing_links(inventory: Inventory, links: Iterable[str]) -> dict[str, str]
     for link in approaches:
         tail = streets[link].from_node
         others = [other for other in approaches if other != link]
+        apart = {other: abs((headings[other] - headings[link]) % 360.0 - 180.0) for other in others}
         facing = [other for other in others if (other, tail) in ahead]
-        if not facing:
-            apart = {
-                other: abs((headings[other] - headings[link]) % 360.0 - 180.0) for other in others
-            }
-            facing = [other for other in others if apart[other] <= OPPOSITE_DEG]
-            facing.sort(key=lambda other: apart[other])
+        facing = facing or [other for other in others if apart[other] <= OPPOSITE_DEG]
         if facing:
-            found[link] = facing[0]
+            found[link] = min(facing, key=lambda other: apart[other])
     return found
 
 

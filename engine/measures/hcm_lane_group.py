@@ -51,12 +51,12 @@ def analyzed(
     upstream = filtering(conditions.upstream_saturation.get(group.link_id))
     waiting = sum(conditions.initial_queue_veh.get(turn.turn_id, 0.0) for turn in group.turns)
     factor = arrivals.progression_factor(ratio)
-    uniform_s = delay_of(group, greens, cycle_s, flow)
+    uniform_s = delay_of(group, greens, flow, scene)
     shifted_s = uniform_s * factor
     queue = initial_queue(waiting, capacity, load, period_h)
     if waiting > 0.0:
         # While the old queue lasts the approach is saturated, whatever arrives (appendix F).
-        full_s = delay_of(group, greens, cycle_s, capacity)
+        full_s = delay_of(group, greens, capacity, scene)
         kept = queue.unmet_h / period_h
         uniform_s = full_s * kept + uniform_s * (1.0 - kept)
         shifted_s = full_s * kept + shifted_s * (1.0 - kept)
@@ -115,7 +115,7 @@ def analyzed(
 
 
 def mean(groups: Sequence[LaneGroupAnalysis]) -> tuple[float, float]:
-    """Return flow, veh/h, and mean control delay, s, of lane groups (equation 16-14)."""
+    """Return flow, veh/h, and mean control delay, s, of lane groups (equation 16-13)."""
     flow = sum(group.flow_vph for group in groups)
     total = math.fsum(group.flow_vph * group.control_delay_s for group in groups)
     return flow, total / flow if flow > 0.0 else 0.0

@@ -20,9 +20,9 @@ SHARED_EQUIVALENTS = (1.4, 1.7, 2.1, 2.5, 3.1, 3.7, 4.5)
 """EL1 of left turns from shared lanes by opposing flow, exhibit C16-3. Its row for lanes of their
 own is `left_equivalent`, to the digit given."""
 OTHER_LANES = 0.91
-"""What drivers lose in the lanes beside a shared one, equation C16-5."""
+"""What drivers lose in the lanes beside a shared one."""
 GREATEST_LOAD = 0.49
-"""Vehicles per second of green at most in the clearing of an opposing queue, C16-9."""
+"""Vehicles per second of green at most in the clearing of an opposing queue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,9 +144,10 @@ def permitted_left(own: PermittedGreen, opposing: Opposing) -> PermittedLeft:
 
     Notes
     -----
-    Equations C16-1 to C16-12. Simplified: gf follows the form for one or for several lanes by
+    Appendix C. Simplified: gf follows the form for one or for several lanes by
     the subject approach and gq by the opposing one; the opposing queue is counted from where its
-    green begins, and what the permitted green has before that is not used; pedestrians are not in these equations.
+    green begins, and what the permitted green has before that is not used; pedestrians are not in
+    these equations.
     """
     first_s = 0.0 if own.exclusive else _first_left_s(own)
     queue_s = max(0.0, _opposing_queue_s(own, opposing) - opposing.lead_s)

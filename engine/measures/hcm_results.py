@@ -124,7 +124,7 @@ class ApproachAnalysis:
     link_id, flow_vph
         The approach and its flow.
     control_delay_s, level_of_service
-        Mean over its vehicles (equation 16-14), s; A to F by delay.
+        Mean over its vehicles (equation 16-13), s; A to F by delay.
     """
 
     link_id: str
@@ -148,7 +148,7 @@ class IntersectionAnalysis:
     flow_vph
         Of all lane groups.
     control_delay_s, level_of_service
-        Mean over all vehicles (equation 16-15), s; A to F by delay.
+        Mean over all vehicles (equation 16-14), s; A to F by delay.
     critical_flow_ratio, critical_volume_capacity
         Y, sum of the critical v/s, and Xc = Y C / (C - L) (equation 16-8).
     notes

@@ -94,7 +94,7 @@ class Arrivals:
 
 
 def calibration(saturation: float, unit_extension_s: float | None) -> float:
-    """Return the incremental delay calibration k (equation 16-13, exhibit 16-13).
+    """Return the incremental delay calibration k (exhibit 16-13).
 
     Parameters
     ----------
@@ -213,7 +213,7 @@ class QueueLane:
 def back_of_queue_veh(
     lane: QueueLane, period_h: float, upstream: float = 1.0, actuated: bool = False
 ) -> float:
-    """Return the average back of queue of a lane, vehicles (appendix G, G16-7 ff.).
+    """Return the average back of queue of a lane, vehicles (appendix G).
 
     Parameters
     ----------

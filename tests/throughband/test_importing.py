@@ -300,3 +300,12 @@ def test_arlington_has_the_phases_of_its_tables(tmp_path: Path) -> None:
         assert signal.plan_in_force is not None
         assert check(signal.plan_in_force, signal) == ()
         assert watch(signal.plan_in_force, signal) == ()
+
+
+def test_the_record_tells_control_delays_where_volumes_are_known(tmp_path: Path) -> None:
+    import_source(_utdf(tmp_path), tmp_path / "out")
+    text = (tmp_path / "out" / "import.txt").read_text()
+    assert "Control delay in force after HCM 2000" in text
+    delays = json.loads((tmp_path / "out" / "import.json").read_text())["hcm_delay"]
+    assert delays
+    assert all(d["control_delay_s"] >= 0 for d in delays.values())
