@@ -81,6 +81,10 @@ class PhaseLimits:
         Whole seconds.
     yellow_ds, red_clear_ds
         Tenths of a second.
+    ring
+        The ring it runs in.
+    concurrent
+        Phases of other rings that may be green along with it.
     """
 
     number: int
@@ -89,6 +93,8 @@ class PhaseLimits:
     red_clear_ds: int
     walk_s: int
     ped_clear_s: int
+    ring: int = 1
+    concurrent: frozenset[int] = frozenset()
 
     @property
     def min_split_ds(self) -> int:
@@ -129,6 +135,11 @@ class Identity:
     called_pattern: int
     running_pattern: int
     time_base_patterns: tuple[int, ...]
+
+    @property
+    def rings(self) -> tuple[int, ...]:
+        """Rings with an enabled phase, in order."""
+        return tuple(sorted({phase.ring for phase in self.phases}))
 
     def phase(self, number: int) -> PhaseLimits | None:
         """Return a phase's limits, or None if the device has no such phase enabled."""

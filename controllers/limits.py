@@ -44,9 +44,8 @@ def contradictions(plan: TimingPlan, phasing: Phasing, identity: Identity) -> tu
         found.append(f"cycle {plan.cycle_s} s is outside 1 to {MAX_CYCLE_S} s")
     if not 0 <= plan.offset_s < plan.cycle_s:
         found.append(f"offset {plan.offset_s} s is outside the cycle of {plan.cycle_s} s")
-    rings = {phase.ring for phase in phasing.phases}
-    if len(rings) > 1:
-        found.append(f"the plan runs {len(rings)} rings side by side; the bridge writes one ring")
+    if len(phasing.rings) > 1 or len(identity.rings) > 1:
+        found.extend(_ring_contradictions(plan, phasing, identity))
     elif sum(plan.splits_s) != plan.cycle_s:
         found.append(f"splits sum to {sum(plan.splits_s)} s in a cycle of {plan.cycle_s} s")
     for number, split_s in zip(plan.sequence, plan.splits_s, strict=True):
@@ -64,6 +63,48 @@ def contradictions(plan: TimingPlan, phasing: Phasing, identity: Identity) -> tu
         except TopologyError as error:
             found.append(str(error))
     return tuple(found)
+
+
+def _ring_contradictions(plan: TimingPlan, phasing: Phasing, identity: Identity) -> list[str]:
+    """Compare rings and barriers: the plan's sums, and who may run beside whom."""
+    try:
+        segments = phasing.segments(plan.sequence)
+    except TopologyError as error:
+        return [str(error)]
+    found: list[str] = []
+    filled_s = 0
+    for segment in segments:
+        sums = [sum(plan.split_s(number) for number in ring) for ring in segment]
+        filled_s += max(sums)
+        if len({total for total, ring in zip(sums, segment, strict=True) if ring}) > 1:
+            shown = ", ".join(str(list(ring)) for ring in segment)
+            found.append(f"rings {shown} last {sums} s between the same barriers")
+    if filled_s != plan.cycle_s:
+        found.append(f"splits fill {filled_s} s of a cycle of {plan.cycle_s} s")
+    served = [(phasing.phase(n), identity.phase(n)) for n in plan.sequence]
+    for phase, limits in served:
+        if limits is not None and limits.ring != phase.ring:
+            found.append(
+                f"phase {phase.number} is in ring {limits.ring} of the device, in ring "
+                f"{phase.ring} of the plan's phasing"
+            )
+    for at, (phase, limits) in enumerate(served):
+        for other, others in served[at + 1 :]:
+            if limits is None or others is None or phase.ring == other.ring:
+                continue
+            listed = other.number in limits.concurrent and phase.number in others.concurrent
+            if phase.barrier == other.barrier and not listed:
+                found.append(
+                    f"phases {phase.number} and {other.number} run side by side in the plan, "
+                    "phaseConcurrency of the device does not list them for each other"
+                )
+            either = other.number in limits.concurrent or phase.number in others.concurrent
+            if phase.barrier != other.barrier and either:
+                found.append(
+                    f"phases {phase.number} and {other.number} never run side by side in the "
+                    "plan's phasing, phaseConcurrency of the device lists them"
+                )
+    return found
 
 
 def _differences(phase: Phase, limits: PhaseLimits) -> list[str]:

@@ -88,11 +88,18 @@ def optimize(
     begin: Begin = None,
     end: End = None,
     effort: Effort = 1500,
+    time_limit: Annotated[
+        float | None,
+        typer.Option(help="Seconds after which the best lawful plans so far are taken.", min=1),
+    ] = None,
 ) -> None:
-    """Compute plans from counts and write plan.json, plan.add.xml and counts.csv."""
+    """Compute plans from counts and write plan.json, plan.add.xml and counts.csv.
+
+    The first Ctrl-C while it searches takes the best lawful plans so far.
+    """
     from throughband.commands import optimize_scenario
 
-    optimize_scenario(scenario, out, counts, begin, end, effort)
+    optimize_scenario(scenario, out, counts, begin, end, effort, time_limit)
 
 
 @app.command()
@@ -235,6 +242,41 @@ def export(
     from throughband.exporting import export_command
 
     export_command(scenario, to, out, plan)
+
+
+@app.command()
+def forecast(
+    counts: Annotated[
+        Path,
+        typer.Argument(
+            help="Counts of many days: tidy or wide CSV, Parquet, a count sheet or a controller "
+            "log."
+        ),
+    ],
+    out: OutDir,
+    horizon: Annotated[str, typer.Option(help="How far ahead, such as 60min.")] = "60min",
+    step: Annotated[
+        str, typer.Option(help="Length of intervals, such as 5min; else the file's own.")
+    ] = "",
+    tz: Annotated[
+        str, typer.Option(help="Zone whose clock traffic follows, such as Australia/Melbourne.")
+    ] = "",
+    holidays: Annotated[
+        Path | None, typer.Option(help="Holidays: a date at the beginning of each line.")
+    ] = None,
+    quantiles: Annotated[str, typer.Option(help="Probabilities, by commas.")] = "0.1,0.5,0.9",
+    at: Annotated[
+        str, typer.Option(help="Time to forecast from; else the end of the counts.")
+    ] = "",
+    backtest: Annotated[
+        int, typer.Option(help="Days at the end to play forward and to compare with what came.")
+    ] = 0,
+    form: Annotated[str, typer.Option("--format", help="csv or parquet.")] = "csv",
+) -> None:
+    """Forecast the flows of the next hour from counts of earlier days, with a page of plots."""
+    from throughband.forecasting import forecast_command
+
+    forecast_command(counts, horizon, step, tz, holidays, quantiles, at, backtest, form, out)
 
 
 @app.command()

@@ -59,7 +59,7 @@ from throughband.results import (
     versions,
     write_json,
 )
-from throughband.stopping import undisturbed
+from throughband.stopping import Halt, undisturbed
 
 EMULATOR_TICK_S = 0.1
 STATUS_EVERY_S = 5.0
@@ -191,6 +191,7 @@ def optimize_scenario(
     begin_s: float | None,
     end_s: float | None,
     effort: int,
+    time_limit_s: float | None = None,
 ) -> None:
     """Carry out ``throughband optimize``."""
     with Teller(4) as teller, output_folder(out) as folder:
@@ -220,8 +221,17 @@ def optimize_scenario(
         for row in wanted.quality:
             teller.say(f"{row.series_id}: {row.flag.name.lower()}, {row.reason}")
         teller.step("optimize cycles, phases, splits and offsets")
-        done = pipeline.plan(setting, wanted, Limits(effort=effort), teller.tell)
+        halt = Halt(time_limit_s, time.monotonic)
+        with halt.on_interrupt():
+            limits = Limits(effort=effort)
+            done = pipeline.plan(setting, wanted, limits, teller.tell, halt.called)
         teller.step("write the plans")
+        if done.cut_short:
+            reason = "Ctrl-C" if halt.pressed else f"the time limit of {time_limit_s:g} s"
+            teller.say(
+                f"Halted by {reason} after {done.evaluations} of {effort} evaluations; these are "
+                "the best lawful plans so far"
+            )
         _write_plan_files(folder, setting, done, wanted.flows, pipeline.explain(setting, done))
         if counts is None:
             write_counts_csv(folder / "counts.csv", mean_day(days))

@@ -139,7 +139,13 @@ def open_setting(name: str, begin_s: float | None = None, end_s: float | None = 
     return Setting(scenario, case, network)
 
 
-def plan(setting: Setting, wanted: Demand, limits: Limits, tell: Tell) -> Optimization:
+def plan(
+    setting: Setting,
+    wanted: Demand,
+    limits: Limits,
+    tell: Tell,
+    halted: Callable[[], bool] | None = None,
+) -> Optimization:
     """Optimize the plans of a setting for a demand."""
     flows = wanted.flows
     return optimize(
@@ -150,6 +156,7 @@ def plan(setting: Setting, wanted: Demand, limits: Limits, tell: Tell) -> Optimi
         limits,
         progress=tell,
         lane_shares=wanted.lane_shares,
+        halted=halted,
     )
 
 

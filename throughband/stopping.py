@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import signal as signals
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Final, NoReturn
@@ -68,6 +69,50 @@ def undisturbed() -> Iterator[None]:
             signals.signal(number, handler)
         for first in held[:1]:
             signals.raise_signal(first)
+
+
+class Halt:
+    """Whether work that has something to show already should come to its end.
+
+    Parameters
+    ----------
+    time_limit_s
+        Seconds after which it should; None for no limit.
+    clock
+        Seconds that never go back.
+
+    Attributes
+    ----------
+    pressed
+        Whether somebody pressed Ctrl-C.
+    """
+
+    def __init__(self, time_limit_s: float | None, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._until_s = math.inf if time_limit_s is None else clock() + time_limit_s
+        self.pressed = False
+
+    def called(self) -> bool:
+        """Tell whether time is up or Ctrl-C was pressed."""
+        return self.pressed or self._clock() >= self._until_s
+
+    @contextmanager
+    def on_interrupt(self) -> Iterator[None]:
+        """Take the first Ctrl-C as a call to halt; the second one stops as ever."""
+        before = signals.getsignal(signals.SIGINT)
+
+        def press(number: int, frame: FrameType | None) -> None:
+            self.pressed = True
+            signals.signal(signals.SIGINT, before)
+
+        if before is signals.SIG_IGN:
+            yield
+            return
+        signals.signal(signals.SIGINT, press)
+        try:
+            yield
+        finally:
+            signals.signal(signals.SIGINT, before)
 
 
 def _stop(number: int, frame: FrameType | None) -> NoReturn:

@@ -1,8 +1,8 @@
 """A virtual signal cabinet: lamps, database, detectors and clock of one intersection.
 
-It runs fixed-time coordination over a single ring, which is what a stage program is. Not
-modeled: actuation, pedestrian phases, preemption, overlaps as objects, a second ring, day
-plans. Time moves only by `Cabinet.step`, so whoever simulates the street owns the clock.
+It runs fixed-time coordination over rings that cross their barriers together; a stage program is
+one ring. Not modeled: actuation, pedestrian lamps, preemption, overlaps as objects, day plans.
+Time moves only by `Cabinet.step`, so whoever simulates the street owns the clock.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from controllers.emulator.channels import monitor_of
 from controllers.emulator.counting import DetectorBank
-from controllers.emulator.monitor import ConflictMonitor
 from controllers.emulator.program import (
     FREE,
-    Program,
     Unusable,
     free_program,
     pattern_problem,
     program_of,
 )
-from controllers.emulator.ring import Ring
+from controllers.emulator.rings import Rings
+from controllers.emulator.sections import Program, cut, length_of
 from controllers.emulator.status import FLASH, bind_status
 from controllers.emulator.store import ObjectStore
 from controllers.emulator.tables import (
@@ -32,7 +32,7 @@ from controllers.emulator.tables import (
 )
 from controllers.emulator.transaction import Content
 from controllers.ntcip.objects import OBJECTS, Edition, Oid
-from network.errors import ControllerError
+from network.errors import ControllerError, TopologyError
 from network.phasing import Phasing
 from network.timing import TimingPlan
 from network.units import TENTHS_PER_SECOND, tenths
@@ -122,22 +122,23 @@ class Cabinet:
         self._system_pattern = 0
         self._operational_mode = 0
         self._control_ds: int | None = None
-        if len(config.phasing.rings) > 1:
+        plan = config.plan_in_force
+        try:
+            cut(config.phasing, plan.sequence)
+        except TopologyError as error:
             raise ControllerError(
-                f"cabinet {config.name}: its phases run in {len(config.phasing.rings)} rings; "
-                "the emulated cabinet runs one"
-            )
+                f"cabinet {config.name}: plan in force cannot run: {error}"
+            ) from error
         self._define()
         self._setup = _read_setup(self.store)
-        plan = config.plan_in_force
         program = self._program(TIME_BASE_PATTERN)
-        if isinstance(program, Unusable) or sum(plan.splits_s) != plan.cycle_s:
+        if isinstance(program, Unusable) or _filled_s(plan, config.phasing) != plan.cycle_s:
             detail = program.detail if isinstance(program, Unusable) else "splits miss the cycle"
             raise ControllerError(f"cabinet {config.name}: plan in force cannot run: {detail}")
         self._running = program
         self._called = (TIME_BASE_PATTERN, self._setup.generation)
-        self.ring = Ring(config.phasing, program, self.reference_ds)
-        self.monitor = ConflictMonitor(config.phasing, self.ring.aspects)
+        self.rings = Rings(config.phasing, program, self.reference_ds)
+        self.monitor = monitor_of(config.phasing, self.rings.aspects)
         bind_status(self.store, self)
 
     @property
@@ -150,7 +151,7 @@ class Cabinet:
         """What the lamps show now, one character per signal group; ``o`` while flashing."""
         if self.monitor.fault:
             return "o" * self.config.phasing.group_count
-        return self.ring.aspects
+        return self.rings.aspects
 
     @property
     def pattern(self) -> int:
@@ -160,7 +161,7 @@ class Cabinet:
     @property
     def in_step(self) -> bool:
         """Whether the offset is reached: no transition is under way."""
-        return self.ring.settled
+        return self.rings.settled
 
     @property
     def cycle_left_s(self) -> int:
@@ -168,7 +169,7 @@ class Cabinet:
         program = self._running
         if program.free:
             return 0
-        local_ds = (self.ring.cycle_position_ds - program.zero_ds) % program.cycle_ds
+        local_ds = (self.rings.cycle_position_ds - program.zero_ds) % program.cycle_ds
         return -(-(program.cycle_ds - local_ds) // TENTHS_PER_SECOND)
 
     @property
@@ -187,8 +188,8 @@ class Cabinet:
         """Move on by a tenth of a second."""
         self._choose_program()
         self._time_ds += 1
-        self.ring.step(self.reference_ds)
-        self.monitor.watch(self.ring.aspects)
+        self.rings.step(self.reference_ds)
+        self.monitor.watch(self.rings.aspects)
         if self.detectors.step(self._setup.period_s):
             numbers = range(1, self.detectors.count + 1)
             self.detectors.latch(
@@ -293,7 +294,7 @@ class Cabinet:
             self.free_status = "notFree"
         if program != self._running:
             self._running = program
-            self.ring.run(program, self._setup.correction, self.reference_ds)
+            self.rings.run(program, self._setup.correction, self.reference_ds)
 
     def _program(self, pattern: int) -> Program | Unusable:
         reference = self.config.plan_in_force.offset_reference
@@ -339,6 +340,12 @@ class Cabinet:
             write=self._set_mode,
             accepts=lambda mode: mode != FLASH,
         )
+
+
+def _filled_s(plan: TimingPlan, phasing: Phasing) -> int:
+    """Return how much of the cycle the splits of a plan fill, in s."""
+    splits = dict(zip(plan.sequence, plan.splits_s, strict=True))
+    return sum(length_of(section, splits) for section in cut(phasing, plan.sequence))
 
 
 def _read_setup(store: ObjectStore) -> _Setup:

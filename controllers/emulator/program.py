@@ -1,8 +1,9 @@
 """What a pattern of the coordination tables means on the street.
 
-A pattern names a cycle, an offset, a split row and a sequence row. Here they become a
-`Program`: phases in order with their greens, and where the cycle lies against system zero. A
-pattern that cannot be run has a reason instead, and the cabinet runs free.
+A pattern names a cycle, an offset, a split row and the sequence rows of its rings. Here they
+become a `Program`: what every ring serves between two instants at which all rings stand
+together, and where the cycle lies against system zero. A pattern that cannot be run has a reason
+instead, and the cabinet runs free.
 """
 
 from __future__ import annotations
@@ -12,17 +13,17 @@ from dataclasses import dataclass, replace
 from math import ceil
 from typing import Final
 
+from controllers.emulator.sections import Program, beside, cut, lay_out, length_of
 from controllers.emulator.store import ObjectStore
 from controllers.emulator.transaction import Content
 from controllers.ntcip.objects import OBJECTS, Oid
+from network.errors import TopologyError
 from network.phasing import Phasing
 from network.timing import OffsetReference
 from network.units import TENTHS_PER_SECOND
 
 FREE: Final = 254
 """Pattern number that asks for uncoordinated operation (NTCIP 1202, systemPatternControl)."""
-
-RING: Final = 1
 
 SYNC_POINTS: Final[Mapping[str, OffsetReference]] = {
     "firstCoordPhsGrnBegin": OffsetReference.BEGIN_GREEN,
@@ -32,7 +33,7 @@ SYNC_POINTS: Final[Mapping[str, OffsetReference]] = {
     "firstCoordPhsYelEnd": OffsetReference.END_YELLOW,
     "lastCoordPhsYelEnd": OffsetReference.END_YELLOW,
 }
-"""Sync points of a pattern; in a single ring the first coordinated phase is also the last."""
+"""Sync points of a pattern; with one coordinated phase the first is also the last."""
 
 UNIT_SYNC_POINTS: Final[Mapping[str, OffsetReference]] = {
     "firstPhaseGreenBegin": OffsetReference.BEGIN_GREEN,
@@ -42,44 +43,6 @@ UNIT_SYNC_POINTS: Final[Mapping[str, OffsetReference]] = {
     "firstPhaseYellowEnd": OffsetReference.END_YELLOW,
     "lastPhaseYellowEnd": OffsetReference.END_YELLOW,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Program:
-    """A runnable pattern, all times in tenths of a second.
-
-    Attributes
-    ----------
-    pattern
-        Its number; `FREE` when uncoordinated.
-    order
-        Phases as they are served.
-    green_ds, split_ds, start_ds
-        Of each phase: green, green plus clearance, and begin of green within the cycle.
-    cycle_ds
-        Cycle length; the sum of the splits.
-    zero_ds
-        Local zero: the event that the offset names, within the cycle.
-    begin_ds
-        When the first phase's green begins, after system zero.
-    coordinated
-        The coordinated phase; 0 when uncoordinated.
-    """
-
-    pattern: int
-    order: tuple[int, ...]
-    green_ds: tuple[int, ...]
-    split_ds: tuple[int, ...]
-    start_ds: tuple[int, ...]
-    cycle_ds: int
-    zero_ds: int
-    begin_ds: int
-    coordinated: int
-
-    @property
-    def free(self) -> bool:
-        """Whether no cycle is kept."""
-        return self.coordinated == 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,47 +77,52 @@ def program_of(
     problem = pattern_problem(store, phasing, pattern, {})
     if cycle_s == 0 or problem:
         return Unusable("badPlan", problem or f"pattern {pattern} is empty")
-    omitted = OBJECTS["splitMode"].number("phaseOmitted")
-    order = tuple(
-        number
-        for number in store.octets("sequenceData", sequence_row, RING)
-        if store.number("splitMode", split_row, number) != omitted
-    )
-    coordinated = next(n for n in order if store.number("splitCoordPhase", split_row, n))
+    order = _served(store, phasing, split_row, sequence_row, {})
+    coordinated = [n for n in order if store.number("splitCoordPhase", split_row, n)]
     splits = {n: store.number("splitTime", split_row, n) for n in order}
-    if cycle_s < sum(phasing.phase(n).min_split_s for n in order):
+    cuts = cut(phasing, order)
+    least = {n: phasing.phase(n).min_split_s for n in order}
+    if cycle_s < sum(length_of(section, least) for section in cuts):
         return Unusable("badCycleTime", f"cycle {cycle_s} s is below the minimum of its phases")
-    if sum(splits.values()) > cycle_s:
-        return Unusable("splitOverrun", f"splits sum to {sum(splits.values())} s of {cycle_s} s")
-    # What the splits leave of the cycle goes to the coordinated phase.
-    splits[coordinated] += cycle_s - sum(splits.values())
+    filled_s = sum(length_of(section, splits) for section in cuts)
+    if filled_s > cycle_s:
+        return Unusable("splitOverrun", f"splits sum to {filled_s} s of {cycle_s} s")
+    for section in cuts:
+        lengths = [sum(splits[n] for n in ring) for ring in section if ring]
+        if len(set(lengths)) > 1:
+            return Unusable("badPlan", f"rings last {lengths} s from one barrier to the next")
+    # What the splits leave of the cycle goes to the coordinated phase and what runs beside it.
+    for number in beside(cuts, splits, coordinated):
+        splits[number] += cycle_s - filled_s
     for number, split_s in splits.items():
-        if split_s < phasing.phase(number).min_split_s:
+        if split_s < least[number]:
             return Unusable("badPlan", f"split {split_s} s of phase {number} is below its minimum")
     offset_s = store.number("patternOffsetTime", pattern)
     if offset_s >= cycle_s:
         return Unusable("invalidOffset", f"offset {offset_s} s in a cycle of {cycle_s} s")
-    program = _lay_out(pattern, order, splits, phasing, coordinated)
-    at = order.index(coordinated)
-    event_ds = program.start_ds[at]
-    reference = _reference(store, pattern, unit_reference)
-    if reference is not OffsetReference.BEGIN_GREEN:
-        event_ds += program.green_ds[at]
-        if reference is OffsetReference.END_YELLOW:
-            event_ds += phasing.phase(coordinated).yellow_ds
+    program = lay_out(pattern, cuts, splits, phasing, coordinated)
+    reference, last = _reference(store, pattern, unit_reference)
+    events = [_event_ds(program, phasing, n, splits[n], reference) for n in coordinated]
+    event_ds = max(events) if last else min(events)
     begin_ds = (offset_s * TENTHS_PER_SECOND - event_ds) % program.cycle_ds
     return replace(program, zero_ds=event_ds % program.cycle_ds, begin_ds=begin_ds)
 
 
 def free_program(store: ObjectStore, phasing: Phasing) -> Program:
-    """Build uncoordinated operation: sequence 1, every phase for its maximum green."""
-    order = tuple(store.octets("sequenceData", 1, RING))
+    """Build uncoordinated operation: sequence 1, every phase for its maximum green.
+
+    A sequence that cannot be served, which nothing checks while no pattern names it, gives way
+    to the signal's own order.
+    """
+    order = [n for ring in phasing.rings for n in store.octets("sequenceData", 1, ring)]
+    if sequence_problem(store, phasing, 1, {}):
+        order = [p.number for ring in phasing.rings for p in phasing.phases if p.ring == ring]
     splits = {
         n: max(store.number("phaseMaximum1", n), phasing.phase(n).least_green_s)
         + ceil(phasing.phase(n).clearance_s)
         for n in order
     }
-    return _lay_out(FREE, order, splits, phasing, 0)
+    return lay_out(FREE, cut(phasing, order), splits, phasing)
 
 
 def pattern_problem(
@@ -162,9 +130,10 @@ def pattern_problem(
 ) -> str:
     """Say what is structurally wrong with a pattern; nothing if it is sound or empty.
 
-    Only what the standard's consistency check covers: rows that exist, a sequence of known
-    phases each once, one coordinated phase. Lengths of splits, cycle and offset are judged when
-    the pattern is called, as cabinets in the field do.
+    Only what the standard's consistency check covers: rows that exist, sequences of known
+    phases each once whose rings can cross the barriers together, one coordinated phase or one
+    per ring that may be green together. Lengths of splits, cycle and offset are judged when the
+    pattern is called, as cabinets in the field do.
     """
     if store.number("patternCycleTime", pattern, over=over) == 0:
         return ""
@@ -177,17 +146,18 @@ def pattern_problem(
     problem = sequence_problem(store, phasing, sequence_row, over)
     if problem:
         return problem
-    omitted = OBJECTS["splitMode"].number("phaseOmitted")
-    served = [
-        number
-        for number in store.octets("sequenceData", sequence_row, RING, over=over)
-        if store.number("splitMode", split_row, number, over=over) != omitted
-    ]
     coordinated = [
-        number for number in served if store.number("splitCoordPhase", split_row, number, over=over)
+        phasing.phase(number)
+        for number in _served(store, phasing, split_row, sequence_row, over)
+        if store.number("splitCoordPhase", split_row, number, over=over)
     ]
-    if len(coordinated) != 1:
-        return f"pattern {pattern} has {len(coordinated)} coordinated phases in its ring"
+    rings = [phase.ring for phase in coordinated]
+    most = max((rings.count(ring) for ring in rings), default=0)
+    if most != 1:
+        return f"pattern {pattern} has {most} coordinated phases in its ring"
+    if len({phase.barrier for phase in coordinated}) != 1:
+        numbers = [phase.number for phase in coordinated]
+        return f"pattern {pattern} coordinates phases {numbers}, which are never green together"
     return ""
 
 
@@ -195,38 +165,64 @@ def sequence_problem(
     store: ObjectStore, phasing: Phasing, row: int, over: Mapping[Oid, Content]
 ) -> str:
     """Say what is wrong with a sequence row; nothing if it is sound."""
-    numbers = store.octets("sequenceData", row, RING, over=over)
-    known = {phase.number for phase in phasing.phases}
-    if len(set(numbers)) != len(numbers):
-        return f"sequence {row} serves a phase twice"
-    if not numbers or set(numbers) - known:
+    order: list[int] = []
+    for ring in phasing.rings:
+        numbers = store.octets("sequenceData", row, ring, over=over)
+        if len(set(numbers)) != len(numbers):
+            return f"sequence {row} serves a phase twice"
+        if set(numbers) - {phase.number for phase in phasing.phases if phase.ring == ring}:
+            return f"sequence {row} is empty or names unknown phases"
+        order += numbers
+    if not order:
         return f"sequence {row} is empty or names unknown phases"
+    try:
+        cut(phasing, order)
+    except TopologyError as error:
+        return f"row {row}: {error}"
     return ""
 
 
-def _lay_out(
-    pattern: int,
-    order: tuple[int, ...],
-    splits_s: Mapping[int, int],
+def _served(
+    store: ObjectStore,
     phasing: Phasing,
-    coordinated: int,
-) -> Program:
-    split_ds = tuple(splits_s[n] * TENTHS_PER_SECOND for n in order)
-    green_ds = tuple(
-        split - phasing.phase(n).clearance_ds for n, split in zip(order, split_ds, strict=True)
-    )
-    start_ds = tuple(sum(split_ds[:position]) for position in range(len(order)))
-    return Program(pattern, order, green_ds, split_ds, start_ds, sum(split_ds), 0, 0, coordinated)
+    split_row: int,
+    sequence_row: int,
+    over: Mapping[Oid, Content],
+) -> list[int]:
+    """Return the phases that are served, ring by ring."""
+    omitted = OBJECTS["splitMode"].number("phaseOmitted")
+    return [
+        number
+        for ring in phasing.rings
+        for number in store.octets("sequenceData", sequence_row, ring, over=over)
+        if store.number("splitMode", split_row, number, over=over) != omitted
+    ]
+
+
+def _event_ds(
+    program: Program, phasing: Phasing, number: int, split_s: int, reference: OffsetReference
+) -> int:
+    """Return when a phase's reference event falls within the cycle."""
+    begin_ds = program.start_ds(number)
+    if reference is OffsetReference.BEGIN_GREEN:
+        return begin_ds
+    phase = phasing.phase(number)
+    end_ds = begin_ds + split_s * TENTHS_PER_SECOND
+    if reference is OffsetReference.BEGIN_YELLOW:
+        return end_ds - phase.clearance_ds
+    return end_ds - phase.red_clear_ds
 
 
 def _reference(
     store: ObjectStore, pattern: int, unit_reference: OffsetReference
-) -> OffsetReference:
+) -> tuple[OffsetReference, bool]:
+    """Return the event that offsets name, and whether of the last coordinated phase."""
     sync = OBJECTS["patternCoordSyncPoint"]
     if not store.has(sync.instance(pattern)):
-        return unit_reference
+        return unit_reference, False
     point = sync.values[store.number(sync.name, pattern)]
     if point in SYNC_POINTS:
-        return SYNC_POINTS[point]
+        return SYNC_POINTS[point], point.startswith("last")
     unit = OBJECTS["unitCoordSyncPoint"]
-    return UNIT_SYNC_POINTS.get(unit.values[store.number(unit.name)], unit_reference)
+    point = unit.values[store.number(unit.name)]
+    return UNIT_SYNC_POINTS.get(point, unit_reference), point.startswith("last")

@@ -5,10 +5,9 @@ from __future__ import annotations
 from math import ceil
 from typing import Final
 
-from controllers.emulator.program import RING
 from controllers.emulator.store import ObjectStore
 from controllers.ntcip.objects import OBJECTS, Edition
-from network.phasing import Phasing
+from network.phasing import Phase, Phasing
 from network.timing import OffsetReference, TimingPlan
 
 PATTERNS: Final = 16
@@ -43,11 +42,11 @@ def define_phases(store: ObjectStore, phasing: Phasing, plan: TimingPlan) -> Non
             "phaseWalk": phase.walk_s if phase else 0,
             "phasePedestrianClear": phase.ped_clear_s if phase else 0,
             "phaseOptions": PHASE_ENABLED if phase else 0,
-            "phaseRing": RING if phase else 0,
+            "phaseRing": phase.ring if phase else 0,
         }
         for name, value in limits.items():
             store.define(name, number, value=value, locked=True)
-        store.define("phaseConcurrency", number, value=b"", locked=True)
+        store.define("phaseConcurrency", number, value=_beside(phasing, phase), locked=True)
         green_s = (
             max(phase.least_green_s, plan.split_s(number) - ceil(phase.clearance_s)) if phase else 0
         )
@@ -64,10 +63,10 @@ def define_coordination(
     pattern_sync = OBJECTS["patternCoordSyncPoint"]
     unit_sync = OBJECTS["unitCoordSyncPoint"]
     pattern_point, unit_point = SYNC_POINT_NAMES[plan.offset_reference]
-    left_out = tuple(p.number for p in phasing.phases if p.number not in plan.sequence)
+    orders = {ring: bytes(_order(phasing, plan, ring)) for ring in phasing.rings}
     for name in ("maxPatterns", "maxSplits", "maxSequences"):
         store.define(name, value=PATTERNS)
-    store.define("maxRings", value=1)
+    store.define("maxRings", value=max(phasing.rings))
     store.define("patternTableType", value=OBJECTS["patternTableType"].number("patterns"))
     store.define("unitCoordSyncPoint", value=unit_sync.number(unit_point))
     store.define("coordCorrectionMode", value=OBJECTS["coordCorrectionMode"].number("shortway"))
@@ -85,7 +84,8 @@ def define_coordination(
         store.define("patternSplitNumber", row, value=row, locked=locked)
         store.define("patternSequenceNumber", row, value=1)
         store.define("patternCoordSyncPoint", row, value=pattern_sync.number(point))
-        store.define("sequenceData", row, RING, value=bytes((*plan.sequence, *left_out)))
+        for ring, order in orders.items():
+            store.define("sequenceData", row, ring, value=order)
         for phase in phasing.phases:
             number = phase.number
             served = plan.split_s(number) > 0
@@ -94,3 +94,33 @@ def define_coordination(
             store.define("splitTime", row, number, value=plan.split_s(number) if used else 0)
             store.define("splitMode", row, number, value=mode)
             store.define("splitCoordPhase", row, number, value=int(coordinated))
+
+
+def _beside(phasing: Phasing, phase: Phase | None) -> bytes:
+    """Return the phases that may be green along with one."""
+    if phase is None:
+        return b""
+    return bytes(
+        other.number
+        for other in phasing.phases
+        if other.ring != phase.ring and other.barrier == phase.barrier
+    )
+
+
+def _order(phasing: Phasing, plan: TimingPlan, ring: int) -> list[int]:
+    """Return a ring's sequence; phases the plan leaves out come last between their barriers."""
+    own = [phase for phase in phasing.phases if phase.ring == ring]
+    if len(phasing.rings) == 1:
+        left_out = [phase.number for phase in own if phase.number not in plan.sequence]
+        return [*plan.sequence, *left_out]
+    segments = phasing.segments(plan.sequence)
+    barriers = [
+        phasing.phase(next(n for line in segment for n in line)).barrier for segment in segments
+    ]
+    barriers += [phase.barrier for phase in phasing.phases if phase.barrier not in barriers]
+    found: list[int] = []
+    for barrier in dict.fromkeys(barriers):
+        here = [phase.number for phase in own if phase.barrier == barrier]
+        found += [number for number in plan.sequence if number in here]
+        found += [number for number in here if number not in plan.sequence]
+    return found

@@ -1,8 +1,8 @@
 """NTCIP 1202 over SNMP as a `Driver`: rows, transaction, read-back.
 
 The edition is established by asking: the sync-point object exists only in v03, and the number
-for a successful check differs between the editions. Single-ring signals only; a device with a
-second ring in use is refused rather than guessed at.
+for a successful check differs between the editions. Rings are the device's own: they are read
+from its phases, and where there are several, so is what may be green together.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Final
 
 from controllers.driver import Change, Device, Identity, ObjectValue, PhaseLimits, Status
 from controllers.ntcip.codec import (
-    RING,
     Rows,
     encode_plan,
     encode_sequence,
@@ -108,13 +108,18 @@ class NtcipDriver:
         pattern = self._spare_row(identity)
         split = await self._split_row(pattern, identity)
         rows_total = (await self._numbers("maxSequences"))["maxSequences"]
+        rings = identity.rings
         found = await self._session.get(
-            [instance("sequenceData", row, RING) for row in range(1, rows_total + 1)]
+            [instance("sequenceData", row, r) for row in range(1, rows_total + 1) for r in rings]
         )
+        stored = [
+            [data for data in found[at : at + len(rings)] if isinstance(data, bytes)]
+            for at in range(0, len(found), len(rings))
+        ]
         fitting = [
             row
-            for row, data in enumerate(found, start=1)
-            if isinstance(data, bytes) and same_order(plan, data)
+            for row, data in enumerate(stored, start=1)
+            if len(data) == len(rings) and same_order(plan, data)
         ]
         has_sync_point = identity.edition == Edition.V03
         reference: OffsetReference | None = (
@@ -127,7 +132,7 @@ class NtcipDriver:
                 raise ControllerError(
                     f"{self._where}: no sequence row {pattern} for the plan's order of phases"
                 )
-            new.append(encode_sequence(plan, identity, pattern))
+            new.extend(encode_sequence(plan, identity, pattern))
         old = await self._read(new)
         return Change(self._device.signal_id, pattern, split, old, tuple(new))
 
@@ -250,14 +255,15 @@ class NtcipDriver:
         for number in range(1, most + 1):
             at = (number - 1) * len(names)
             options, ring, green, yellow, red, walk, clear = values[at : at + len(names)]
-            if not options & PHASE_ENABLED or not ring:
-                continue
-            if ring != RING:
-                raise ControllerError(
-                    f"{self._where}: phase {number} is in ring {ring}; single rings only"
-                )
-            phases.append(PhaseLimits(number, green, yellow, red, walk, clear))
-        return tuple(phases)
+            if options & PHASE_ENABLED and ring:
+                phases.append(PhaseLimits(number, green, yellow, red, walk, clear, ring))
+        if len({phase.ring for phase in phases}) < 2:
+            return tuple(phases)
+        lists = await self._session.get([instance("phaseConcurrency", p.number) for p in phases])
+        return tuple(
+            replace(phase, concurrent=frozenset(self._octets("phaseConcurrency", data)))
+            for phase, data in zip(phases, lists, strict=True)
+        )
 
     # The transaction
 
@@ -335,6 +341,11 @@ class NtcipDriver:
     def _number(self, name: str, reading: Reading) -> int:
         if not isinstance(reading, int):
             raise RejectedValueError(f"{self._where}: {name} is {reading!r}, no number")
+        return reading
+
+    def _octets(self, name: str, reading: Reading) -> bytes:
+        if not isinstance(reading, bytes):
+            raise RejectedValueError(f"{self._where}: {name} is {reading!r}, no octets")
         return reading
 
 

@@ -298,6 +298,7 @@ _TABLE = (
     _object("maxRings", f"{ASC}.7.1", Syntax.INTEGER, 1, 255, Kind.STATUS),
     _object("maxSequences", f"{ASC}.7.2", Syntax.INTEGER, 1, 255, Kind.STATUS),
     _object("sequenceData", f"{ASC}.7.3.1.3", Syntax.OCTETS, 0, 255, Kind.TRANSACTION_ONLY),
+    _object("ringStatus", f"{ASC}.7.6.1.1", Syntax.INTEGER, 0, 255, Kind.STATUS, v03_only=True),
     _object("globalSetIDParameter", f"{GLOBAL}.1.1", Syntax.INTEGER, 0, 65535, Kind.STATUS),
     _object(
         "controllerBaseStandards",

@@ -51,6 +51,8 @@ class Optimization:
         the link-table model.
     evaluations
         Evaluations of the whole street that were spent.
+    cut_short
+        Whether a halt was called before the effort was spent.
     """
 
     plan_set: PlanSet
@@ -60,6 +62,7 @@ class Optimization:
     groups: tuple[tuple[str, ...], ...]
     certificates: Mapping[tuple[str, ...], Certificate]
     evaluations: int
+    cut_short: bool = False
 
 
 def optimize(
@@ -71,6 +74,7 @@ def optimize(
     driving: Driving | None = None,
     progress: Progress | None = None,
     lane_shares: Mapping[str, float] | None = None,
+    halted: Callable[[], bool] | None = None,
 ) -> Optimization:
     """Compute cycle, phases, splits and offsets for every signal that may be retimed.
 
@@ -92,6 +96,9 @@ def optimize(
         Called with a step's name, how much of it is done and how much there is.
     lane_shares
         Part of its movement's flow that each connection carries, where lanes were counted.
+    halted
+        Asked after every evaluation; once it says yes, the best lawful plans so far are returned
+        with their bound. Equal input then no longer gives equal plans.
 
     Returns
     -------
@@ -135,6 +142,7 @@ def optimize(
         start_s,
         limits,
         lambda done, whole: tell("the street together", done, whole),
+        halted or (lambda: False),
     )
     plans = _searched(search, limits, network)
     service = _tables(network, street, limits)
@@ -147,7 +155,10 @@ def optimize(
     certificates = {
         group: certify(street, network, plans, group) for group in groups if len(group) > 1
     }
-    return Optimization(plan_set, street, before, after, groups, certificates, search.spent)
+    cut_short = search.spent < limits.effort
+    return Optimization(
+        plan_set, street, before, after, groups, certificates, search.spent, cut_short
+    )
 
 
 def _tables(network: RoadNetwork, street: Street, limits: Limits) -> Tables:
@@ -225,7 +236,7 @@ def _best_seed(
     best, best_cost = opening, math.inf
     street = search.tables.street
     for plans in (opening, *seeded(network, street, opening, search.groups, limits.seed)):
-        if search.exhausted:
+        if search.exhausted and best_cost < math.inf:
             break
         cost = search.cost(plans, tuple(plans))
         if cost < best_cost:

@@ -40,6 +40,7 @@ class Search:
     start_s: int
     limits: Limits
     progress: Callable[[int, int], None]
+    halted: Callable[[], bool] = lambda: False
     spent: int = 0
 
     def cost(self, plans: Plans, changed: tuple[str, ...]) -> float:
@@ -55,8 +56,8 @@ class Search:
 
     @property
     def exhausted(self) -> bool:
-        """Whether the effort is spent."""
-        return self.spent >= self.limits.effort
+        """Whether the effort is spent, or somebody called a halt."""
+        return self.spent >= self.limits.effort or self.halted()
 
     def descend(self, plans: Plans, rng: np.random.Generator, budget: int) -> tuple[float, Plans]:
         """Take improving moves until none is left or the budget is spent."""

@@ -89,7 +89,7 @@ def test_transitions_keep_minimum_greens_and_clearances_and_arrive(data: st.Data
     load(device, 9, new)
     tape = [device.aspects]
     # Begin the record in a green, so that its first picture can be read.
-    while not device.ring.green:
+    while not device.rings.rings[0].green:
         device.step()
         tape = [device.aspects]
     for _ in range(data.draw(st.integers(0, 400))):
@@ -120,7 +120,7 @@ def test_no_order_of_commands_breaks_a_minimum_green_or_a_clearance(data: st.Dat
     load(device, 9, data.draw(plans(phasing)))
     load(device, 10, data.draw(plans(phasing)))
     put(device, "patternOffsetTime", 10, value=255)
-    while not device.ring.green:
+    while not device.rings.rings[0].green:
         device.step()
     tape = [device.aspects]
     commands = st.one_of(
@@ -149,7 +149,7 @@ def test_taking_over_an_overdue_green_is_not_in_step() -> None:
     load(device, 9, new)
     put(device, "systemPatternControl", value=9)
     device.step()
-    assert device.ring.settled is False
+    assert device.rings.settled is False
     device.advance(60)
     assert device.in_step
     for _ in range(50):
@@ -164,9 +164,9 @@ def test_a_transition_is_bounded_in_every_cycle() -> None:
     put(device, "systemPatternControl", value=9)
     begins: list[float] = []
     for _ in range(6000):
-        green = device.ring.green and device.ring.phase == 1
+        green = device.rings.rings[0].green and device.rings.rings[0].phase == 1
         device.step()
-        if device.ring.green and device.ring.phase == 1 and not green:
+        if device.rings.rings[0].green and device.rings.rings[0].phase == 1 and not green:
             begins.append(device.time_s)
     cycles = [after - before for before, after in itertools.pairwise(begins)]
     assert cycles[-1] == pytest.approx(60)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from throughband.stopping import STOPPING, Stopped, listen, undisturbed
+from throughband.stopping import STOPPING, Halt, Stopped, listen, undisturbed
 
 
 @pytest.fixture(autouse=True)
@@ -71,3 +71,27 @@ def test_what_a_parent_ignores_stays_ignored() -> None:
     with undisturbed():
         signals.raise_signal(signals.SIGHUP)
     signals.raise_signal(signals.SIGHUP)
+
+
+def test_the_first_ctrl_c_calls_a_halt_and_the_second_stops() -> None:
+    halt = Halt(None, lambda: 0.0)
+    before = signals.getsignal(signals.SIGINT)
+    signals.signal(signals.SIGINT, signals.default_int_handler)
+    try:
+        with halt.on_interrupt():
+            assert not halt.called()
+            signals.raise_signal(signals.SIGINT)
+            assert halt.called()
+            with pytest.raises(KeyboardInterrupt):
+                signals.raise_signal(signals.SIGINT)
+    finally:
+        signals.signal(signals.SIGINT, before)
+
+
+def test_a_halt_is_called_when_time_is_up() -> None:
+    now = [5.0]
+    halt = Halt(2.0, lambda: now[0])
+    assert not halt.called()
+    now[0] = 7.0
+    assert halt.called()
+    assert not halt.pressed

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from network.graph import Movement, RoadNetwork, Signal
+from network.phasing import Phasing
 from network.timing import TimingPlan
 from network.units import TENTHS_PER_SECOND
 from throughband.reports.split_bars import omitted_phases
@@ -25,7 +26,7 @@ class PhaseRow:
     Attributes
     ----------
     phase
-        Number, with a star for the coordinated phase.
+        Number, with a star for the coordinated phase; its ring too where there are several.
     serves
         Movements with green, such as ``EBT EBL(p)``.
     before
@@ -120,24 +121,31 @@ def _row(
         return PhaseRow(str(number), "–", "–", str(plan.split_s(number) or "–"), *"––––")
     phase = signal.phasing.phase(number)
     star = " *" if number == plan.coordinated_phase else ""
+    ring = f" (ring {phase.ring})" if len(signal.phasing.rings) > 1 else ""
     old = before.split_s(number) if before else 0
     split = plan.split_s(number)
-    rests = len(plan.sequence) == 1
+    rests = _rests(signal.phasing, plan, number)
     clearance_s = 0 if rests else phase.clearance_s
     yellow, red = (
         "0.0" if rests else f"{tenths / TENTHS_PER_SECOND:.1f}"
         for tenths in (phase.yellow_ds, phase.red_clear_ds)
     )
     return PhaseRow(
-        f"{number}{star}",
+        f"{number}{star}{ring}",
         serves(network, signal, number),
         str(old) if old else "–",
         str(split) if split else "omitted",
         f"{split - clearance_s:g}" if split else "–",
         yellow if split else "–",
         red if split else "–",
-        str(phase.min_green_s),
+        str(phase.least_green_s),
     )
+
+
+def _rests(phasing: Phasing, plan: TimingPlan, number: int) -> bool:
+    """Tell whether a phase is all its ring ever shows, so that it never ends."""
+    segments = phasing.segments(plan.sequence)
+    return len(segments) == 1 and any(ring == (number,) for ring in segments[0])
 
 
 def serves(network: RoadNetwork, signal: Signal, number: int) -> str:
