@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from network.phasing import GREEN_ASPECTS, Phasing
 from network.timing import TimingPlan
@@ -29,7 +30,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Lamp:
-    """What one group shows from begin to end, in tenths; `ending` is the phase behind it."""
+    """What one group shows from begin to end, in tenths; `ending` is the phase behind a green."""
 
     begin_ds: int
     end_ds: int
@@ -55,16 +56,14 @@ def tracks(plan: TimingPlan, phasing: Phasing) -> tuple[tuple[Span, ...], ...]:
     segments = phasing.segments(plan.sequence)
     laid: list[list[Span]] = [[] for _ in segments[0]]
     begin = 0
-    for at, segment in enumerate(segments):
+    for segment, onward in pairwise([*segments, segments[0]]):
         length = max(sum(plan.split_s(n) for n in ring) for ring in segment) * TENTHS_PER_SECOND
-        onward = segments[(at + 1) % len(segments)]
-        for spans, ring, later in zip(laid, segment, onward, strict=True):
+        for at, spans in enumerate(laid):
+            ring, later = segment[at], onward[at] or (0,)
             if not ring:
                 spans.append(Span(begin, begin + length, phasing.idle, 0))
             now = begin
-            for position, number in enumerate(ring):
-                last = position == len(ring) - 1
-                following = (later[0] if later else 0) if last else ring[position + 1]
+            for number, following in pairwise([*ring, later[0]]):
                 end = now + plan.split_s(number) * TENTHS_PER_SECOND
                 spans += _of_phase(phasing, number, following, now, end)
                 now = end
@@ -94,26 +93,28 @@ def lamps(rings: tuple[tuple[Span, ...], ...], group: int) -> tuple[Lamp, ...]:
     group
         Signal group.
     """
-    cuts = sorted({span.begin_ds for spans in rings for span in spans})
-    ends = [*cuts[1:], max(span.end_ds for spans in rings for span in spans)]
+    cuts = {span.begin_ds for spans in rings for span in spans}
+    ends = {span.end_ds for spans in rings for span in spans}
     seen: list[Lamp] = []
-    for begin, end in zip(cuts, ends, strict=True):
+    for begin, end in pairwise(sorted(cuts | ends)):
         shown = [_covering(spans, begin) for spans in rings]
-        aspect = max((span.aspects[group] for span in shown), key=ORDER.index)
+        aspect = _brightest(*(span.aspects[group] for span in shown))
         # Of two rings that give green, the one that ends last decides how it ends.
         giving = [span for span in shown if span.aspects[group] in GREEN_ASPECTS]
-        behind = giving or [span for span in shown if span.aspects[group] == aspect]
-        best = max(behind, key=lambda span: span.end_ds)
+        ending = max(giving, key=lambda span: span.end_ds).ending if giving else 0
         if seen and seen[-1].aspect == aspect:
-            seen[-1] = Lamp(seen[-1].begin_ds, end, aspect, best.ending)
-        else:
-            seen.append(Lamp(begin, end, aspect, best.ending))
-    if len(seen) > 1 and seen[0].aspect == seen[-1].aspect:
+            begin = seen.pop().begin_ds
+        seen.append(Lamp(begin, end, aspect, ending))
+    first, last = seen[0], seen[-1]
+    if first is not last and first.aspect == last.aspect:
         # The cycle has no beginning: what runs over its end is one.
-        last = seen.pop()
-        cycle = last.end_ds
-        seen[0] = Lamp(last.begin_ds - cycle, seen[0].end_ds, seen[0].aspect, seen[0].ending)
+        begin = last.begin_ds - last.end_ds
+        seen = [Lamp(begin, first.end_ds, first.aspect, first.ending), *seen[1:-1]]
     return tuple(seen)
+
+
+def _brightest(*aspects: str) -> str:
+    return max(aspects, key=ORDER.index)
 
 
 def _covering(spans: tuple[Span, ...], instant: int) -> Span:
@@ -130,8 +131,7 @@ def pictures(rings: tuple[tuple[Span, ...], ...]) -> Iterator[tuple[int, str]]:
     """
     for instant in sorted({span.begin_ds for spans in rings for span in spans}):
         shown = [_covering(spans, instant) for spans in rings]
-        together = zip(*(span.aspects for span in shown), strict=True)
-        yield shown[0].ending, "".join(max(column, key=ORDER.index) for column in together)
+        yield shown[0].ending, "".join(map(_brightest, *(span.aspects for span in shown)))
 
 
 @dataclass(frozen=True, slots=True)

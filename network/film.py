@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -15,12 +16,9 @@ from network.timing import OffsetReference, TimingPlan
 CYCLES_PLAYED = 3
 TICKS_PER_S = 10
 
-_GREEN = np.frombuffer(b"Gg", dtype=np.uint8)
-_BRIGHTNESS = b"rusygG"
+GREEN_LAMPS = [ord("G"), ord("g")]
+BRIGHTNESS = np.array([ord("r"), ord("u"), ord("s"), ord("y"), ord("g"), ord("G")], dtype=np.uint8)
 """When two rings speak of one group the street sees the later of these."""
-_RANK = np.zeros(256, dtype=np.uint8)
-_RANK[np.frombuffer(_BRIGHTNESS, dtype=np.uint8)] = np.arange(len(_BRIGHTNESS))
-_LAMP = np.frombuffer(_BRIGHTNESS, dtype=np.uint8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +89,15 @@ class Film:
                 self._ring_of[number] = ring
         self.lamps = tracks[0]
         if len(tracks) > 1:
-            brightest = np.max([_RANK[track] for track in tracks], axis=0)
-            self.lamps = _LAMP[brightest]
+            ranks = [(track[..., None] == BRIGHTNESS).argmax(axis=-1) for track in tracks]
+            self.lamps = BRIGHTNESS[np.max(ranks, axis=0)]
         self.ticks = len(self.lamps)
         self.cycle = self.ticks // CYCLES_PLAYED
-        self.green: npt.NDArray[np.bool_] = np.isin(self.lamps, _GREEN)
+        self.green: npt.NDArray[np.bool_] = np.isin(self.lamps, GREEN_LAMPS)
         self.changes: npt.NDArray[np.intp] = (
             np.flatnonzero((self.lamps[1:] != self.lamps[:-1]).any(axis=1)) + 1
         )
-        begins = [0, *self.changes.tolist()] if self.ticks else []
+        begins = [0, *self.changes.tolist()]
         self.pictures = [(tick, self.lamps[tick].tobytes().decode()) for tick in begins]
         self._ends = [[scene.end for scene in scenes] for scenes in self.rings]
 
@@ -112,7 +110,7 @@ class Film:
         tick = 0
         for number, following, length in orders * CYCLES_PLAYED:
             clearance: list[tuple[str, int]] = []
-            aspects = "r" * self.phasing.group_count
+            aspects = self.phasing.idle
             if number:
                 phase = self.phases[number]
                 aspects = phase.aspects
@@ -132,17 +130,17 @@ class Film:
         return scenes, np.repeat(rows, [duration for _, duration in shown], axis=0)
 
     def scene(self, tick: int, group: int) -> Scene:
-        """Return what was played at a tick in the ring that a group then listened to."""
+        """Return what was played up to a tick in the ring that a group listened to."""
         at = [self._scene_of(ring, tick) for ring in range(len(self.rings))]
         serving = [s for s in at if s.phase and self.phases[s.phase].serves(group)]
         # Of two rings that both serve it, the one that ends last decides how it ends.
         return max(serving, key=lambda s: s.yellow_at) if serving else at[0]
 
     def _scene_of(self, ring: int, tick: int) -> Scene:
-        return self.rings[ring][bisect_right(self._ends[ring], tick)]
+        return self.rings[ring][bisect_left(self._ends[ring], tick)]
 
     def pair(self, tick: int, group: int) -> tuple[int, int]:
-        """Return the phase played at a tick for a group, and the one after it."""
+        """Return the phase played up to a tick for a group, and the one after it."""
         scene = self.scene(tick, group)
         return scene.phase, scene.following
 
@@ -168,15 +166,12 @@ class Film:
         found: list[tuple[int, int, int]] = []
         since: dict[int, int] = {}
         before, after = mask[self.changes - 1], mask[self.changes]
-        changes, groups = np.nonzero(before != after)
-        begins = after[changes, groups].tolist()
-        for at, group, begin in zip(
-            self.changes[changes].tolist(), groups.tolist(), begins, strict=True
-        ):
-            if begin:
-                since[group] = at
+        for change, group in np.argwhere(before != after).tolist():
+            tick = int(self.changes[change])
+            if after[change, group]:
+                since[group] = tick
             elif group in since:
-                found.append((group, since.pop(group), at))
+                found.append((group, since.pop(group), tick))
         return found
 
 
@@ -193,12 +188,10 @@ def _turns(plan: TimingPlan, phasing: Phasing) -> list[list[tuple[int, int, int]
     for number in plan.sequence:
         waiting.setdefault(phasing.phase(number).ring, []).append(number)
     rings = sorted(waiting)
-    length = {n: s * TICKS_PER_S for n, s in zip(plan.sequence, plan.splits_s, strict=True)}
+    length = {number: plan.split_s(number) * TICKS_PER_S for number in plan.sequence}
     played: dict[int, list[tuple[int, int]]] = {ring: [] for ring in rings}
-    barriers = 0
     while any(waiting.values()):
-        barrier = _next_barrier(plan, phasing, waiting)
-        barriers += 1
+        barrier = _next_barrier(phasing, [order for order in waiting.values() if order])
         spans: dict[int, int] = {}
         for ring in rings:
             served: list[int] = []
@@ -207,7 +200,7 @@ def _turns(plan: TimingPlan, phasing: Phasing) -> list[list[tuple[int, int, int]
             played[ring] += [(number, length[number]) for number in served]
             if served:
                 spans[ring] = sum(length[number] for number in served)
-        if len(set(spans.values())) != 1:
+        if len(set(spans.values())) > 1:
             seconds = {ring: ticks / TICKS_PER_S for ring, ticks in spans.items()}
             raise PlanError(
                 f"rings come to the end of barrier {barrier} after {seconds} s, not together"
@@ -215,38 +208,17 @@ def _turns(plan: TimingPlan, phasing: Phasing) -> list[list[tuple[int, int, int]
         for ring in rings:
             if ring not in spans:
                 played[ring].append((0, next(iter(spans.values()))))
-    turns: list[list[tuple[int, int, int]]] = []
-    for ring in rings:
-        order = played[ring]
-        follow = [number for number, _ in order[1:]] + [order[0][0]]
-        turns.append([(n, after, ticks) for (n, ticks), after in zip(order, follow, strict=True)])
-    return turns
-
-
-def _next_barrier(plan: TimingPlan, phasing: Phasing, waiting: dict[int, list[int]]) -> int:
-    """Return a barrier that no ring has to wait for behind another one."""
-    heads = {phasing.phase(order[0]).barrier for order in waiting.values() if order}
-    for barrier in sorted(heads, key=lambda b: _place(plan, phasing, b)):
-        behind = any(
-            order
-            and phasing.phase(order[0]).barrier != barrier
-            and any(phasing.phase(number).barrier == barrier for number in order)
-            for order in waiting.values()
-        )
-        if not behind:
-            return barrier
-    raise PlanError(f"rings wait for each other at the barriers {sorted(heads)}")
-
-
-def _place(plan: TimingPlan, phasing: Phasing, barrier: int) -> int:
-    """Where the longest ring meets a barrier; a ring that skips it gives way."""
-    counts: dict[int, int] = {}
-    for number in plan.sequence:
-        ring = phasing.phase(number).ring
-        counts[ring] = counts.get(ring, 0) + 1
-    places = [
-        (-counts[phasing.phase(n).ring], at)
-        for at, n in enumerate(plan.sequence)
-        if phasing.phase(n).barrier == barrier
+    return [
+        [(n, after, ticks) for (n, ticks), (after, _) in pairwise([*order, order[0]])]
+        for order in played.values()
     ]
-    return min(places)[1]
+
+
+def _next_barrier(phasing: Phasing, waiting: list[list[int]]) -> int:
+    """Return a barrier that no ring has to wait for behind another one; the lowest, if several."""
+    ahead = [[phasing.phase(number).barrier for number in order] for order in waiting]
+    heads = sorted({barriers[0] for barriers in ahead})
+    for barrier in heads:
+        if not any(barriers[0] != barrier and barrier in barriers for barriers in ahead):
+            return barrier
+    raise PlanError(f"rings wait for each other at the barriers {heads}")

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 from network.concurrency import Lamp, lamps, losses, pictures, tracks
 from network.errors import ThroughbandError, TopologyError, UnsafePlanError
@@ -129,12 +129,13 @@ class SignalRules:
     """
 
     __slots__ = (
+        "_crossing",
         "_due",
-        "_foes",
         "_greens",
         "_groups",
         "_in_force",
         "_known",
+        "_order",
         "_pairs",
         "_phases",
         "_signal",
@@ -154,21 +155,28 @@ class SignalRules:
         self._due = frozenset[int]().union(*due)
         position = {c.connection_id: i for i, c in enumerate(signal.connections)}
         self._groups = tuple(sum(1 << g for g in set(c.groups)) for c in signal.connections)
-        self._foes = tuple(
-            tuple(sorted(position[f] for f in c.foes if position.get(f, -1) > i))
-            for i, c in enumerate(signal.connections)
+        # Two that cross are one pair, even where only one of them names the other.
+        self._crossing = sorted(
+            {
+                (min(i, position[foe]), max(i, position[foe]))
+                for i, c in enumerate(signal.connections)
+                for foe in c.foes & position.keys()
+            }
         )
         # Groups that no vehicle listens to are pedestrian crossings.
         listened = {g for c in signal.connections for g in c.groups}
         self._walkers = (
             frozenset(range(phasing.group_count)) - listened if phasing else frozenset[int]()
         )
+        self._order: frozenset[tuple[int, int]] = frozenset()
         self._in_force: frozenset[tuple[int, int]] = frozenset()
         self._known: frozenset[tuple[int, int]] = frozenset()
-        if phasing and plan and tolerant:
-            self._in_force = frozenset(_neighbors(plan, signal))
-            shown = {interval.aspects for interval in plan.intervals(phasing)}
-            self._known = frozenset(pair for aspects in shown for pair in self._clashes(aspects))
+        if phasing and plan:
+            self._order = frozenset(_neighbors(plan, signal))
+            if tolerant:
+                self._in_force = self._order
+                shown = {interval.aspects for interval in plan.intervals(phasing)}
+                self._known = frozenset(pair for p in shown for pair in self._clashes(p))
 
     def check(self, plan: TimingPlan) -> tuple[Violation, ...]:
         """Return every rule that a plan of this signal breaks.
@@ -231,16 +239,16 @@ class SignalRules:
             lengths_s = [sum(plan.split_s(n) for n in ring) for ring in rings]
             total_s += max(lengths_s)
             if len(set(lengths_s)) > 1:
-                barrier = self._phases[rings[0][0]].barrier
-                found = f"rings that take {lengths_s} s to barrier {barrier}"
-                yield self._broken("barrier", rings[0][-1], found, "equal sums of splits")
+                last = rings[0][-1]
+                found = f"rings that take {lengths_s} s to barrier {self._phases[last].barrier}"
+                yield self._broken("barrier", last, found, "equal sums of splits")
         if not least_s <= plan.cycle_s <= LONGEST_CYCLE_S:
             limit = f"{least_s} to {LONGEST_CYCLE_S} s"
             yield self._broken("cycle", None, f"{plan.cycle_s} s", limit)
         if total_s != plan.cycle_s:
             yield self._broken("splits fill the cycle", None, f"{total_s} s", f"{plan.cycle_s} s")
-        for number, split_s in zip(plan.sequence, plan.splits_s, strict=True):
-            phase = self._phases[number]
+        for at, number in enumerate(plan.sequence):
+            phase, split_s = self._phases[number], plan.splits_s[at]
             green_ds = split_s * TENTHS_PER_SECOND - phase.yellow_ds - phase.red_clear_ds
             if not green_ds >= phase.min_green_s * TENTHS_PER_SECOND:
                 limit = f"{phase.min_green_s + phase.clearance_s:g} s or more"
@@ -286,13 +294,11 @@ class SignalRules:
                 names = [self._signal.connections[i].connection_id for i in (one, other)]
                 found = f"{names[0]} and {names[1]}, which cross, protected at once"
                 yield self._broken("conflicting greens", a, found, "one at a time")
-        if (a, b) in self._in_force:
+        if (a, b) in self._in_force or a == b:
             return
         yield from self._walks(a, b)
         in_force = [ds for pair in self._in_force for _, ds, _ in self._losses(*pair) if ds]
-        least_ds = self._phases[a].yellow_ds
-        if least_ds < SHORTEST_YELLOW_DS:
-            least_ds = max(least_ds, min([SHORTEST_YELLOW_DS, *in_force]))
+        least_ds = max(self._phases[a].yellow_ds, min([SHORTEST_YELLOW_DS, *in_force]))
         most_ds = max([LONGEST_YELLOW_DS, *in_force])
         for group, yellow_ds, _ in self._losses(a, b):
             if not least_ds <= yellow_ds <= most_ds:
@@ -307,10 +313,8 @@ class SignalRules:
 
         What clears a crossing may be a phase of its own, and nothing in a plan tells which.
         """
-        plan = self._signal.plan_in_force
-        in_force = frozenset(_neighbors(plan, self._signal)) if plan else frozenset()
         walking = self._walkers & (self._greens[a] | self._greens.get(b, frozenset()))
-        if walking and (a, b) not in in_force:
+        if walking and (a, b) not in self._order:
             found = f"phase {b} next, which never follows it in force"
             limit = f"the order in force, which clears the crossing of group {min(walking)}"
             yield self._broken("pedestrian clearance", a, found, limit)
@@ -340,13 +344,13 @@ class SignalRules:
         going = {
             c.connection_id
             for c in self._signal.connections
-            if all(p[group] in GREEN_ASPECTS for p in pictures for group in c.groups)
+            if c.groups and all(p[group] in GREEN_ASPECTS for p in pictures for group in c.groups)
         }
         for turning in self._signal.connections:
             shown = {pictures[0][group] for group in turning.groups}
             if "g" not in shown or not shown <= GREEN_ASPECTS:
                 continue
-            if not any(p[group] == "y" for p in pictures[1:-1] for group in turning.groups):
+            if not any(p[group] == "y" for p in pictures for group in turning.groups):
                 continue
             for foe in sorted(turning.yields_to & going):
                 found = f"{turning.connection_id} ends before phase {b} while {foe} goes on"
@@ -417,20 +421,21 @@ class SignalRules:
 
     def _clearance(self, a: int, b: int) -> tuple[Interval, ...]:
         assert self._signal.phasing is not None
-        return self._signal.phasing.clearance(a, b)
+        # A phase that follows itself rests in green.
+        return self._signal.phasing.clearance(a, b) if a != b else ()
 
     def _shown(self, a: int, b: int) -> tuple[list[str], list[int]]:
-        """Pictures from one phase to the next, and when each begins, in tenths after the green."""
+        """Pictures from one phase to the next, and when each ends, in tenths after the green."""
         clearance = self._clearance(a, b)
         pictures = [self._phases[a].aspects, *(i.aspects for i in clearance)]
-        begins_ds = [0, *accumulate((i.duration_ds for i in clearance), initial=0)]
+        ends_ds = [0, *accumulate(i.duration_ds for i in clearance)]
         assert self._signal.phasing is not None
-        return [*pictures, self._phases[b].aspects if b else self._signal.phasing.idle], begins_ds
+        return [*pictures, self._phases[b].aspects if b else self._signal.phasing.idle], ends_ds
 
     def _losses(self, a: int, b: int) -> Iterator[tuple[int, int, int]]:
         """Each group that loses green: its yellow, and when that ends, in tenths."""
-        pictures, begins_ds = self._shown(a, b)
-        for group in range(len(pictures[0])):
+        pictures, ends_ds = self._shown(a, b)
+        for group in range(len(self._phases[a].aspects)):
             lamps = [picture[group] for picture in pictures]
             for at in range(1, len(lamps)):
                 # Turning on red after a stop follows green without yellow.
@@ -438,18 +443,18 @@ class SignalRules:
                     end = at
                     while lamps[end] == "y":
                         end += 1
-                    yield group, begins_ds[end] - begins_ds[at], begins_ds[end]
+                    yield group, ends_ds[end - 1] - ends_ds[at - 1], ends_ds[end - 1]
 
     def _gains(self, a: int, b: int) -> dict[int, int]:
         """When each group that gains protected green begins it, in tenths after the green."""
-        pictures, begins_ds = self._shown(a, b)
+        pictures, ends_ds = self._shown(a, b)
         begun_ds: dict[int, int] = {}
-        for group in range(len(pictures[0])):
+        for group in range(len(self._phases[a].aspects)):
             at = len(pictures)
             while at and pictures[at - 1][group] == "G":
                 at -= 1
             if 0 < at < len(pictures):
-                begun_ds[group] = begins_ds[at]
+                begun_ds[group] = ends_ds[at - 1]
         return begun_ds
 
     def _groups_of(self, names: frozenset[str]) -> set[int]:
@@ -458,20 +463,19 @@ class SignalRules:
     def _clashes(self, aspects: str) -> Iterator[tuple[int, int]]:
         """Pairs of connections that cross and are both shown protected green."""
         shown = int(aspects[::-1].translate(_PROTECTED), 2)
-        protected = [bool(groups) and groups & ~shown == 0 for groups in self._groups]
-        for one, foes in enumerate(self._foes):
-            if protected[one]:
-                yield from ((one, other) for other in foes if protected[other])
+        protected = {i for i, groups in enumerate(self._groups) if groups and not groups & ~shown}
+        for pair in self._crossing:
+            if protected.issuperset(pair):
+                yield pair
 
 
 def _neighbors(plan: TimingPlan, signal: Signal) -> Iterator[tuple[int, int]]:
-    """Phases that follow each other in a ring, 0 for none; nothing where a phase rests."""
+    """Phases that follow each other in a ring, 0 for none; one that rests follows itself."""
     assert signal.phasing is not None
     segments = signal.phasing.segments(plan.sequence)
-    for ring in zip(*segments, strict=True):
-        steps = [number for segment in ring for number in (segment or (0,))]
-        if len(steps) > 1:
-            yield from ((a, b) for a, b in zip(steps, (*steps[1:], steps[0]), strict=True) if a)
+    for ring in range(len(segments[0])):
+        steps = [number for segment in segments for number in segment[ring] or (0,)]
+        yield from ((a, b) for a, b in pairwise([*steps, steps[0]]) if a)
 
 
 def _numbers(phase: Phase) -> tuple[object, ...]:
@@ -481,14 +485,9 @@ def _numbers(phase: Phase) -> tuple[object, ...]:
 
 def _green_through(shown: tuple[Lamp, ...], begin_ds: int, end_ds: int, cycle_ds: int) -> bool:
     """Tell whether a group is green from one instant to another, over the end of the cycle too."""
-    if len(shown) == 1:
-        return shown[0].aspect in GREEN_ASPECTS
-    now = begin_ds
-    for _ in range(2 * len(shown) + 2):
-        lamp = next(x for x in shown if (now - x.begin_ds) % cycle_ds < x.end_ds - x.begin_ds)
-        if lamp.aspect not in GREEN_ASPECTS:
+    for lamp in shown:
+        begins_within = (lamp.begin_ds - begin_ds) % cycle_ds <= end_ds - begin_ds
+        goes_on = (begin_ds - lamp.begin_ds) % cycle_ds < lamp.end_ds - lamp.begin_ds
+        if lamp.aspect not in GREEN_ASPECTS and (begins_within or goes_on):
             return False
-        now += lamp.end_ds - lamp.begin_ds - (now - lamp.begin_ds) % cycle_ds
-        if now > end_ds:
-            return True
-    return False
+    return True

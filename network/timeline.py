@@ -7,7 +7,6 @@ What the plan in force shows in the same place of the same two phases is tolerat
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -22,11 +21,22 @@ from network.timing import OffsetReference, TimingPlan
 LEAST_YELLOW_TICKS = 30
 MOST_YELLOW_TICKS = 60
 """MUTCD 2009, section 4D.26: a yellow change interval lasts 3 to 6 seconds."""
-MOST_CYCLE_TICKS = 2550
+MOST_CYCLE_S = 255
 """NTCIP 1202 patternCycleTime is one octet of seconds."""
 
-LAMP_ORDER = {"G": "gys", "g": "Gys", "y": "rs", "r": "Ggsu", "s": "Ggru", "u": "Gg"}
-"""What a signal group may show next; anything else only where it is built so."""
+LAMP_CHANGES = frozenset(
+    {
+        *("Gg", "Gy", "Gs"),
+        *("gG", "gy", "gs"),
+        *("yr", "ys"),
+        *("rG", "rg", "rs", "ru"),
+        *("sG", "sg", "sr", "su"),
+        *("uG", "ug"),
+    }
+)
+"""What a signal group may show before and after; anything else only where it is built so."""
+
+YELLOW, PROTECTED, PERMITTED = ord("y"), ord("G"), ord("g")
 
 Key = tuple[object, ...]
 
@@ -55,13 +65,20 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """A sighting in the making; where built so, the same key with no less `ticks` is tolerated."""
+    """A sighting in the making; where built so, the same with no less `ticks` is tolerated.
+
+    Sightings of one rule with equal `place` are the same.
+    """
 
     rule: str
-    key: Key
-    ticks: int
+    place: Key
     at: int
     what: str
+    ticks: int = 0
+
+    @property
+    def key(self) -> Key:
+        return self.rule, self.place
 
 
 def watch(plan: TimingPlan, signal: Signal) -> tuple[Sighting, ...]:
@@ -91,25 +108,24 @@ class Watcher:
 
     def __init__(self, signal: Signal, *, tolerant: bool = True) -> None:
         self._signal = signal
+        plan = signal.plan_in_force
+        if signal.phasing is None:
+            # Nothing to play, nothing to prepare.
+            return
         self._least_yellow = LEAST_YELLOW_TICKS
         self._most_yellow = MOST_YELLOW_TICKS
         self._built: dict[Key, int] = {}
-        self._due: frozenset[int] = frozenset()
         self._foes = _foe_groups(signal)
-        self._walkers: frozenset[int] = frozenset()
-        plan = signal.plan_in_force
-        if signal.phasing is None:
-            return
         listened = {group for c in signal.connections for group in c.groups}
         self._walkers = frozenset(range(signal.phasing.group_count)) - listened
         if plan is None:
-            pictures = [phase.aspects for phase in signal.phasing.phases]
-            self._due = frozenset(g for p in pictures for g, lamp in enumerate(p) if lamp in "Gg")
+            groups = range(signal.phasing.group_count)
+            self._due = {g for p in signal.phasing.phases for g in groups if p.serves(g)}
             return
         film = Film(plan, signal.phasing)
-        self._due = frozenset(np.flatnonzero(film.green.any(axis=0)).tolist())
+        self._due = set(np.flatnonzero(film.green.any(axis=0)).tolist())
         if tolerant:
-            yellows = [end - begin for _, begin, end in film.runs(film.lamps == ord("y"))]
+            yellows = [end - begin for _, begin, end in film.runs(film.lamps == YELLOW)]
             self._least_yellow = min([LEAST_YELLOW_TICKS, *yellows])
             self._most_yellow = max([MOST_YELLOW_TICKS, *yellows])
             self._built = {seen.key: seen.ticks for seen in self._street(film)}
@@ -158,56 +174,51 @@ class Watcher:
             shortest = min(film.greens_of(number))
             if shortest < phase.min_green_s * TICKS_PER_S:
                 what = f"{shortest} tenths of phase {number}, whose least is {phase.min_green_s} s"
-                yield _Seen("short green", ("phase", number), shortest, 0, what)
+                yield _Seen("short green", (number, None), 0, what)
             if phase.walk_s and shortest < (phase.walk_s + phase.ped_clear_s) * TICKS_PER_S:
                 needed = f"{phase.walk_s} s of walk and {phase.ped_clear_s} s to clear the crossing"
                 what = f"{shortest} tenths of phase {number} for {needed}"
-                yield _Seen("short walk", ("walked", number), shortest, 0, what)
-        cycle = max(film.cycle, 1)
+                yield _Seen("short walk", (number,), 0, what)
         for group in sorted(self._due):
-            if not film.green[:cycle, group].any():
+            if not film.green[:, group].any():
                 what = f"no green for group {group} in a whole cycle"
-                yield _Seen("endless red", ("red", group), 0, 0, what)
-        leasts: dict[int, int] = {}
+                yield _Seen("endless red", (group,), 0, what)
         for group, begin, end in film.runs(film.green):
-            if group not in leasts:
-                serving = [p.min_green_s for p in film.phases.values() if p.serves(group)]
-                leasts[group] = min(serving, default=0)
-            least = leasts[group]
+            serving = [p.min_green_s for p in film.phases.values() if p.serves(group)]
+            least = min(serving, default=0)
             if end - begin < least * TICKS_PER_S:
                 what = f"group {group} green for {end - begin} tenths, least is {least} s"
-                yield _Seen("short green", ("group", group), end - begin, begin, what)
+                yield _Seen("short green", (None, group), begin, what)
 
     def _clock(self, film: Film) -> Iterator[_Seen]:
         """Compare the film with the clock: cycle, offset, and the begin that others rely on."""
         plan, cycle = film.plan, film.plan.cycle_s * TICKS_PER_S
-        if not 0 < cycle <= MOST_CYCLE_TICKS:
-            yield _Seen("cycle", ("cycle",), 0, 0, f"a cycle of {plan.cycle_s} s")
+        if not 0 < plan.cycle_s <= MOST_CYCLE_S:
+            yield _Seen("cycle", (), 0, f"a cycle of {plan.cycle_s} s")
             return
         events = film.reference_events()
         if not events:
             what = f"phase {plan.coordinated_phase} never serving as reference"
-            yield _Seen("offset", ("event",), 0, 0, what)
+            yield _Seen("offset", (), 0, what)
             return
-        repeats = np.array_equal(film.lamps[cycle:], film.lamps[:-cycle])
-        if film.cycle != cycle or not repeats:
+        if film.cycle != cycle:
             what = f"a picture that comes back after {film.cycle} tenths, not {cycle}"
-            yield _Seen("cycle", ("repeat",), 0, min(film.cycle, cycle), what)
+            yield _Seen("cycle", (), min(film.cycle, cycle), what)
         offset = plan.offset_s * TICKS_PER_S
         # Set the film's clock by the first event; the others must then agree with it.
         clock = offset - events[0]
         for event in events:
             if (event + clock) % cycle != offset:
                 what = f"the reference event {(event + clock) % cycle} tenths into the cycle"
-                yield _Seen("offset", ("offset",), 0, event, f"{what}, not {offset}")
+                yield _Seen("offset", (plan.coordinated_phase,), event, f"{what}, not {offset}")
         try:
             begin = plan.begin_s(film.phasing) * TICKS_PER_S
         except PlanError as error:
-            yield _Seen("offset", ("begin",), 0, 0, str(error))
+            yield _Seen("offset", (), 0, str(error))
             return
         if clock % cycle != begin:
             what = f"the first green {clock % cycle} tenths into the cycle, announced for {begin}"
-            yield _Seen("offset", ("begin",), 0, 0, what)
+            yield _Seen("offset", (), 0, what)
 
     def _street(self, film: Film) -> Iterator[_Seen]:
         """Watch lamps change; all of this may be built so."""
@@ -228,40 +239,40 @@ class Watcher:
             going = film.green[end - 1, vehicles]
             for tick in film.changes[film.changes >= end].tolist():
                 if (film.green[tick, vehicles] & ~going).any():
-                    soonest[group] = min(soonest.get(group, (tick - end, end)), (tick - end, end))
+                    mine = (tick - end, end)
+                    soonest[group] = min(soonest.get(group, mine), mine)
                     break
         for group, (gap, end) in soonest.items():
             what = f"somebody's green {gap} tenths after the walk of group {group} ended"
-            yield _Seen("pedestrian clearance", ("walk", group), gap, end, what)
+            yield _Seen("pedestrian clearance", (group,), end, what, gap)
 
     def _lamp_changes(self, film: Film) -> Iterator[_Seen]:
         for tick in film.changes.tolist():
-            lamps = zip(film.lamps[tick - 1].tolist(), film.lamps[tick].tolist(), strict=True)
-            for group, (before, after) in enumerate(lamps):
-                if len(film.rings) > 1 and chr(before) == "y" and chr(after) in "Gg":
+            for group in np.flatnonzero(film.lamps[tick - 1] != film.lamps[tick]).tolist():
+                before, after = chr(film.lamps[tick - 1, group]), chr(film.lamps[tick, group])
+                if before + after in LAMP_CHANGES or _regained(film, group, tick):
                     continue
-                if before != after and chr(after) not in LAMP_ORDER.get(chr(before), ""):
-                    change = f"{chr(before)} to {chr(after)}"
-                    key = ("lamps", film.pair(tick - 1, group), group, change)
-                    what = f"group {group} going from {change}"
-                    yield _Seen("order of lamps", key, 0, tick, what)
+                change = f"{before} to {after}"
+                what = f"group {group} going from {change}"
+                yield _Seen("order of lamps", (film.pair(tick, group), group, change), tick, what)
 
     def _yellows(self, film: Film) -> Iterator[_Seen]:
-        for group, begin, end in film.runs(film.lamps == ord("y")):
-            pair = film.pair(begin - 1, group)
+        for group, begin, end in film.runs(film.lamps == YELLOW):
             if _regained(film, group, end):
                 continue
+            pair = film.pair(begin, group)
             if pair[0] == 0:
                 what = f"group {group} yellow although no phase that serves it ended"
-                yield _Seen("order of lamps", ("stray", group), 0, begin, what)
+                yield _Seen("order of lamps", (group,), begin, what)
                 continue
+            length, place = end - begin, (pair, group)
             least = max(film.phases[pair[0]].yellow_ds, self._least_yellow)
-            if end - begin < least:
-                what = f"group {group} yellow for {end - begin} tenths, least is {least}"
-                yield _Seen("short yellow", ("yellow", pair, group), end - begin, begin, what)
-            if end - begin > self._most_yellow:
-                what = f"group {group} yellow for {end - begin} tenths, most is {self._most_yellow}"
-                yield _Seen("long yellow", ("long", pair, group), begin - end, begin, what)
+            if length < least:
+                what = f"group {group} yellow for {length} tenths, least is {least}"
+                yield _Seen("short yellow", place, begin, what, length)
+            if length > self._most_yellow:
+                what = f"group {group} yellow for {length} tenths, most is {self._most_yellow}"
+                yield _Seen("long yellow", place, begin, what, -length)
 
     def _conflicts(self, film: Film) -> Iterator[_Seen]:
         at: dict[str, int] = {}
@@ -276,43 +287,35 @@ class Watcher:
             for name, connection in going.items():
                 for foe in sorted(connection.foes & going.keys()):
                     what = f"{name} and {foe}, which cross, both with protected green"
-                    key = ("conflict", *sorted((name, foe)))
-                    yield _Seen("conflicting greens", key, 0, tick, what)
+                    yield _Seen("conflicting greens", (*sorted((name, foe)),), tick, what)
 
     def _red_clearances(self, film: Film) -> Iterator[_Seen]:
         ended: dict[int, list[tuple[int, int]]] = {}
-        for group, begin, end in film.runs(film.lamps == ord("y")):
+        for group, begin, end in film.runs(film.lamps == YELLOW):
             if not _regained(film, group, end):
                 ended.setdefault(group, []).append((begin, end))
-        begun: dict[int, list[int]] = {}
-        for group, begin, _ in film.runs(film.lamps == ord("G")):
-            begun.setdefault(group, []).append(begin)
-        longest = max(phase.red_clear_ds for phase in film.phases.values())
-        for group, starts in begun.items():
+        for group, start, _ in film.runs(film.lamps == PROTECTED):
             for foe in self._foes.get(group, ()):
-                yellows = ended.get(foe, [])
-                for start in starts:
-                    latest = bisect_right(yellows, (start, film.ticks)) - 1
-                    if latest < 0 or start - yellows[latest][1] >= longest:
-                        continue
-                    begin, end = yellows[latest]
-                    pair = film.pair(begin - 1, foe)
-                    if pair[0] == 0:
-                        continue
-                    least = film.phases[pair[0]].red_clear_ds
-                    if start - end < least:
-                        what = f"group {group} green {start - end} tenths after group {foe} ended"
-                        key = ("red", pair, foe, group)
-                        yield _Seen(
-                            "short red clearance", key, start - end, start, f"{what}, least {least}"
-                        )
+                yellows = [yellow for yellow in ended.get(foe, ()) if yellow[0] <= start]
+                if not yellows:
+                    continue
+                begin, end = yellows[-1]
+                pair = film.pair(begin, foe)
+                if pair[0] == 0:
+                    continue
+                gap, least = start - end, film.phases[pair[0]].red_clear_ds
+                if gap < least:
+                    what = (
+                        f"group {group} green {gap} tenths after group {foe} ended, least {least}"
+                    )
+                    yield _Seen("short red clearance", (pair, foe, group), start, what, gap)
 
     def _traps(self, film: Film) -> Iterator[_Seen]:
         by_name = {c.connection_id: c for c in self._signal.connections}
-        for group, begin, _ in film.runs(film.lamps == ord("y")):
-            if chr(film.lamps[begin - 1, group]) != "g":
+        for group, begin, _ in film.runs(film.lamps == YELLOW):
+            if film.lamps[begin - 1, group] != PERMITTED:
                 continue
-            scene = film.scene(begin - 1, group)
+            scene = film.scene(begin, group)
             pair, onward = (scene.phase, scene.following), scene.end
             for turning in self._signal.connections:
                 if group not in turning.groups or onward >= film.ticks:
@@ -321,8 +324,8 @@ class Watcher:
                     columns = list(by_name[foe].groups)
                     if columns and film.green[begin - 1 : onward + 1, columns].all():
                         what = f"{turning.connection_id} ending, {foe} going on"
-                        key = ("trap", pair, turning.connection_id, foe)
-                        yield _Seen("yellow trap", key, 0, begin, what)
+                        place = (pair, turning.connection_id, foe)
+                        yield _Seen("yellow trap", place, begin, what)
 
 
 def _unplayable(plan: TimingPlan, phasing: Phasing) -> str:
@@ -336,7 +339,7 @@ def _unplayable(plan: TimingPlan, phasing: Phasing) -> str:
         return f"a phase served twice in {list(plan.sequence)}"
     if type(plan.offset_reference) is not OffsetReference:
         return f"the offset reference {plan.offset_reference!r}"
-    if max(plan.splits_s) * TICKS_PER_S > MOST_CYCLE_TICKS:
+    if max(plan.splits_s) > MOST_CYCLE_S:
         return f"a split of {max(plan.splits_s)} s"
     try:
         phases = [phasing.phase(number) for number in plan.sequence]
@@ -349,7 +352,7 @@ def _unplayable(plan: TimingPlan, phasing: Phasing) -> str:
     if any(type(length) is not int for length in lengths):
         return "phases whose lengths are not whole numbers"
     longest = max(p.yellow_ds + p.red_clear_ds for p in phases)
-    if longest > MOST_CYCLE_TICKS:
+    if longest > MOST_CYCLE_S * TICKS_PER_S:
         return f"a clearance of {longest} tenths"
     if min(plan.splits_s) < 1:
         return f"a split of {min(plan.splits_s)} s"
@@ -358,7 +361,8 @@ def _unplayable(plan: TimingPlan, phasing: Phasing) -> str:
 
 def _regained(film: Film, group: int, end: int) -> bool:
     """Tell whether another ring gives a group green at the end of its yellow."""
-    return len(film.rings) > 1 and end < film.ticks and bool(film.green[end, group])
+    after_yellow = film.lamps[end - 1, group] == YELLOW
+    return len(film.rings) > 1 and bool(after_yellow and film.green[end, group])
 
 
 def _foe_groups(signal: Signal) -> dict[int, tuple[int, ...]]:
