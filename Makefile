@@ -43,11 +43,14 @@ lint: install
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# One thread of linear algebra: several only get into each other's way on small matrices.
+THREADS := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
+
 test: lint
-	$(BIN)/python -m pytest -m 'not slow'
+	$(THREADS) $(BIN)/python -m pytest -m 'not slow'
 
 test-all: lint
-	$(BIN)/python -m pytest
+	$(THREADS) $(BIN)/python -m pytest
 
 clean:
 	rm -rf $(VENV) runs

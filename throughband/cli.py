@@ -121,16 +121,28 @@ def validate(
 @app.command()
 def simulate(
     scenario: Scenario,
-    controller: Annotated[str, typer.Option(help="in-force, actuated, or plan:FILE.")],
+    controller: Annotated[str, typer.Option(help="in-force, actuated, adaptive, or plan:FILE.")],
     out: OutDir,
     seed: Annotated[int, typer.Option(help="SUMO's seed.", min=0)] = 101,
     begin: Begin = None,
     end: End = None,
+    info: Annotated[
+        str, typer.Option(help="What adaptive control sees: detectors, lanes or vehicles.")
+    ] = "lanes",
+    share: Annotated[
+        float, typer.Option(help="Share of vehicles that report themselves, with vehicles.")
+    ] = 1.0,
+    missed: Annotated[float, typer.Option(help="Share of vehicles no sensor ever sees.")] = 0.0,
+    latency: Annotated[
+        int, typer.Option(help="Seconds between seeing and telling.", min=0, max=60)
+    ] = 0,
 ) -> None:
     """Play one day in SUMO and keep its tripinfo.xml, statistics.xml and measures.json."""
+    from throughband.adaptive import Sight
     from throughband.commands import simulate_scenario
 
-    simulate_scenario(scenario, controller, out, seed, begin, end)
+    sight = Sight(info, share, missed, latency)
+    simulate_scenario(scenario, controller, out, seed, begin, end, sight)
 
 
 @app.command()
@@ -274,6 +286,8 @@ def forecast(
     form: Annotated[str, typer.Option("--format", help="csv or parquet.")] = "csv",
 ) -> None:
     """Forecast the flows of the next hour from counts of earlier days, with a page of plots."""
+    # A fit is many small products of matrices; threads of BLAS make it seven times dearer.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from throughband.forecasting import forecast_command
 
     forecast_command(counts, horizon, step, tz, holidays, quantiles, at, backtest, form, out)
@@ -296,6 +310,24 @@ def corridors(
     from throughband.corridors import propose_corridors
 
     propose_corridors(scenario, out, counts, begin, end)
+
+
+@app.command()
+def corridor(
+    scenario: Scenario,
+    from_link: Annotated[str, typer.Option("--from", help="Link the vehicle starts on.")],
+    to_link: Annotated[str, typer.Option("--to", help="Link it goes to.")],
+    depart: Annotated[float, typer.Option(help="Departure, s of the scenario's clock.", min=0)],
+    out: OutDir,
+    seed: Annotated[int, typer.Option(help="SUMO's seed.", min=0)] = 101,
+    controller: Annotated[
+        str, typer.Option(help="Who runs the signals otherwise: in-force or adaptive.")
+    ] = "in-force",
+) -> None:
+    """Clear a green wave for one emergency vehicle in SUMO; write corridor.json."""
+    from throughband.priority import show_corridor
+
+    show_corridor(scenario, from_link, to_link, depart, out, seed, controller)
 
 
 @app.command()

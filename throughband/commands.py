@@ -38,6 +38,7 @@ from network.safety import require_safe
 from network.sumo_tls import write_sumo_plan
 from network.timing import PlanSet
 from throughband import doctor, pipeline
+from throughband.adaptive import ADAPTIVE, Sight, simulate_adaptive
 from throughband.approval import POLICY_NAME, approve, policy_objections
 from throughband.demand import (
     COUNTING_SEEDS,
@@ -275,12 +276,28 @@ def validate_plan(
 
 
 def simulate_scenario(
-    name: str, controller: str, out: Path, seed: int, begin_s: float | None, end_s: float | None
+    name: str,
+    controller: str,
+    out: Path,
+    seed: int,
+    begin_s: float | None,
+    end_s: float | None,
+    sight: Sight,
 ) -> None:
     """Carry out ``throughband simulate``."""
     from tempfile import TemporaryDirectory
 
+    if controller == ADAPTIVE:
+        sight.sensing(seed)
+    elif sight != Sight():
+        raise ThroughbandError(
+            f"controller {controller!r} takes no --info, --share, --missed or --latency; they are "
+            f"for {ADAPTIVE!r}"
+        )
     setting = open_setting(name, begin_s, end_s)
+    if controller == ADAPTIVE:
+        simulate_adaptive(setting, out, seed, sight)
+        return
     with TemporaryDirectory(prefix="throughband-") as scratch, output_folder(out) as folder:
         additional = _controller_files(controller, setting, Path(scratch))
         measures = run_sumo(setting.case, seed, additional, folder)
@@ -589,7 +606,7 @@ def _controller_files(controller: str, setting: Setting, scratch: Path) -> tuple
         write_sumo_plan(file, plan_set, setting.network)
         return (file,)
     raise ThroughbandError(
-        f"unknown controller {controller!r}; known are in-force, actuated and plan:FILE"
+        f"unknown controller {controller!r}; known are in-force, actuated, adaptive and plan:FILE"
     )
 
 

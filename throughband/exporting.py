@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from network.errors import ScenarioError, ThroughbandError
 from network.graph import RoadNetwork
-from network.inventory import Inventory
+from network.inventory import Controller, Inventory
 from network.inventory_file import read_inventory
 from network.inventory_of import inventory_of
 from network.inventory_plans import with_plans
@@ -67,6 +68,11 @@ def export_scenario(name: str, to: str, out: Path, plan: Path | None = None) -> 
     if plans is not None:
         owner = _owners(inventory, setting.network)
         inventory = with_plans(inventory, plans.plans, setting.network, owner)
+        retimed = {owner.get(made.signal_id, made.signal_id) for made in plans.plans}
+        inventory = _with_greens(inventory, retimed)
+        if to == "utdf":
+            inventory, omitted = _served(inventory, retimed)
+            findings = (*findings, *omitted)
     if to == "gmns":
         with fresh_folder(out) as folder:
             return (*findings, *write_gmns(folder, inventory))
@@ -99,6 +105,92 @@ def _owners(inventory: Inventory, network: RoadNetwork) -> Mapping[str, str]:
         if controller is not None:
             found[signal_id] = controller.controller_id
     return found
+
+
+def _with_greens(inventory: Inventory, retimed: Collection[str]) -> Inventory:
+    """Set the maximum greens of new plans to their splits.
+
+    Synchro computes splits from MaxGreen and the clearances and overwrites Start and End, and
+    GMNS has no splits at all: a maximum green left over from the plan before would bring its
+    splits back in the tool that reads the file.
+    """
+    return replace(
+        inventory,
+        controllers=tuple(
+            _greens_of(controller) if controller.controller_id in retimed else controller
+            for controller in inventory.controllers
+        ),
+    )
+
+
+def _greens_of(controller: Controller) -> Controller:
+    plan, *others = controller.plans
+    phases = tuple(
+        replace(phase, max_green_ds=split - phase.yellow_ds - phase.red_clear_ds)
+        if (split := plan.splits_ds.get(phase.number)) is not None
+        else phase
+        for phase in plan.phases
+    )
+    return replace(controller, plans=(replace(plan, phases=phases), *others))
+
+
+def _served(inventory: Inventory, retimed: Collection[str]) -> tuple[Inventory, tuple[str, ...]]:
+    """Leave out phases that a new plan does not serve, and say so.
+
+    UTDF gives every phase of the sheet a split, so one that is listed is served.
+    """
+    said: list[str] = []
+    controllers = []
+    for controller in inventory.controllers:
+        plan, walked = (
+            controller.plans[0] if controller.plans else None,
+            _walked(inventory, controller),
+        )
+        idle = {
+            phase.number
+            for phase in (plan.phases if plan is not None else ())
+            if plan is not None and phase.number not in {*plan.splits_ds, *walked}
+        }
+        if plan is None or controller.controller_id not in retimed or not idle:
+            controllers.append(controller)
+            continue
+        said.append(
+            f"The plan of controller {controller.controller_id!r} does not serve phase "
+            f"{', '.join(map(str, sorted(idle)))}; it was left out."
+        )
+        turns = {
+            (plan.plan_id, turn.turn_id): (turn.protected_phases, turn.permitted_phases)
+            for turn in inventory.turns
+            if turn.node_id in controller.nodes
+        } | {
+            key: served for key, served in controller.turn_phases.items() if key[0] == plan.plan_id
+        }
+        kept = {
+            key: (
+                tuple(n for n in protected if n not in idle),
+                tuple(n for n in permitted if n not in idle),
+            )
+            for key, (protected, permitted) in turns.items()
+        }
+        phases = tuple(phase for phase in plan.phases if phase.number not in idle)
+        controllers.append(
+            replace(
+                controller,
+                plans=(replace(plan, phases=phases), *controller.plans[1:]),
+                turn_phases={**controller.turn_phases, **kept},
+                hold_phases=tuple(n for n in controller.hold_phases if n not in idle),
+            )
+        )
+    return replace(inventory, controllers=tuple(controllers)), tuple(said)
+
+
+def _walked(inventory: Inventory, controller: Controller) -> set[int]:
+    return {
+        number
+        for crossing in inventory.crossings
+        if crossing.node_id in controller.nodes
+        for number in crossing.phases
+    }
 
 
 def _write_utdf(out: Path, inventory: Inventory) -> tuple[str, ...]:

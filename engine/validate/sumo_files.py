@@ -6,7 +6,7 @@ import copy
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 from xml.etree.ElementTree import Element, ElementTree, ParseError, SubElement, indent
 
 import defusedxml.ElementTree
@@ -16,6 +16,9 @@ from network.errors import FormatError, SimulationError
 from network.readers.xml_files import iterate_elements
 
 ACTUATED_ID: Final = "actuated"
+DELAY_BASED_ID: Final = "delay_based"
+Actuation = Literal["actuated", "delay_based"]
+"""SUMO's names for the two ways in which its own programs follow the traffic."""
 LEAST_GREEN_S: Final = 5.0
 MOST_GREEN_S: Final = 50.0
 _UNTOUCHED_TYPES: Final = frozenset({"rail_signal", "rail_crossing", "off", "NEMA"})
@@ -101,13 +104,15 @@ def write_actuated(
     program_files: Iterable[Path],
     least_green_s: float = LEAST_GREEN_S,
     most_green_s: float = MOST_GREEN_S,
+    kind: Actuation = ACTUATED_ID,
 ) -> tuple[str, ...]:
     """Write a vehicle-actuated twin of every program in force.
 
-    SUMO's ``actuated`` type with its default detectors and gaps. A phase that shows green
-    and no yellow may last from its ``minDur`` to its ``maxDur``, or within the given limits
-    where the file has none. Everything else of the program is kept, ``next`` included.
-    Pedestrian clearance is not considered where the file gives no ``minDur``.
+    SUMO's ``actuated`` type (gap-based) or its ``delay_based`` type (extends green while
+    approaching vehicles lose time), each with its default detectors, gaps and ranges. A phase
+    that shows green and no yellow may last from its ``minDur`` to its ``maxDur``, or within
+    the given limits where the file has none. Everything else of the program is kept, ``next``
+    included. Pedestrian clearance is not considered where the file gives no ``minDur``.
 
     Parameters
     ----------
@@ -117,6 +122,8 @@ def write_actuated(
         The network and then the additional files, in the order SUMO loads them.
     least_green_s, most_green_s
         For phases that do not say.
+    kind
+        SUMO's type of the programs, and their name.
 
     Returns
     -------
@@ -137,7 +144,7 @@ def write_actuated(
             continue
         if in_force.get("programID") == "off":
             continue
-        root.append(_actuated(in_force, signal_programs, least_green_s, most_green_s))
+        root.append(_actuated(in_force, signal_programs, least_green_s, most_green_s, kind))
     _write(file, root)
     return tuple(element.get("id", "") for element in root)
 
@@ -195,13 +202,17 @@ def _all_programs(files: Iterable[Path]) -> dict[str, dict[str, Element]]:
 
 
 def _actuated(
-    in_force: Element, others: Mapping[str, Element], least_green_s: float, most_green_s: float
+    in_force: Element,
+    others: Mapping[str, Element],
+    least_green_s: float,
+    most_green_s: float,
+    kind: Actuation,
 ) -> Element:
     program = copy.deepcopy(in_force)
-    program_id = ACTUATED_ID
+    program_id: str = kind
     while program_id in others:  # SUMO refuses a second program of the same name
         program_id += "_"
-    program.set("type", "actuated")
+    program.set("type", kind)
     program.set("programID", program_id)
     for phase in program.iter("phase"):
         state = phase.get("state", "")

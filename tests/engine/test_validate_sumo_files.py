@@ -68,6 +68,16 @@ def test_green_phases_get_limits_and_the_rest_stays(tmp_path: Path) -> None:
     assert [p.get("duration") for p in phases] == ["30", "3", "20", "20", "20", "20", "2"]
 
 
+def test_delay_based_programs_differ_in_type_and_name_only(tmp_path: Path) -> None:
+    source = net(tmp_path, program("a"), program("b", "delay_based"))
+    gaps, delays = tmp_path / "gaps.add.xml", tmp_path / "delays.add.xml"
+    assert write_actuated(gaps, [source]) == write_actuated(delays, [source], kind="delay_based")
+    for gap, delay in zip(read(gaps), read(delays), strict=True):
+        assert delay.get("type") == "delay_based"
+        assert [p.attrib for p in delay.iter("phase")] == [p.attrib for p in gap.iter("phase")]
+    assert [logic.get("programID") for logic in read(delays)] == ["delay_based", "delay_based_"]
+
+
 @pytest.mark.parametrize("kind", ["rail_signal", "rail_crossing", "off", "NEMA"])
 def test_other_types_are_left_alone(tmp_path: Path, kind: str) -> None:
     file = tmp_path / "act.add.xml"

@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from network.files import write_plan
+from network.inventory import Inventory
+from network.inventory_file import read_inventory
+from network.inventory_plans import with_plans
 from network.network_file import read_network
 from network.readers.gmns import read_gmns
 from network.readers.utdf import read_utdf
@@ -17,6 +20,7 @@ from scenarios.scenario import load_scenario
 from tests.inventories import arterial
 from tests.network.streets import files_of
 from tests.throughband.command_line import assert_one_line, call
+from throughband.exporting import export_scenario
 from throughband.importing import import_source
 
 pytestmark = pytest.mark.sumo
@@ -67,6 +71,75 @@ def test_a_plan_is_in_force_after_the_round_trip(
     done = import_source(tmp_path / "out", tmp_path / "again")
     offsets = [s.plan_in_force.offset_s for s in done.network.signals.values() if s.plan_in_force]
     assert offsets == [7, 17]
+
+
+@pytest.mark.parametrize(("to", "read"), [("utdf", read_utdf), ("gmns", read_gmns)])
+def test_maximum_greens_are_those_of_the_plan(
+    street: Path, tmp_path: Path, to: str, read: object
+) -> None:
+    """Synchro computes splits from MaxGreen; the old ones brought the old splits back."""
+    network = read_network(street / "network.json")
+    longer = []
+    for signal in network.signals.values():
+        assert signal.plan_in_force and signal.phasing
+        plan = signal.plan_in_force
+        rings = signal.phasing.segments(plan.sequence)[0]
+        first = {ring[0] for ring in rings if ring}
+        splits = tuple(
+            split + (10 if number in first else 0)
+            for number, split in zip(plan.sequence, plan.splits_s, strict=True)
+        )
+        longer.append(replace(plan, cycle_s=plan.cycle_s + 10, splits_s=splits))
+    file = tmp_path / "plan.json"
+    write_plan(file, PlanSet("street", tuple(longer), {}), network)
+    outcome = call("export", street, "--to", to, "--out", tmp_path / "out", "--plan", file)
+    assert outcome.code == 0, outcome.err
+    found = read(tmp_path / "out")  # type: ignore[operator]
+    for controller, plan in zip(found.controllers, longer, strict=True):
+        made = controller.plans[0]
+        assert made.splits_ds == {
+            number: 10 * split for number, split in zip(plan.sequence, plan.splits_s, strict=True)
+        }
+        for phase in made.phases:
+            clearance_ds = phase.yellow_ds + phase.red_clear_ds
+            assert phase.max_green_ds == made.splits_ds[phase.number] - clearance_ds
+
+
+def test_phases_a_plan_does_not_serve_leave_the_utdf_sheet(
+    street: Path, plan: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Phase 9 was written without Start and End, and took the whole sheet's times with it."""
+    inventory = read_inventory(street / "inventory.json")
+    first, *others = inventory.controllers
+    old = first.plans[0]
+    idle = replace(old.phases[-1], number=9, position=9)
+    more = replace(first, plans=(replace(old, phases=(*old.phases, idle)), *first.plans[1:]))
+    turned = next(turn for turn in inventory.turns if turn.node_id in first.nodes)
+    grown = replace(
+        inventory,
+        controllers=(more, *others),
+        turns=tuple(
+            replace(turn, permitted_phases=(*turn.permitted_phases, 9)) if turn is turned else turn
+            for turn in inventory.turns
+        ),
+    )
+
+    def with_idle(*given: object) -> Inventory:
+        made: Inventory = with_plans(*given)  # type: ignore[arg-type]
+        head, *tail = made.controllers
+        kept = replace(head.plans[0], phases=(*head.plans[0].phases, idle))
+        head = replace(head, plans=(kept, *head.plans[1:]), turn_phases={})
+        return replace(made, controllers=(head, *tail))
+
+    monkeypatch.setattr("throughband.exporting.with_plans", with_idle)
+    monkeypatch.setattr("throughband.exporting.read_inventory", lambda _: grown)
+    said = export_scenario(str(street), "utdf", tmp_path / "out.csv", plan)
+    assert any("does not serve phase 9" in sentence for sentence in said)
+    found = read_utdf(tmp_path / "out.csv")
+    served = found.controllers[0].plans[0]
+    assert 9 not in {phase.number for phase in served.phases}
+    assert set(served.splits_ds) == {phase.number for phase in served.phases}
+    assert not any(9 in turn.permitted_phases for turn in found.turns)
 
 
 def test_sumo_files_come_with_the_plan(street: Path, plan: Path, tmp_path: Path) -> None:

@@ -1,0 +1,145 @@
+"""How long does a decision take, from one signal to a thousand?
+
+    python -m benchmarks.speed.adaptive --plot decisions.png
+
+A generated town, and of it the first 1, 2, 5, ... signals with made-up traffic: on every lane
+vehicles stand behind the stop line and come from further away, drawn anew every second. Only the
+controller's own time counts, not reading the sensors. The limits are those of the adaptive mode:
+one intersection in 1 ms (median) and 20 ms (worst), and a thousand of them every second.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from engine.adaptive.control import Controller, Site
+from engine.adaptive.player import Player
+from engine.adaptive.sensing import Sensing, Sensors, Traffic
+from engine.adaptive.sites import build_sites
+from throughband.generate import Wish, generate
+from throughband.pipeline import open_setting
+
+SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+MEDIAN_MS, WORST_MS, CITY_S = 1.0, 20.0, 1.0
+SECONDS = 60
+SPACING_M = 7.5
+MOST_STANDING, MOST_COMING = 8, 6
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Time of a decision for so many signals, all together."""
+
+    signals: int
+    load_s: float
+    median_s: float
+    worst_s: float
+
+
+def drawn_traffic(sites: Sequence[Site], rng: np.random.Generator) -> Traffic:
+    """Draw a second of traffic: up to 8 standing and 6 coming vehicles on each stop lane."""
+    names: list[str] = []
+    lanes: list[str] = []
+    places: list[tuple[float, float]] = []
+    for lane in (lane for site in sites for lane in site.lanes):
+        room = int(lane.length_m // SPACING_M)
+        standing = min(room, int(rng.integers(MOST_STANDING + 1)))
+        at_m = [lane.length_m - SPACING_M * k for k in range(standing)]
+        free_m = lane.length_m - SPACING_M * standing
+        coming = int(rng.integers(MOST_COMING + 1)) if free_m > SPACING_M else 0
+        at_m += sorted(rng.uniform(0.0, free_m, coming).tolist(), reverse=True)
+        for k, place_m in enumerate(at_m):
+            names.append(f"{lane.lane_id}.{k}")
+            lanes.append(lane.lane_id)
+            places.append((place_m, 0.0 if k < standing else lane.speed_mps))
+    table = np.array(places).reshape(len(places), 2)
+    return Traffic(names, lanes, table[:, 0], table[:, 1])
+
+
+def measure(sites: Sequence[Site], controller: Controller, seed: int, seconds: int) -> Timing:
+    """Time the decisions of so many seconds; the first second, which loads kernels, apart."""
+    rng = np.random.default_rng(seed)
+    sensors = Sensors(sites, Sensing())
+    players = {site.signal_id: Player(site, site.sequence[0]) for site in sites}
+    controller.start(sites)
+    spent_s = []
+    for now_s in range(seconds + 1):
+        views = sensors.observe(float(now_s), drawn_traffic(sites, rng), players)
+        began_s = time.perf_counter()
+        wishes = controller.decide(float(now_s), views)
+        spent_s.append(time.perf_counter() - began_s)
+        for name, player in players.items():
+            player.advance(wishes.get(name))
+    later = np.array(spent_s[1:])
+    return Timing(len(sites), spent_s[0], float(np.median(later)), float(later.max()))
+
+
+def plot(rows: Sequence[Timing], file: Path) -> None:
+    """Draw the curve on two logarithmic axes."""
+    mpl.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(6.4, 4.0), layout="constrained")
+    sizes = [row.signals for row in rows]
+    axes.loglog(sizes, [1000.0 * row.median_s for row in rows], "o-", label="median")
+    axes.loglog(sizes, [1000.0 * row.worst_s for row in rows], "^:", label="worst")
+    axes.axhline(1000.0 * CITY_S, color="0.5", linewidth=0.8, label="one second")
+    axes.set(xlabel="signals", ylabel="time of a decision for all, ms")
+    axes.legend()
+    figure.savefig(file, dpi=150)
+    pyplot.close(figure)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the benchmark and print it."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--signals", type=int, default=SIZES[-1], help="of the town, from 4")
+    parser.add_argument("--seconds", type=int, default=SECONDS)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--ours", default="engine.adaptive.lookahead:LookAhead")
+    parser.add_argument("--plot", type=Path, help="file for the curve")
+    options = parser.parse_args(arguments)
+    module, _, name = options.ours.partition(":")
+    make: Callable[[], Controller] = getattr(importlib.import_module(module), name)
+    console = Console(width=120)
+    with tempfile.TemporaryDirectory(prefix="throughband-") as folder:
+        wish = Wish("town", options.signals, None, None, options.seed, None, 0.75, False)
+        built = generate(wish, Path(folder))
+        sites = build_sites(open_setting(str(built.config_file)).network)
+    sizes = [size for size in SIZES if size < len(sites)] + [len(sites)]
+    rows = [measure(sites[:size], make(), options.seed, options.seconds) for size in sizes]
+    table = Table(title=f"decisions of {options.ours}, town of {options.signals} signals")
+    for column in ("signals", "first s", "median ms", "worst ms", "median ms per signal",
+                   "per signal / 1 ms", "worst / limit"):  # fmt: skip
+        table.add_column(column, justify="right")
+    for row in rows:
+        each_ms = 1000.0 * row.median_s / row.signals
+        # One signal alone has 20 ms, a city a second.
+        most_s = WORST_MS / 1000.0 if row.signals == 1 else CITY_S
+        table.add_row(
+            str(row.signals),
+            f"{row.load_s:.2f}",
+            f"{1000.0 * row.median_s:.2f}",
+            f"{1000.0 * row.worst_s:.2f}",
+            f"{each_ms:.3f}",
+            f"{each_ms / MEDIAN_MS:.2f}",
+            f"{row.worst_s / most_s:.2f}",
+        )
+    console.print(table)
+    if options.plot is not None:
+        plot(rows, options.plot)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,421 @@
+"""What sensors make of the vehicles on the street: the views that controllers get.
+
+Vehicles come in as arrays, from whatever plays the street; views go out at the chosen level of
+information, with the chosen faults. Loops are read off the positions of two successive seconds.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.adaptive.control import Floats, Information, Integers, Site, View
+from engine.adaptive.player import Player
+from network.errors import InsufficientDataError
+
+VEHICLE_M: Final = 5.0
+"""Length of a vehicle where the sensor does not tell."""
+STANDING_MPS: Final = 1.0
+"""What moves no faster is part of a queue; walking pace, as Little's detectors use it."""
+_GAP_M: Final = 2.5
+_LOOP_M: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sensing:
+    """What the sensors are.
+
+    Attributes
+    ----------
+    information
+        Level.
+    reach_m
+        How far from the stop line, and into exit lanes, is seen at ``lanes``, and how far from
+        the stop line a vehicle reports itself at ``vehicles``, m.
+    share
+        Share of vehicles that report themselves at ``vehicles``, 0 to 1.
+    missed
+        Share of vehicles that no sensor ever sees, 0 to 1.
+    latency_s
+        Whole seconds between seeing and telling.
+    lost
+        Share of seconds in which a signal's message is lost, 0 to 1; its last one holds.
+    dead
+        Stop lanes, by name, whose sensors say nothing.
+    advance_m
+        Distance of the advance loop from the stop line, m; on a shorter lane it lies at the
+        lane's beginning.
+    seed
+        Chooses the vehicles and the lost messages.
+    """
+
+    information: Information = Information.LANES
+    reach_m: float = 200.0
+    share: float = 1.0
+    missed: float = 0.0
+    latency_s: int = 0
+    lost: float = 0.0
+    dead: frozenset[str] = frozenset()
+    advance_m: float = 50.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        shares = (self.share, self.missed, self.lost)
+        if not all(0 <= value <= 1 for value in shares):
+            raise InsufficientDataError(
+                f"sensors: share {self.share}, missed {self.missed} and lost {self.lost} must be "
+                "0 to 1"
+            )
+        if not 0 < self.reach_m < np.inf or not 0 < self.advance_m < np.inf:
+            raise InsufficientDataError(
+                f"sensors: reach {self.reach_m} m and advance loop at {self.advance_m} m must be "
+                "above 0"
+            )
+        if not 0 <= self.latency_s <= 60:
+            raise InsufficientDataError(
+                f"sensors: a latency of {self.latency_s} s; allowed are 0 to 60 s"
+            )
+
+
+class Traffic(NamedTuple):
+    """Every vehicle on the street in one second: names, lanes, front from the lane's beginning
+    in m, speed in m/s."""
+
+    names: Sequence[str]
+    lanes: Sequence[str]
+    position_m: Floats
+    speed_mps: Floats
+
+
+class _Seen(NamedTuple):
+    """What one signal's sensors say, one second."""
+
+    at_s: float
+    count_veh: Floats
+    queue_veh: Floats
+    queue_m: Floats
+    loops: Floats  # [4, L]
+    lane: Integers
+    object_m: Floats
+    object_mps: Floats
+    exits: Floats  # [4, E]
+    turned: Floats  # [W]
+
+
+class _Places(NamedTuple):
+    """Where lanes lie, by the number of a lane's name."""
+
+    first: NDArray[np.intp]  # [names + 1], into row and to_stop_m
+    row: NDArray[np.intp]  # stop lane over all sites
+    end_m: Floats  # from the beginning of the lane to the stop line
+
+
+class Sensors:
+    """The sensors of all sites.
+
+    Parameters
+    ----------
+    sites
+        The signals.
+    sensing
+        What they are.
+    """
+
+    def __init__(self, sites: Sequence[Site], sensing: Sensing) -> None:
+        self._sites = tuple(sites)
+        self._sensing = sensing
+        self._first_lane = np.cumsum([0, *(len(site.lanes) for site in sites)])
+        self._first_exit = np.cumsum([0, *(len(site.exits) for site in sites)])
+        self._number: dict[str, int] = {}
+        self._places = self._number_lanes()
+        self._exits = self._number_exits()
+        self._ways = self._number_ways()
+        self._first_way = np.cumsum(
+            [0, *(sum(len(lane.ways) for lane in site.lanes) for site in sites)]
+        )
+        self._came_by: dict[str, int] = {}
+        self._stops = frozenset(self._name(lane.lane_id) for site in sites for lane in site.lanes)
+        lanes = [lane for site in sites for lane in site.lanes]
+        self._advance_m = np.array([min(sensing.advance_m, lane.length_m) for lane in lanes])
+        self._dead = np.array([lane.lane_id in sensing.dead for lane in lanes], dtype=np.bool_)
+        self._free_mps = np.array([e.speed_mps for site in sites for e in site.exits])
+        self._exit_m = np.array(
+            [min(e.length_m, sensing.reach_m) for site in sites for e in site.exits]
+        )
+        self._known: dict[str, tuple[bool, bool]] = {}
+        self._before: dict[str, tuple[int, float]] = {}
+        self._noise = np.random.default_rng(sensing.seed)
+        self._past: deque[tuple[_Seen, ...]] = deque(maxlen=sensing.latency_s + 1)
+        self._told: list[_Seen] = []
+
+    def _name(self, lane: str) -> int:
+        return self._number.setdefault(lane, len(self._number))
+
+    def _number_lanes(self) -> _Places:
+        found: dict[int, list[tuple[int, float]]] = {}
+        for first, site in zip(self._first_lane.tolist(), self._sites, strict=False):
+            for row, lane in enumerate(site.lanes):
+                found.setdefault(self._name(lane.lane_id), []).append((first + row, lane.length_m))
+            for feeder in site.feeders:
+                end_m = feeder.to_stop_m + feeder.length_m
+                entry = found.setdefault(self._name(feeder.lane_id), [])
+                entry.extend((first + row, end_m) for row in feeder.leads_to)
+        counts = [len(found.get(number, ())) for number in range(len(self._number))]
+        flat = [place for number in range(len(counts)) for place in found.get(number, ())]
+        return _Places(
+            np.cumsum([0, *counts]),
+            np.array([row for row, _ in flat], dtype=np.intp),
+            np.array([end_m for _, end_m in flat], dtype=np.float64),
+        )
+
+    def _number_exits(self) -> dict[int, list[tuple[int, float]]]:
+        found: dict[int, list[tuple[int, float]]] = {}
+        for first, site in zip(self._first_exit.tolist(), self._sites, strict=False):
+            for row, leaving in enumerate(site.exits):
+                for part, at_m in leaving.parts:
+                    found.setdefault(self._name(part), []).append((first + row, at_m))
+        return found
+
+    def _number_ways(self) -> dict[tuple[int, int], int]:
+        """Rows of ways by the numbers of the lanes they lead from and to."""
+        pairs = [
+            (self._name(lane.lane_id), self._name(site.exits[way.exit].lane_id))
+            for site in self._sites
+            for lane in site.lanes
+            for way in lane.ways
+        ]
+        return {pair: row for row, pair in enumerate(pairs)}
+
+    def observe(
+        self, now_s: float, traffic: Traffic, players: Mapping[str, Player]
+    ) -> dict[str, View]:
+        """Turn one second of traffic into what controllers are told.
+
+        Parameters
+        ----------
+        now_s
+            The street's clock.
+        traffic
+            All vehicles.
+        players
+            What each site's signal does, by its name.
+        """
+        seen = self._look(now_s, traffic)
+        self._past.append(seen)
+        arrived = self._past[0]
+        if not self._told or not self._sensing.lost:
+            self._told = list(arrived)
+        else:
+            lost = self._noise.random(len(arrived)) < self._sensing.lost
+            self._told = [
+                old if gone else new
+                for old, new, gone in zip(self._told, arrived, lost, strict=True)
+            ]
+        return {
+            site.signal_id: self._view(players[site.signal_id], told)
+            for site, told in zip(self._sites, self._told, strict=True)
+        }
+
+    def _view(self, player: Player, told: _Seen) -> View:
+        waiting_s = np.array(player.waiting_s())
+        waiting_s.setflags(write=False)
+        called = (told.count_veh > 0) | np.isnan(told.count_veh)
+        return View(
+            self._sensing.information,
+            told.at_s,
+            player.stage,
+            player.green_s,
+            player.clearing_s,
+            player.may_leave and player.forced(called.tolist()) is None,
+            waiting_s,
+            told.count_veh,
+            told.queue_veh,
+            told.queue_m,
+            told.loops[0],
+            told.loops[1],
+            told.loops[2],
+            told.loops[3],
+            told.lane,
+            told.object_m,
+            told.object_mps,
+            told.exits[0],
+            told.exits[1],
+            told.exits[2],
+            told.exits[3],
+            told.turned,
+        )
+
+    def _knows(self, name: str) -> tuple[bool, bool]:
+        """Whether a vehicle is ever seen, and whether it reports itself; chosen by its name."""
+        known = self._known.get(name)
+        if known is None:
+            draw = zlib.crc32(f"{self._sensing.seed}/{name}".encode())
+            known = (
+                (draw & 0xFFFF) / 65536.0 >= self._sensing.missed,
+                (draw >> 16) / 65536.0 < self._sensing.share,
+            )
+            self._known[name] = known
+        return known
+
+    def _look(self, now_s: float, traffic: Traffic) -> tuple[_Seen, ...]:
+        numbers = np.array([self._number.get(lane, -1) for lane in traffic.lanes], dtype=np.intp)
+        speed = traffic.speed_mps
+        if self._sensing.missed > 0 or self._sensing.information is Information.VEHICLES:
+            level = self._sensing.information is Information.VEHICLES
+            keep = [all(self._knows(n)) if level else self._knows(n)[0] for n in traffic.names]
+            numbers = np.where(np.array(keep, dtype=np.bool_), numbers, -1)
+        lane, at_m, vehicle = self._assign(numbers, traffic.position_m)
+        lanes = int(self._first_lane[-1])
+        exits = self._look_at_exits(numbers, traffic)
+        turned = self._turned(traffic.names, numbers)
+        near = (at_m <= self._sensing.reach_m) & ~self._dead[lane]
+        loops = np.full((4, lanes), np.nan)
+        if self._sensing.information is not Information.VEHICLES:
+            loops = self._loops(traffic.names, vehicle, lane, at_m, speed)
+        order = np.flatnonzero(near)
+        order = order[np.lexsort((at_m[order], lane[order]))]
+        lane, at_m, mps = lane[order], at_m[order], speed[vehicle[order]]
+        count, queue, queue_m = _queues(lane, at_m, mps, lanes)
+        for values in (count, queue, queue_m):
+            values[self._dead] = np.nan
+        if self._sensing.information is Information.DETECTORS:
+            count, queue, queue_m = (np.full(lanes, np.nan) for _ in range(3))
+            lane, at_m, mps = lane[:0], at_m[:0], mps[:0]
+            exits = np.full_like(exits, np.nan)
+            turned = np.full_like(turned, np.nan)
+        elif self._sensing.information is Information.VEHICLES and self._sensing.share < 1:
+            # Of a part nothing follows for the whole without an estimate.
+            exits = np.full_like(exits, np.nan)
+        cuts = np.searchsorted(lane, self._first_lane)
+        result: list[_Seen] = []
+        for k in range(len(self._sites)):
+            mine = slice(int(self._first_lane[k]), int(self._first_lane[k + 1]))
+            part = slice(int(cuts[k]), int(cuts[k + 1]))
+            away = slice(int(self._first_exit[k]), int(self._first_exit[k + 1]))
+            ways = slice(int(self._first_way[k]), int(self._first_way[k + 1]))
+            seen = _Seen(
+                now_s,
+                count[mine],
+                queue[mine],
+                queue_m[mine],
+                loops[:, mine],
+                (lane[part] - self._first_lane[k]).astype(np.int32),
+                at_m[part],
+                mps[part],
+                exits[:, away],
+                turned[ways],
+            )
+            for array in seen[1:]:
+                array.setflags(write=False)
+            result.append(seen)
+        return tuple(result)
+
+    def _assign(
+        self, numbers: NDArray[np.intp], position_m: Floats
+    ) -> tuple[NDArray[np.intp], Floats, NDArray[np.intp]]:
+        """Find every vehicle's stop lane and distance; where it may choose, the emptiest."""
+        places = self._places
+        vehicle = np.flatnonzero((numbers >= 0) & (numbers < len(places.first) - 1))
+        first = places.first[numbers[vehicle]]
+        options = places.first[numbers[vehicle] + 1] - first
+        vehicle, first = vehicle[options > 0], first[options > 0]
+        options = options[options > 0]
+        row = places.row[first]
+        at_m = places.end_m[first] - position_m[vehicle]
+        open_choice = np.flatnonzero(options > 1)
+        if open_choice.size:
+            load = np.bincount(row[options == 1], minlength=int(self._first_lane[-1]))
+            for k in open_choice[np.argsort(at_m[open_choice], kind="stable")].tolist():
+                ways = places.row[first[k] : first[k] + options[k]]
+                choice = int(np.argmin(load[ways]))
+                row[k] = ways[choice]
+                at_m[k] = places.end_m[first[k] + choice] - position_m[vehicle[k]]
+                load[ways[choice]] += 1
+        return row, np.maximum(at_m, 0.0), vehicle
+
+    def _loops(
+        self,
+        names: Sequence[str],
+        vehicle: NDArray[np.intp],
+        lane: NDArray[np.intp],
+        at_m: Floats,
+        speed: Floats,
+    ) -> Floats:
+        """Read the two loops of every stop lane off the vehicles' ways of the last second."""
+        lanes = int(self._first_lane[-1])
+        loops = np.zeros((4, lanes))
+        now: dict[str, tuple[int, float]] = {}
+        was_m = np.empty(len(lane))
+        for k, (v, row) in enumerate(zip(vehicle.tolist(), lane.tolist(), strict=True)):
+            name = names[v]
+            before = self._before.get(name)
+            was_m[k] = before[1] if before and before[0] == row else at_m[k] + speed[v]
+            now[name] = (row, float(at_m[k]))
+        self._before = now
+        for which, loop_m in ((0, np.full(lanes, _LOOP_M)), (2, self._advance_m)):
+            edge = loop_m[lane]
+            came = (at_m <= edge) & (was_m > edge)
+            np.add.at(loops[which], lane[came], 1.0)
+            moved = np.maximum(was_m - at_m, 1e-6)
+            # Fronts pass the loop and rears follow a vehicle's length and the loop's later.
+            entered = np.clip((was_m - edge) / moved, 0.0, 1.0)
+            left = np.clip((was_m - edge + VEHICLE_M + _LOOP_M) / moved, 0.0, 1.0)
+            standing = (at_m <= edge) & (at_m + VEHICLE_M + _LOOP_M >= edge) & (moved < 0.1)
+            np.add.at(loops[which + 1], lane, np.where(standing, 1.0, left - entered))
+        # A front that has passed the stop line is followed by its rear, which is still on it.
+        np.clip(loops[1::2], 0.0, 1.0, out=loops[1::2])
+        loops[:, self._dead] = np.nan
+        return loops
+
+    def _turned(self, names: Sequence[str], numbers: NDArray[np.intp]) -> Floats:
+        """Count who came from a stop lane to an exit lane."""
+        turned = np.zeros(int(self._first_way[-1]))
+        now: dict[str, int] = {}
+        for name, number in zip(names, numbers.tolist(), strict=True):
+            before = self._came_by.get(name, -1)
+            if number < 0:
+                # Inside the node, or missed for a moment: it is still the one that came.
+                number = before
+            elif before >= 0 and before != number:
+                row = self._ways.get((before, number))
+                if row is not None:
+                    turned[row] += 1.0
+                elif number not in self._stops and number not in self._exits:
+                    number = before
+            now[name] = number
+        self._came_by = now
+        return turned
+
+    def _look_at_exits(self, numbers: NDArray[np.intp], traffic: Traffic) -> Floats:
+        total = int(self._first_exit[-1])
+        count, queue, speed = np.zeros(total), np.zeros(total), np.zeros(total)
+        free_m = self._exit_m.copy()
+        for number in np.flatnonzero(np.isin(numbers, list(self._exits))).tolist():
+            for row, begin_m in self._exits[int(numbers[number])]:
+                at_m = begin_m + traffic.position_m[number]
+                if at_m - VEHICLE_M > self._exit_m[row]:
+                    continue
+                count[row] += 1.0
+                queue[row] += traffic.speed_mps[number] <= STANDING_MPS
+                speed[row] += traffic.speed_mps[number]
+                free_m[row] = min(free_m[row], max(0.0, at_m - VEHICLE_M))
+        mean = np.where(count > 0, speed / np.maximum(count, 1.0), self._free_mps)
+        return np.array([count, queue, free_m, mean])
+
+
+def _queues(
+    lane: NDArray[np.intp], at_m: Floats, mps: Floats, lanes: int
+) -> tuple[Floats, Floats, Floats]:
+    """Count what is there and what stands; vehicles come nearest first within each lane."""
+    count = np.bincount(lane, minlength=lanes).astype(np.float64)
+    standing = mps <= STANDING_MPS
+    queue = np.bincount(lane[standing], minlength=lanes).astype(np.float64)
+    queue_m = np.zeros(lanes)
+    np.maximum.at(queue_m, lane[standing], at_m[standing] + VEHICLE_M)
+    return count, queue, queue_m

@@ -1,0 +1,72 @@
+"""Detectors judged over a file, and a backtest that sees nothing later."""
+
+from __future__ import annotations
+
+from datetime import UTC
+
+import numpy as np
+import pytest
+
+from engine.forecast.calendar import Calendar, LocalClock
+from network.counts import Quality
+from network.errors import InsufficientDataError
+from tests.throughband.drawn_counts import (
+    MONDAY,
+    SLOTS,
+    STEP_S,
+    ZONE,
+    a_feed,
+    drawn,
+)
+from throughband.detector_health import expected_of_other_days, judge_feed
+from throughband.forecast_trial import backtest
+
+
+def test_what_is_expected_of_a_day_does_not_know_it() -> None:
+    counts = drawn(8)
+    clock = LocalClock("UTC", STEP_S)
+    start = MONDAY.replace(tzinfo=UTC)
+    before = expected_of_other_days(counts, start, clock, Calendar())
+    day = slice(3 * SLOTS, 4 * SLOTS)
+    counts[day] *= 10.0
+    after = expected_of_other_days(counts, start, clock, Calendar())
+    np.testing.assert_allclose(after[day], before[day])
+    assert not np.allclose(after[: 3 * SLOTS], before[: 3 * SLOTS])
+
+
+def test_too_few_days_are_not_judged_by_what_is_usual() -> None:
+    health = judge_feed(a_feed(drawn(2)), LocalClock(ZONE, STEP_S), Calendar())
+    assert not health.judged
+    assert (health.quality == Quality.GOOD).all()
+
+
+def test_what_the_file_flags_stays_flagged() -> None:
+    feed = a_feed(drawn(5))
+    feed.counts[100, 0] = np.nan
+    feed.quality[100, 0] = Quality.IMPOSSIBLE
+    health = judge_feed(feed, LocalClock(ZONE, STEP_S), Calendar())
+    assert health.quality[100, 0] == Quality.IMPOSSIBLE
+    assert "negative" in health.reason(100, 0, STEP_S)
+
+
+def test_a_backtest_does_not_see_what_comes_later() -> None:
+    clock, calendar = LocalClock(ZONE, STEP_S), Calendar()
+    counts = drawn(7)
+    changed = counts.copy()
+    changed[-SLOTS // 2 :] *= 1.2
+    trials = []
+    for one in (counts, changed):
+        feed = a_feed(one)
+        health = judge_feed(feed, clock, calendar)
+        trials.append(backtest(feed, health, 2, clock, 2, calendar, (0.1, 0.9)))
+    same = slice(0, 2 * SLOTS - SLOTS // 2)
+    left, right = (trial.played.predicted[:, same] for trial in trials)
+    np.testing.assert_array_equal(left, right)
+
+
+def test_a_backtest_leaves_a_day_to_fit_on() -> None:
+    clock, calendar = LocalClock(ZONE, STEP_S), Calendar()
+    feed = a_feed(drawn(3))
+    health = judge_feed(feed, clock, calendar)
+    with pytest.raises(InsufficientDataError, match="at least one day must be left"):
+        backtest(feed, health, 3, clock, 2, calendar, (0.5,))

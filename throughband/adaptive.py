@@ -1,0 +1,118 @@
+"""``throughband simulate --controller adaptive``: one day whose signals decide every second."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from engine.adaptive.control import Information
+from engine.adaptive.lookahead import LookAhead, Outlook
+from engine.adaptive.sensing import Sensing
+from engine.adaptive.sites import build_sites
+from engine.validate.adaptive_loop import AdaptiveRun, run_adaptive
+from network.errors import ThroughbandError
+from throughband.pipeline import Setting
+from throughband.results import output_folder, write_json
+
+ADAPTIVE = "adaptive"
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What the command line says of the sensors, unchecked.
+
+    Attributes
+    ----------
+    info
+        One of `Information`.
+    share
+        Of vehicles that report themselves, at ``vehicles``.
+    missed
+        Share of vehicles no sensor ever sees.
+    latency_s
+        Whole seconds between seeing and telling.
+    """
+
+    info: str = Information.LANES.value
+    share: float = 1.0
+    missed: float = 0.0
+    latency_s: int = 0
+
+    def sensing(self, seed: int) -> Sensing:
+        """Return the sensors; raise `ThroughbandError` where there are no such ones."""
+        known = [level.value for level in Information]
+        if self.info not in known:
+            raise ThroughbandError(f"unknown information {self.info!r}; known are {known}")
+        return Sensing(
+            Information(self.info),
+            share=self.share,
+            missed=self.missed,
+            latency_s=self.latency_s,
+            seed=seed,
+        )
+
+
+def simulate_adaptive(setting: Setting, out: Path, seed: int, sight: Sight) -> None:
+    """Play one day under look-ahead control and keep its files.
+
+    Parameters
+    ----------
+    setting
+        The scenario.
+    out
+        Folder for ``tripinfo.xml``, ``statistics.xml`` and ``measures.json``.
+    seed
+        SUMO's, and of the vehicles the sensors miss.
+    sight
+        What the controller sees.
+
+    Raises
+    ------
+    ThroughbandError
+        The sensors cannot be such, no signal may be run, or SUMO fails.
+    """
+    sensing = sight.sensing(seed)
+    sites = build_sites(setting.network)
+    outlook = Outlook(share=sensing.share, reach_m=sensing.reach_m, advance_m=sensing.advance_m)
+    with output_folder(out) as folder:
+        result = run_adaptive(setting.case, seed, sites, LookAhead(outlook), sensing, folder)
+        alone = sorted(set(setting.network.signals) - {site.signal_id for site in sites})
+        content = {
+            "controller": ADAPTIVE,
+            **asdict(result.measures),
+            "sees": {
+                "information": sensing.information.value,
+                "reach_m": sensing.reach_m,
+                "share": sensing.share,
+                "missed": sensing.missed,
+                "latency_s": sensing.latency_s,
+            },
+            "signals": len(sites),
+            "signals_left_to_their_program": alone,
+            "control": _control(result, len(sites)),
+        }
+        write_json(folder / "measures.json", content)
+    measures = result.measures
+    Console(stderr=True, highlight=False).print(
+        f"{setting.scenario.name}, {ADAPTIVE} ({sensing.information.value}), seed {seed}: delay "
+        f"{measures.delay_s:.1f} s per vehicle (SUMO time loss and departure delay, all "
+        f"{measures.scheduled} vehicles due), {measures.arrived} arrived, {measures.running} under "
+        f"way, {measures.not_inserted} not inserted; {len(sites)} signals, "
+        f"{content['control']['median_ms_per_signal']:.2f} ms per decision",
+        soft_wrap=True,
+    )
+
+
+def _control(result: AdaptiveRun, signals: int) -> dict[str, Any]:
+    per_signal_ms = result.decision_s / signals * 1000.0
+    return {
+        "decisions": result.decisions,
+        "stages_begun": result.changes,
+        "decisions_per_s": round(result.decisions_per_s, 1),
+        "median_ms_per_signal": round(float(np.median(per_signal_ms)), 4),
+        "worst_second_ms": round(float(result.decision_s.max()) * 1000.0, 3),
+    }
