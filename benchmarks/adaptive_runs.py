@@ -158,7 +158,7 @@ class LongestWait:
 def controller_of(task: Task) -> Controller:
     """Make the controller of a task."""
     if task.controller == CYCLIC:
-        return CyclicMaxPressure()
+        return CyclicMaxPressure(task.interval_s)
     if task.controller in SCORES:
         return BestStage(SCORES[task.controller], task.interval_s)
     module, _, name = task.ours.partition(":")

@@ -126,7 +126,7 @@ def test_an_unknown_controller_is_refused_with_the_known_ones(
     corner: Path, tmp_path: Path, name: str
 ) -> None:
     outcome = call("simulate", corner, "--controller", name, "--out", tmp_path / "out")
-    assert_one_line(outcome, repr(name), "in-force, actuated and plan:FILE")
+    assert_one_line(outcome, repr(name), "in-force, actuated, adaptive and plan:FILE")
     assert not (tmp_path / "out").exists()
 
 
