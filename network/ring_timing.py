@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Final
 
 from network.errors import PlanError
-from network.inventory import Controller, ControllerPhase, Coordination, ReferencePoint
+from network.inventory import ControlKind, Controller, ControllerPhase, Coordination, ReferencePoint
 from network.units import TENTHS_PER_SECOND
 
 DEFAULT_YELLOW_DS: Final = 40
@@ -132,6 +132,11 @@ def ring_timing(controller: Controller, plan: Coordination) -> RingTiming:
     findings: list[str] = []
     phases = _with_clearance(plan.phases, where, findings)
     splits_ds = _splits(plan, phases, where, findings)
+    if plan.splits_ds and plan.control is not ControlKind.PRETIMED:
+        findings.append(
+            f"{where}: {plan.control} in the source; played as pretimed, every phase for its "
+            "whole split"
+        )
     served = [phase for phase in phases if splits_ds.get(phase.number)]
     if not served:
         raise PlanError(f"{where}: serves no phase; a plan needs at least one")

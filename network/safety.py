@@ -285,6 +285,11 @@ class SignalRules:
         served = frozenset[int]().union(*(self._greens[number] for number in plan.sequence))
         for group in sorted(self._due - served):
             yield self._broken("no group starves", None, f"no green for group {group}", "some")
+        # Who walks has no signal group here: only the phase tells of them.
+        today = self._signal.plan_in_force.sequence if self._signal.plan_in_force else self._phases
+        for number in sorted(set(today) - set(plan.sequence)):
+            if self._phases[number].walk_s:
+                yield self._broken("no walk is lost", number, "left out", "served, for who walks")
 
     def _between(self, a: int, b: int) -> Iterator[Violation]:
         """Judge what the street sees from the green of one phase to that of the next."""

@@ -118,6 +118,8 @@ class Watcher:
         self._foes = _foe_groups(signal)
         listened = {group for c in signal.connections for group in c.groups}
         self._walkers = frozenset(range(signal.phasing.group_count)) - listened
+        today = plan.sequence if plan else [p.number for p in signal.phasing.phases]
+        self._walked = {number for number in today if signal.phasing.phase(number).walk_s}
         if plan is None:
             groups = range(signal.phasing.group_count)
             self._due = {g for p in signal.phasing.phases for g in groups if p.serves(g)}
@@ -183,6 +185,9 @@ class Watcher:
             if not film.green[:, group].any():
                 what = f"no green for group {group} in a whole cycle"
                 yield _Seen("endless red", (group,), 0, what)
+        for number in sorted(self._walked - film.phases.keys()):
+            what = f"nobody walking by phase {number}, which lets people walk today"
+            yield _Seen("endless wait to walk", (number,), 0, what)
         for group, begin, end in film.runs(film.green):
             serving = [p.min_green_s for p in film.phases.values() if p.serves(group)]
             least = min(serving, default=0)

@@ -7,27 +7,14 @@ from typing import Final
 
 from engine.measures.street import Driving, Street, build_street
 from engine.optimize.corridors import Proposal, as_named, named_corridors, propose
-from network.derive.corridors import NamedCorridor, read_corridors, write_corridors
+from network.derive.corridors import NamedCorridor, write_corridors
 from network.errors import FormatError
 from throughband.commands import Teller
 from throughband.demand import COUNTING_SEEDS, counted_days, demand, read_counts
-from throughband.imported import imported_counts
+from throughband.imported import CORRIDORS_NAME, imported_counts
 from throughband.pipeline import Setting, open_setting
 
-CORRIDORS_NAME: Final = "corridors.toml"
 SHOWN_PAIRS: Final = 12
-
-
-def corridors_of(setting: Setting) -> tuple[NamedCorridor, ...]:
-    """Return the corridors that are named beside a scenario; nothing where none are.
-
-    Raises
-    ------
-    FormatError, TopologyError
-        If the file is malformed or names what the network has not.
-    """
-    file = setting.scenario.config_file.parent / CORRIDORS_NAME
-    return read_corridors(file, setting.network) if file.is_file() else ()
 
 
 def propose_corridors(

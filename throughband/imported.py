@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from network.derive.corridors import NamedCorridor, read_corridors
 from network.errors import ScenarioError
 from network.graph import RoadNetwork
 from network.network_file import read_network
@@ -18,6 +19,7 @@ INVENTORY_NAME: Final = "inventory.json"
 COUNTS_NAME: Final = "counts.csv"
 RECORD_NAME: Final = "import.json"
 SUMMARY_NAME: Final = "import.txt"
+CORRIDORS_NAME: Final = "corridors.toml"
 
 
 def scenario_network(scenario: Scenario) -> RoadNetwork:
@@ -38,6 +40,18 @@ def scenario_network(scenario: Scenario) -> RoadNetwork:
     network = read_network(file)
     _require_same(file, network, scenario)
     return replace(network, name=scenario.name)
+
+
+def corridors_of(scenario: Scenario, network: RoadNetwork) -> tuple[NamedCorridor, ...]:
+    """Return the corridors that are named beside a scenario; nothing where none are.
+
+    Raises
+    ------
+    FormatError, TopologyError
+        If the file is malformed or names what the network has not.
+    """
+    file = scenario.config_file.parent / CORRIDORS_NAME
+    return read_corridors(file, network) if file.is_file() else ()
 
 
 def imported_counts(scenario: Scenario) -> Path | None:

@@ -33,7 +33,7 @@ from network.sumo_tls import write_sumo_plan
 from network.timing import PlanSet
 from scenarios.scenario import Scenario, load_scenario
 from throughband.demand import COUNTING_SEEDS, INTERVAL_S, Demand, counted_days, demand
-from throughband.imported import scenario_network
+from throughband.imported import corridors_of, scenario_network
 from throughband.street import BACKUP_TIME_S, PERIOD_S, Skipped, Street, open_street
 
 FIRST_VALIDATION_SEED = 101
@@ -157,6 +157,7 @@ def plan(
         progress=tell,
         lane_shares=wanted.lane_shares,
         halted=halted,
+        together=[corridor.signals for corridor in corridors_of(setting.scenario, setting.network)],
     )
 
 

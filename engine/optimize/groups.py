@@ -7,6 +7,9 @@ idea of Whitson et al. 1973 and of the FHWA Signal Timing Manual, chapter 6).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
+
 import networkx as nx
 
 from engine.measures.street import Street
@@ -57,7 +60,9 @@ def coupling(street: Street) -> nx.Graph:
     return graph
 
 
-def coordination_groups(street: Street, members: set[str]) -> tuple[tuple[str, ...], ...]:
+def coordination_groups(
+    street: Street, members: set[str], together: Sequence[tuple[str, ...]] = ()
+) -> tuple[tuple[str, ...], ...]:
     """Partition signals into coordination groups.
 
     Parameters
@@ -66,6 +71,8 @@ def coordination_groups(street: Street, members: set[str]) -> tuple[tuple[str, .
         The street under its demand.
     members
         Signals to partition; others are not followed through.
+    together
+        Signals that are to share a group whatever drives between them.
 
     Returns
     -------
@@ -78,6 +85,8 @@ def coordination_groups(street: Street, members: set[str]) -> tuple[tuple[str, .
     for a, b, data in graph.edges(data=True):
         if data["flow_vph"] >= LEAST_PLATOON_VPH and data["travel_time_s"] <= LONGEST_WAY_S:
             strong.add_edge(a, b)
+    for wanted in together:
+        strong.add_edges_from(pairwise(name for name in wanted if name in members))
     return connected_groups(strong)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,6 +75,7 @@ def optimize(
     progress: Progress | None = None,
     lane_shares: Mapping[str, float] | None = None,
     halted: Callable[[], bool] | None = None,
+    together: Sequence[tuple[str, ...]] = (),
 ) -> Optimization:
     """Compute cycle, phases, splits and offsets for every signal that may be retimed.
 
@@ -99,6 +100,8 @@ def optimize(
     halted
         Asked after every evaluation; once it says yes, the best lawful plans so far are returned
         with their bound. Equal input then no longer gives equal plans.
+    together
+        Signals that an engineer wants under one cycle, corridor by corridor.
 
     Returns
     -------
@@ -132,7 +135,8 @@ def optimize(
             + "; ".join(f"{name}: {why}" for name, why in _left_alone(network, absent, {}).items())
         )
     planned = {signal: options[signal] for signal in tables}
-    groups = _with_common_cycles(coordination_groups(street, set(planned)), tables)
+    found = coordination_groups(street, set(planned), together)
+    groups = _with_common_cycles(found, tables)
     search = Search(
         _tables(network, ample, limits),
         planned,

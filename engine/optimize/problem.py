@@ -112,6 +112,7 @@ def _sequences(
         (
             order
             for kept in (_kept(phasing, full) if limits.may_omit_phases else ())
+            if _walks(phasing, full) <= set(kept)
             for order in rings.orders(phasing, kept)
         ),
     )
@@ -123,6 +124,10 @@ def _sequences(
         ):
             lawful.append(sequence)
     return tuple(lawful)
+
+
+def _walks(phasing: Phasing, sequence: tuple[int, ...]) -> set[int]:
+    return {number for number in sequence if phasing.phase(number).walk_s}
 
 
 def _kept(phasing: Phasing, full: tuple[int, ...]) -> Iterable[tuple[int, ...]]:

@@ -73,6 +73,12 @@ def read_combined(path: Path) -> Tables:
     for name in ("Nodes", "Links"):
         if name not in seen:
             raise FormatError(f"{path}: without a section [{name}], which every UTDF file has")
+    missing = [f"[{name}]" for name in ("Lanes", "Timeplans", "Phases") if name not in seen]
+    if missing:
+        tables.findings.append(
+            f"Sections missing: {', '.join(missing)}; the last row is line {rows[-1].line}. If the "
+            "file was cut off, export it again."
+        )
     return tables
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from network.errors import PlanError
-from network.inventory import Controller, Coordination, ReferencePoint
+from network.inventory import ControlKind, Controller, Coordination, ReferencePoint
 from network.ring_rounding import apportion
 from network.ring_timing import begins_ds, ring_timing
 from tests.inventories import NEMA, phase, plan
@@ -34,6 +34,14 @@ def test_free_operation_takes_maximum_greens() -> None:
     assert set(timing.splits_ds.values()) == {355}
     assert timing.cycle_ds == 4 * 355
     assert "runs free" in timing.findings[0]
+
+
+@pytest.mark.parametrize("control", [c for c in ControlKind if c is not ControlKind.PRETIMED])
+def test_actuated_control_is_said_to_be_played_as_pretimed(control: ControlKind) -> None:
+    timed = replace(plan(), control=control)
+    timing = ring_timing(_controller(timed), timed)
+    assert dict(timing.splits_ds) == SPLITS
+    assert f"{control} in the source; played as pretimed" in timing.findings[0]
 
 
 def test_a_ring_that_is_short_of_a_barrier_is_lengthened() -> None:

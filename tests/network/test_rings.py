@@ -174,3 +174,29 @@ def test_the_more_permissive_of_two_rings_is_seen() -> None:
         Interval("gG", 30),
         Interval("yy", 20),
     )
+
+
+@MANY
+@given(cases(leading=True))
+def test_a_phase_that_lets_people_walk_is_not_left_out(case: tuple[Signal, TimingPlan]) -> None:
+    signal, plan = case
+    assert signal.phasing is not None
+    shared = [
+        (p, m)
+        for p in signal.phasing.phases
+        for m in plan.sequence
+        if (place := signal.phasing.phase(m)).number != p.number
+        and (place.ring, place.barrier) == (p.ring, p.barrier)
+    ]
+    assume(shared)
+    left, mate = shared[0]
+    walking = replace(left, walk_s=4)
+    phases = tuple(walking if p.number == left.number else p for p in signal.phasing.phases)
+    standing = replace(signal, phasing=Phasing(phases, {}), plan_in_force=plan)
+    splits = dict(zip(plan.sequence, plan.splits_s, strict=True))
+    splits[mate] += splits.pop(left.number)
+    shorter = TimingPlan(
+        "X", plan.cycle_s, tuple(splits), tuple(splits.values()), plan.offset_s % plan.cycle_s, mate
+    )
+    assert "no walk is lost" in {violation.rule for violation in check(shorter, standing)}
+    assert "endless wait to walk" in {sighting.rule for sighting in watch(shorter, standing)}

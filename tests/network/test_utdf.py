@@ -175,6 +175,15 @@ def test_records_and_columns_without_use_are_listed_once(read: Reader) -> None:
     assert any("COLOUR" in text for text in street.findings)
 
 
+def test_sections_lost_at_the_end_of_a_file_are_told(read: Reader) -> None:
+    cut = read(TOWN[: TOWN.index("[Timeplans]")])
+    assert any(
+        "Sections missing: [Timeplans], [Phases]" in told and "cut off" in told
+        for told in cut.findings
+    )
+    assert not any("Sections missing" in told for told in read().findings)
+
+
 def test_second_lefts_u_turns_and_oblique_columns(read: Reader) -> None:
     street = read(
         TOWN,

@@ -50,6 +50,13 @@ def test_a_gzipped_extract_is_the_same(tmp_path: Path) -> None:
     assert texts[0] == texts[1]
 
 
+def test_a_damaged_extract_is_named_and_not_its_unpacked_copy(tmp_path: Path) -> None:
+    source = tmp_path / "map.osm.gz"
+    source.write_bytes(gzip.compress(b"<osm>  "))
+    with pytest.raises(FormatError, match=r"map\.osm\.gz is not well-formed"):
+        convert_osm(source, tmp_path, never)
+
+
 @pytest.mark.parametrize("text", [BOMB, OUTSIDE, "<osm>", "<net/>", "", "no map"])
 def test_what_is_no_extract_is_refused_before_netconvert_sees_it(tmp_path: Path, text: str) -> None:
     source = tmp_path / "map.osm"

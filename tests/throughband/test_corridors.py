@@ -9,9 +9,10 @@ import pytest
 
 from network.derive.corridors import read_corridors
 from network.errors import ThroughbandError
+from network.files import read_plan
 from network.readers.sumo_net import read_sumo_network
 from tests.throughband.command_line import call
-from throughband.corridors import corridors_of
+from throughband.imported import corridors_of
 from throughband.pipeline import open_setting
 
 
@@ -34,7 +35,13 @@ def test_an_arterial_is_proposed_and_read_back_beside_its_scenario(
     found = read_corridors(out, network)
     assert any(len(corridor.signals) == 3 for corridor in found)
     (street.parent / "corridors.toml").write_bytes(out.read_bytes())
-    assert corridors_of(open_setting(str(street))) == found
+    setting = open_setting(str(street))
+    assert corridors_of(setting.scenario, setting.network) == found
+    planned = call("optimize", street, "--out", tmp_path / "plans", "--end", 600, "--effort", 50)
+    assert planned.code == 0, planned.err
+    signals = next(corridor.signals for corridor in found if len(corridor.signals) == 3)
+    plans = read_plan(tmp_path / "plans" / "plan.json")
+    assert len({plan.cycle_s for s in signals if (plan := plans.plan(s))}) == 1
 
 
 def test_a_file_that_is_there_is_not_written_over(street: Path, tmp_path: Path) -> None:
@@ -52,8 +59,9 @@ def test_a_corridor_of_unknown_signals_is_refused(street: Path) -> None:
         'format = "throughband.corridors"\nversion = 1\n\n[[corridor]]\nname = "Main"\n'
         'signals = ["nowhere", "elsewhere"]\n'
     )
+    setting = open_setting(str(street))
     with pytest.raises(ThroughbandError, match="nowhere"):
-        corridors_of(open_setting(str(street)))
+        corridors_of(setting.scenario, setting.network)
     file.unlink()
 
 

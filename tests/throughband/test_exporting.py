@@ -81,7 +81,8 @@ def test_maximum_greens_are_those_of_the_plan(
     network = read_network(street / "network.json")
     longer = []
     for signal in network.signals.values():
-        assert signal.plan_in_force and signal.phasing
+        assert signal.plan_in_force
+        assert signal.phasing
         plan = signal.plan_in_force
         rings = signal.phasing.segments(plan.sequence)[0]
         first = {ring[0] for ring in rings if ring}

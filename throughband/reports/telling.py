@@ -9,8 +9,8 @@ from engine.measures.corridor import Corridor, strongest_corridor
 from engine.optimize.corridors import named_corridors
 from network.counts import VALUED, CountSeries, Quality
 from throughband.approval import POLICY_NAME
-from throughband.corridors import corridors_of
 from throughband.demand import movement_counts
+from throughband.imported import corridors_of
 from throughband.pipeline import RunResult
 from throughband.reports.charts import CountChart
 from throughband.reports.story import (
@@ -67,7 +67,7 @@ def story_of(result: RunResult, command: str) -> Story:
 def _corridor(result: RunResult) -> Corridor | None:
     """The first corridor that is named beside the scenario; else the one with most platoons."""
     network, street = result.setting.network, result.optimization.street
-    named = corridors_of(result.setting)
+    named = corridors_of(result.setting.scenario, result.setting.network)
     if named:
         return named_corridors(network, street, named[:1])[named[0].name]
     return strongest_corridor(network, street)
