@@ -14,6 +14,7 @@ from typing import Final
 
 from network.errors import FormatError, ScenarioError
 from network.files import replace_file
+from network.readers.xml_files import iterate_elements
 from scenarios.inventory_build import NET_NAME, warnings_of, without_comments
 from scenarios.plain_sumo import Runner
 from scenarios.sumo_config import check_xml
@@ -22,6 +23,9 @@ MOST_BYTES: Final = 4 << 30
 """Unpacked; a state's extract is beyond what netconvert turns into one network."""
 
 _CHUNK_BYTES: Final = 1 << 20
+_DRIVEN: Final = frozenset(
+    ("motorway", "trunk", "primary", "secondary", "tertiary", "unclassified", "residential")
+)
 _OPTIONS: Final = (
     "--geometry.remove=true",
     "--roundabouts.guess=true",
@@ -88,6 +92,29 @@ def convert_osm(source: Path, folder: Path, run: Runner) -> tuple[str, ...]:
                 f"{source}: netconvert left no network ({error.strerror or error})"
             ) from error
     return warnings_of(said)
+
+
+def roads_without_speed(source: Path) -> int:
+    """Count the roads of an extract that name no speed limit.
+
+    SUMO gives them the speed of their type, which suits roads outside towns.
+
+    Parameters
+    ----------
+    source
+        An ``.osm`` file, plain or gzipped.
+
+    Raises
+    ------
+    FormatError
+        If it is not well-formed, or unpacks beyond all measure.
+    """
+    found = 0
+    for way in iterate_elements(source, {"way"}):
+        tags = {tag.get("k"): tag.get("v") for tag in way.findall("tag")}
+        kind = (tags.get("highway") or "").removesuffix("_link")
+        found += kind in _DRIVEN and "maxspeed" not in tags
+    return found
 
 
 def _unpacked(source: Path, work: Path) -> Path:

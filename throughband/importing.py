@@ -27,7 +27,7 @@ from network.readers.sumo_net import read_sumo_network
 from network.readers.utdf import read_utdf
 from scenarios.inventory_build import build_inventory
 from scenarios.inventory_drawing import draw
-from scenarios.osm import convert_osm
+from scenarios.osm import convert_osm, roads_without_speed
 from throughband.commands import Teller
 from throughband.import_counts import (
     peak_hour_vph,
@@ -235,6 +235,13 @@ def _from_network(
         net = copy_net(source, folder)
         net_only_config(folder, net)
     else:
+        unposted = roads_without_speed(source)
+        if unposted:
+            findings.append(
+                f"{unposted} roads name no maxspeed and got the speed of their type in SUMO (100 "
+                "km/h on primary and secondary roads); add maxspeed where that is not so, because "
+                "clearances and running times follow from it"
+            )
         findings += [f"netconvert: {said}" for said in convert_osm(source, folder, _run)]
         net = folder / "scenario.net.xml"
         net_only_config(folder, net)

@@ -12,7 +12,7 @@ from engine.validate.sumo_process import run_process
 from network.errors import FormatError
 from network.readers.sumo_net import read_sumo_network
 from scenarios.inventory_build import NET_NAME
-from scenarios.osm import convert_osm
+from scenarios.osm import convert_osm, roads_without_speed
 from tests.osm_extract import EXTRACT
 
 BOMB = '<!DOCTYPE osm [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><osm version="0.6">&b;</osm>'
@@ -80,3 +80,16 @@ def test_an_archive_that_unpacks_without_end_is_refused(
     source.write_bytes(gzip.compress(b"<osm>" + b" " * (4 << 20) + b"</osm>"))
     with pytest.raises(FormatError, match="unpacks to more"):
         convert_osm(source, tmp_path, never)
+
+
+def test_roads_that_name_no_speed_are_counted(tmp_path: Path) -> None:
+    source = tmp_path / "map.osm"
+    source.write_text(
+        '<osm version="0.6">'
+        '<way id="1"><tag k="highway" v="primary"/></way>'
+        '<way id="2"><tag k="highway" v="secondary_link"/><tag k="maxspeed" v="50"/></way>'
+        '<way id="3"><tag k="highway" v="footway"/></way>'
+        '<way id="4"><tag k="highway" v="trunk_link"/></way>'
+        "</osm>"
+    )
+    assert roads_without_speed(source) == 2
