@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from network.errors import TopologyError
+from network.errors import TopologyError, UnsafePlanError
 from network.graph import Connection, Signal
 from network.inventory import Controller, ControllerPhase, Turn, TurnKind
 from network.phasing import Phase, Phasing
@@ -169,6 +169,8 @@ def rings_of(
     ------
     TopologyError
         If no movement of the signal is served.
+    UnsafePlanError
+        If two streets that cross straight on have protected green at once.
     """
     findings: list[str] = []
     served = set(timing.sequence)
@@ -186,7 +188,7 @@ def rings_of(
                 timing,
                 controller.hold_phases,
             )
-    yielding = _give_way(pictures, connections, timing)
+    yielding = _give_way(pictures, connections, timing, f"controller {controller.controller_id!r}")
     if yielding:
         findings.append(
             f"controller {controller.controller_id!r}: {len(yielding)} ways cross another one that "
@@ -230,9 +232,15 @@ def _paint(
 
 
 def _give_way(
-    pictures: Mapping[int, list[str]], connections: Sequence[Connection], timing: RingTiming
+    pictures: Mapping[int, list[str]],
+    connections: Sequence[Connection],
+    timing: RingTiming,
+    where: str,
 ) -> set[str]:
-    """Take the right of way from who must yield to somebody protected at the same time."""
+    """Take the right of way from who must yield to somebody protected at the same time.
+
+    A turn may be drawn so in good faith; two streets that cross straight on may not.
+    """
     by_name = {connection.connection_id: connection for connection in connections}
     yielding: set[str] = set()
     for phase in timing.phases:
@@ -249,11 +257,28 @@ def _give_way(
                 and _meet(connection, foe)
                 and any(pictures[o.number][g] == "G" for o in beside for g in foe.groups)
             ]
+            crossed = [foe for foe in before if _both_straight(connection, foe)]
+            if crossed and any(pictures[phase.number][g] == "G" for g in connection.groups):
+                text = (
+                    f"{where}: phase {phase.number} gives protected green to "
+                    f"{connection.connection_id} while {crossed[0].connection_id}, which crosses "
+                    "it straight on, has it too; allowed is one of them at a time"
+                )
+                raise UnsafePlanError((text,))
             for group in connection.groups if before else ():
                 if pictures[phase.number][group] == "G":
                     pictures[phase.number][group] = "g"
                     yielding.add(connection.connection_id)
     return yielding
+
+
+def _both_straight(connection: Connection, foe: Connection) -> bool:
+    """Tell whether two ways go straight on from one street across another one's."""
+    return (
+        connection.turn == foe.turn == "s"
+        and connection.from_link != foe.from_link
+        and connection.to_link != foe.to_link
+    )
 
 
 def _meet(connection: Connection, foe: Connection) -> bool:

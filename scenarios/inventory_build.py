@@ -16,7 +16,7 @@ from xml.sax.saxutils import quoteattr
 import numpy as np
 
 from network.dual_ring import Rings, Service, rings_of, services
-from network.errors import NetworkError, PlanError, ScenarioError
+from network.errors import NetworkError, PlanError, ScenarioError, UnsafePlanError
 from network.files import replace_file
 from network.graph import RoadNetwork, Signal
 from network.inventory import Controller, Inventory, NodeKind
@@ -300,6 +300,8 @@ def _with_timing(
         try:
             rings = rings_of(controller, timing, begin_ds, by_movement, signals[name])
             shown = cycle_of(rings.phasing, timing.sequence, timing.splits_ds, f"signal {name!r}")
+        except UnsafePlanError:
+            raise
         except (NetworkError, PlanError) as error:
             findings.append(f"{error}; SUMO's own program is in its place")
             continue

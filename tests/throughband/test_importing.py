@@ -309,3 +309,15 @@ def test_the_record_tells_control_delays_where_volumes_are_known(tmp_path: Path)
     delays = json.loads((tmp_path / "out" / "import.json").read_text())["hcm_delay"]
     assert delays
     assert all(d["control_delay_s"] >= 0 for d in delays.values())
+
+
+def test_two_streets_that_cross_in_one_phase_are_refused(tmp_path: Path) -> None:
+    # They once were read as one of them yielding, which no file says.
+    source = _utdf(tmp_path)
+    text = source.read_text()
+    spoilt = text.replace("Phase1,1,3,8,", "Phase1,1,3,2,")
+    assert spoilt != text
+    source.write_text(spoilt)
+    with pytest.raises(ThroughbandError, match="crosses it straight on"):
+        import_source(source, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
