@@ -17,7 +17,28 @@ from network.timing import OffsetReference, TimingPlan
 LOCAL_CONTROL: Final = 0
 """Pattern number that hands a device back to its own time base."""
 
-VERSIONS: Final = ("v1", "v2c")
+VERSIONS: Final = ("v1", "v2c", "v3")
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """An SNMPv3 user, always with authentication and privacy.
+
+    Attributes
+    ----------
+    name
+        The user's name in the device.
+    auth_protocol, privacy_protocol
+        ``"SHA-1"``, ``"SHA-256"`` and so on; ``"AES-128"``.
+    auth_secret, privacy_secret
+        The passwords, kept out of messages.
+    """
+
+    name: str
+    auth_secret: str = field(repr=False)
+    privacy_secret: str = field(repr=False)
+    auth_protocol: str = "SHA-1"
+    privacy_protocol: str = "AES-128"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +54,19 @@ class Device:
     read_community, write_community
         SNMP communities, kept out of messages.
     version
-        ``"v1"`` or ``"v2c"``.
+        ``"v1"``, ``"v2c"`` or ``"v3"``.
     offset_reference
         The event its offsets name, for devices that cannot tell themselves.
     slots
         Pattern rows set aside for this bridge; it writes no others, and never the one running.
+    read_user, write_user
+        Users of SNMPv3, in place of the communities; both are needed there.
+    profile
+        Name of the vendor profile that says where the device departs from the standard.
+    max_clock_error_s
+        How far its clock may be off before plans are refused.
+    requests_per_s
+        Most requests sent to it in a second.
     """
 
     signal_id: str
@@ -48,12 +77,26 @@ class Device:
     version: str = "v1"
     offset_reference: OffsetReference = OffsetReference.BEGIN_GREEN
     slots: tuple[int, ...] = (15, 16)
+    read_user: User | None = None
+    write_user: User | None = None
+    profile: str = "standard"
+    max_clock_error_s: float = 2.0
+    requests_per_s: float = 100.0
 
     def __post_init__(self) -> None:
         if self.version not in VERSIONS:
             raise ControllerError(
                 f"device of signal {self.signal_id!r}: SNMP version {self.version!r}, "
                 f"known are {', '.join(VERSIONS)}"
+            )
+        if self.version == "v3" and (self.read_user is None or self.write_user is None):
+            raise ControllerError(
+                f"device of signal {self.signal_id!r}: SNMPv3 needs a user to read and one to write"
+            )
+        if not (self.max_clock_error_s > 0 and self.requests_per_s > 0):
+            raise ControllerError(
+                f"device of signal {self.signal_id!r}: max_clock_error_s {self.max_clock_error_s} "
+                f"and requests_per_s {self.requests_per_s} must be above 0"
             )
         if not 1 <= self.port <= 65535:
             raise ControllerError(f"device of signal {self.signal_id!r}: port {self.port}")

@@ -28,7 +28,7 @@ from controllers.emulator.ber import (
 from controllers.emulator.cabinet import Cabinet
 from controllers.emulator.faults import Faults
 from controllers.emulator.store import Fault, Refusal
-from controllers.emulator.transaction import Content, State
+from controllers.emulator.transaction import State
 from controllers.ntcip.objects import Syntax
 from network.errors import ControllerError
 
@@ -65,6 +65,8 @@ _SYNTAX: Final = {
     Tag.INTEGER: Syntax.INTEGER,
     Tag.OCTETS: Syntax.OCTETS,
     Tag.COUNTER: Syntax.COUNTER,
+    Tag.GAUGE: Syntax.GAUGE,
+    Tag.OID: Syntax.OID,
 }
 _TAG: Final = {syntax: tag for tag, syntax in _SYNTAX.items()}
 
@@ -147,18 +149,11 @@ class Agent:
     def _set(self, request: Message) -> Message:
         if request.community != self._write:
             return _answer(request, request.bindings, _NO_ACCESS[request.version], 1)
-        bindings = [
-            (oid, _SYNTAX.get(value.tag), _content(value)) for oid, value in request.bindings
-        ]
+        bindings = [(oid, _SYNTAX.get(value.tag), value.content) for oid, value in request.bindings]
         refusal = self.cabinet.store.set(bindings, request.community)
         if refusal is None:
             return _answer(request, request.bindings)
         return _answer(request, request.bindings, _status(request.version, refusal), refusal.index)
-
-
-def _content(value: Value) -> Content | None:
-    # Object identifiers are not among the syntaxes this cabinet stores.
-    return value.content if isinstance(value.content, int | bytes) else None
 
 
 def _status(version: Version, refusal: Refusal) -> int:

@@ -155,7 +155,7 @@ class ObjectStore:
         command: int | None = None
         for position, (oid, syntax, value) in enumerate(bindings, start=1):
             cell = self._cells.get(oid)
-            fault = _fault(cell, syntax, value)
+            fault = _fault(cell, syntax, value, self._edition)
             if fault is not None:
                 return Refusal(fault, position)
             assert cell is not None
@@ -218,7 +218,9 @@ class ObjectStore:
         return self._cells[oid].value
 
 
-def _fault(cell: _Cell | None, syntax: Syntax | None, value: Content | None) -> Fault | None:
+def _fault(
+    cell: _Cell | None, syntax: Syntax | None, value: Content | None, edition: Edition
+) -> Fault | None:
     if cell is None:
         return Fault.NO_SUCH_NAME
     if not cell.writable:
@@ -228,9 +230,7 @@ def _fault(cell: _Cell | None, syntax: Syntax | None, value: Content | None) -> 
     if syntax is not kind.syntax and (kind.name, syntax) != ("globalTime", Syntax.COUNTER):
         return Fault.WRONG_TYPE
     size = value if isinstance(value, int) else len(value or b"")
-    if not kind.low <= size <= kind.high:
-        return Fault.BAD_VALUE
-    if kind.values and size not in kind.values:
+    if not kind.allows(size, edition):
         return Fault.BAD_VALUE
     if cell.accepts is not None and not cell.accepts(size):
         return Fault.BAD_VALUE

@@ -12,7 +12,9 @@ from enum import IntEnum
 
 from controllers.ntcip.objects import Edition, Oid
 
-Content = int | bytes
+Content = int | bytes | Oid
+"""A number, octets, or an object identifier."""
+
 Check = Callable[[Mapping[Oid, Content]], str]
 """Look at the database with the buffer laid over it; return what is wrong, or nothing."""
 

@@ -335,6 +335,8 @@ class NtcipDriver:
         for entry, reading in zip(wanted, readings, strict=True):
             if reading is None:
                 raise RejectedValueError(f"{self._where}: there is no {entry.name} {entry.index}")
+            if isinstance(reading, tuple):
+                raise RejectedValueError(f"{self._where}: {entry.name} is an object identifier")
             values.append(ObjectValue(entry.name, entry.index, reading))
         return tuple(values)
 

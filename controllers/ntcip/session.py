@@ -40,7 +40,7 @@ RESEND_S: Final = 0.5
 BATCH_LIMIT: Final = 18
 """Most bindings per message; NTCIP downloads of 19 fill 484 bytes."""
 
-Reading = int | bytes | None
+Reading = int | bytes | Oid | None
 """A value as read; None where the device has no such instance."""
 
 _T = TypeVar("_T")
@@ -291,6 +291,8 @@ def _wire(value: int | bytes) -> Any:
 
 
 def _plain(value: Any) -> Reading:
+    if isinstance(value, OID):
+        return tuple(value)
     number = getattr(value, "value", None)
     if isinstance(number, int):
         return number
