@@ -1,0 +1,410 @@
+"""A coordination group in its steady cycle: what plans cost, in microseconds a plan.
+
+The queue model of `engine.measures.evaluation` plays an hour; this one solves one cycle of it.
+It is for searching. What it leaves out (queues that block the junction behind them, demand that
+changes within the hour) the hour-long model has, which judges the best plans found here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import networkx as nx
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.measures import batch_kernels
+from engine.measures import cyclic_kernels as kernels
+from engine.measures.cyclic_kernels import CyclicArrays
+from engine.measures.evaluation import second_codes, usable
+from engine.measures.kernels import TINY, accepted_gaps
+from engine.measures.street import Floats, Integers, Street
+from network.graph import RoadNetwork
+from network.timing import TimingPlan
+
+SWEEPS = 2
+"""How often streets that feed each other in a loop are gone through."""
+
+OVER_PRICE = 2.0
+"""Price of a vehicle that stands beyond its lane's storage, in vehicles delayed: it holds up about
+one more behind it, and then the street upstream."""
+
+
+@dataclass(frozen=True, slots=True)
+class CyclicGroup:
+    """Signals under one cycle, as arrays.
+
+    Attributes
+    ----------
+    street
+        The street they are part of.
+    signals
+        Their names in row order.
+    arrays
+        For the kernels.
+    lanes, ways
+        Rows of the street's lanes and ways, by row of the arrays.
+    """
+
+    street: Street
+    signals: tuple[str, ...]
+    arrays: CyclicArrays
+    lanes: Integers
+    ways: Integers
+
+    def ways_of(self, signal_id: str) -> Integers:
+        """Return a signal's ways, as rows of the arrays."""
+        row = self.signals.index(signal_id)
+        return np.flatnonzero(self.arrays.way_signal == row).astype(np.int32)
+
+
+def cyclic_group(street: Street, signals: Iterable[str]) -> CyclicGroup:
+    """Lay out the signals of a coordination group.
+
+    Parameters
+    ----------
+    street
+        The street under its demand; the mean over its periods counts.
+    signals
+        The group. Traffic from other signals arrives evenly.
+
+    Returns
+    -------
+    CyclicGroup
+    """
+    names = tuple(signals)
+    number = {street.signals.index(name): row for row, name in enumerate(names)}
+    ways = np.array([w for w, s in enumerate(street.lanes.signal) if int(s) in number], np.int32)
+    lanes = np.unique(street.lanes.lane[ways]).astype(np.int32)
+    approaches = np.unique(street.lane_approach[lanes]).astype(np.int32)
+    lane_at = {int(row): at for at, row in enumerate(lanes)}
+    way_at = {int(row): at for at, row in enumerate(ways)}
+    approach_at = {int(row): at for at, row in enumerate(approaches)}
+    exits = sorted({int(street.lanes.exit[w]) for w in ways})
+    exit_at = {row: at for at, row in enumerate(exits)}
+
+    exit_vps = np.zeros(street.streams.exit_approach.size)
+    np.add.at(exit_vps, street.lanes.exit, street.way_volume_vps)
+    steady = street.approaches.outside_vps.mean(axis=0)[approaches].copy()
+    inside: list[list[int]] = [[] for _ in approaches]
+    for s, (x, a) in enumerate(zip(street.streams.exit, street.streams.approach, strict=True)):
+        if int(a) not in approach_at:
+            continue
+        at = approach_at[int(a)]
+        if int(x) in exit_at:
+            inside[at].append(s)
+        else:
+            steady[at] += street.streams.share[s] * exit_vps[int(x)]
+    stream_rows = [s for rows in inside for s in rows]
+    sources = [[way_at[int(w)] for w in ways if int(street.lanes.exit[w]) == x] for x in exits]
+    foes = [
+        [
+            way_at[int(f)]
+            for f in street.lanes.foe[street.lanes.first_foe[w] : street.lanes.first_foe[w + 1]]
+            if int(f) in way_at
+        ]
+        for w in ways
+    ]
+    lane_ways = [
+        [way_at[w] for w in range(street.lanes.first_way[row], street.lanes.first_way[row + 1])]
+        for row in lanes
+    ]
+    lane_approach = np.array([approach_at[int(street.lane_approach[row])] for row in lanes])
+    volume = street.lane_volume_vps[lanes]
+    whole = np.zeros(len(approaches))
+    np.add.at(whole, lane_approach, volume)
+    lane_volume = street.lane_volume_vps[street.lanes.lane[ways]]
+    way_vps = street.way_volume_vps[ways]
+    arrays = CyclicArrays(
+        _order(len(approaches), lane_approach, lane_ways, foes, inside, sources, street, exit_at),
+        steady,
+        whole,
+        _firsts(inside),
+        np.array([exit_at[int(street.streams.exit[s])] for s in stream_rows], np.int32),
+        street.streams.share[stream_rows],
+        street.streams.delay_s[stream_rows],
+        street.streams.smoothing[stream_rows],
+        _firsts(sources),
+        np.array([w for found in sources for w in found], np.int32),
+        lane_approach.astype(np.int32),
+        np.where(whole[lane_approach] > 0, volume / np.maximum(whole[lane_approach], 1e-12), 0.0),
+        street.lanes.storage_veh[lanes],
+        np.ones(len(lanes), np.int32),
+        _firsts(lane_ways),
+        np.array([lane_at[int(street.lanes.lane[w])] for w in ways], np.int32),
+        np.array([number[int(street.lanes.signal[w])] for w in ways], np.int32),
+        np.where(lane_volume > 0, way_vps / np.maximum(lane_volume, 1e-12), 0.0),
+        way_vps,
+        1.0 / street.lanes.saturation_vps[ways],
+        street.lanes.box_veh[ways],
+        _firsts(foes),
+        np.array([f for found in foes for f in found], np.int32),
+    )
+    return CyclicGroup(street, names, arrays, lanes, ways)
+
+
+class CyclicTables:
+    """Plans of a group, ready for the kernel; replaced signal by signal.
+
+    Parameters
+    ----------
+    group
+        The group.
+    network
+        For the phases of its signals.
+    cycle_s
+        The common cycle; a signal's own must divide it.
+    """
+
+    def __init__(self, group: CyclicGroup, network: RoadNetwork, cycle_s: int) -> None:
+        self.group = group
+        self.cycle_s = cycle_s
+        arrays = group.arrays
+        self.service = np.zeros((arrays.way_lane.size, cycle_s))
+        self.begin_s = np.zeros(len(group.signals), np.int32)
+        self._network = network
+        self._ways = {name: group.ways_of(name) for name in group.signals}
+        self._inflow = np.zeros((arrays.steady_vps.size, cycle_s))
+        self.departures = np.zeros_like(self.service)
+        self.results = np.zeros((arrays.storage_veh.size, kernels.RESULTS))
+        self._manners = manners_of(group.street)
+        self._weights = cost_weights(group.street)
+
+    def set(self, plan: TimingPlan) -> None:
+        """Lay one signal's plan into the tables."""
+        signal = self._network.signals[plan.signal_id]
+        assert signal.phasing is not None
+        ways = self._ways[plan.signal_id]
+        self.service[ways] = way_service(self.group, self._network, plan, self.cycle_s)
+        self.begin_s[self.group.signals.index(plan.signal_id)] = plan.begin_s(signal.phasing)
+        for lane in np.unique(self.group.arrays.way_lane[ways]):
+            self.group.arrays.kind[lane] = kind_of(self.group, int(lane), self.service)
+
+    def solve(self) -> Floats:
+        """Solve the cycle; the results per lane, as the kernel has them."""
+        kernels.profile(
+            self.group.arrays,
+            self.service,
+            self.begin_s,
+            self._manners,
+            self._inflow,
+            self.departures,
+            self.results,
+        )
+        return self.results
+
+    def cost(self) -> float:
+        """Return what the plans cost, vehicle-seconds per second."""
+        return float(kernels.total_cost(self.solve(), self.cycle_s, self._weights))
+
+
+def cyclic_cost(
+    street: Street, network: RoadNetwork, plans: Mapping[str, TimingPlan], group: tuple[str, ...]
+) -> float:
+    """Return what the plans of a group cost in their steady cycle.
+
+    Parameters
+    ----------
+    street, network
+        The roads and their demand.
+    plans
+        By signal; the longest cycle of the group must be a multiple of every other.
+    group
+        The signals.
+
+    Returns
+    -------
+    float
+        Vehicle-seconds per second.
+    """
+    cycle_s = max(plans[name].cycle_s for name in group)
+    tables = CyclicTables(cyclic_group(street, group), network, cycle_s)
+    for name in group:
+        tables.set(plans[name])
+    return tables.cost()
+
+
+def way_service(group: CyclicGroup, network: RoadNetwork, plan: TimingPlan, cycle_s: int) -> Floats:
+    """Return the usable part of every second of the common cycle for a signal's ways.
+
+    Parameters
+    ----------
+    group, network, plan
+        The signal's group, its phases and its plan.
+    cycle_s
+        The common cycle, a multiple of the plan's own.
+
+    Returns
+    -------
+    ndarray
+        [way of the signal, second], from the plan's own beginning on.
+    """
+    phasing = network.signals[plan.signal_id].phasing
+    assert phasing is not None
+    codes = second_codes(plan, phasing)
+    driving = group.street.driving
+    rows = group.ways[group.ways_of(plan.signal_id)]
+    table = np.array(
+        [
+            usable(
+                codes[:, list(group.street.ways[row].groups)].min(axis=1),
+                driving.start_loss_s,
+                driving.end_gain_s,
+            )
+            for row in rows
+        ]
+    )
+    return np.tile(table, (1, cycle_s // plan.cycle_s))
+
+
+def kind_of(group: CyclicGroup, lane: int, service: NDArray[np.floating[Any]]) -> int:
+    """Return which of the kernels' kinds a lane is under a service table.
+
+    Parameters
+    ----------
+    group, lane
+        The lane, as a row of the group's arrays.
+    service
+        [way, second], as `way_service` has it.
+    """
+    arrays = group.arrays
+    rows = [
+        w
+        for w in range(arrays.first_way[lane], arrays.first_way[lane + 1])
+        if arrays.way_share[w] > TINY
+    ]
+    if not rows:
+        return kernels.PLAIN
+    yields = bool((service[rows] < 0).any())
+    if len(rows) == 1:
+        return kernels.YIELDS if yields else kernels.PLAIN
+    apart = bool((service[rows] != service[rows[0]]).any())
+    return kernels.MIXED if yields or apart else kernels.PLAIN
+
+
+def manners_of(street: Street) -> tuple[Floats, float, float]:
+    """Return the driver behavior that the kernels need: gaps accepted, bunches, slack."""
+    driving = street.driving
+    table = accepted_gaps(driving.critical_gap_s, driving.follow_up_s)
+    return table, driving.bunch_s, driving.slack_veh
+
+
+def cost_weights(street: Street) -> Floats:
+    """Return period, cost of a stop and price of a queue beyond storage."""
+    return np.array([float(street.horizon_s), street.driving.stop_cost_s, OVER_PRICE])
+
+
+def _order(
+    approaches: int,
+    lane_approach: Integers,
+    lane_ways: list[list[int]],
+    foes: list[list[int]],
+    inside: list[list[int]],
+    sources: list[list[int]],
+    street: Street,
+    exit_at: Mapping[int, int],
+) -> Integers:
+    """Return approaches and lanes so that what feeds comes before what is fed.
+
+    Where they feed each other in a loop, the loop is gone through several times.
+    """
+    lane_of = {way: lane for lane, found in enumerate(lane_ways) for way in found}
+    fed = nx.DiGraph()
+    fed.add_nodes_from(range(approaches + len(lane_ways)))
+    for lane, a in enumerate(lane_approach):
+        fed.add_edge(int(a), approaches + lane)
+        for way in lane_ways[lane]:
+            fed.add_edges_from((approaches + lane_of[f], approaches + lane) for f in foes[way])
+    for a, streams in enumerate(inside):
+        for s in streams:
+            for way in sources[exit_at[int(street.streams.exit[s])]]:
+                fed.add_edge(approaches + lane_of[way], a)
+    fed.remove_edges_from(list(nx.selfloop_edges(fed)))
+    order: list[int] = []
+    loops = nx.condensation(fed)
+    for part in nx.topological_sort(loops):
+        members = sorted(loops.nodes[part]["members"])
+        if len(members) == 1:
+            order += members
+            continue
+        inner = fed.subgraph(members)
+        begin = max(members, key=lambda node: (inner.out_degree(node), -node))
+        line = list(nx.dfs_postorder_nodes(inner, begin))[::-1]
+        order += line * SWEEPS
+    return np.array(order, np.int32)
+
+
+def _firsts(lists: list[list[int]]) -> Integers:
+    return np.concatenate([[0], np.cumsum([len(found) for found in lists])]).astype(np.int32)
+
+
+class CyclicBatch:
+    """Many plans of a group at once: per signal a few programs, and any offsets.
+
+    Parameters
+    ----------
+    group, network
+        The group and the phases of its signals.
+    cycle_s
+        The common cycle.
+    programs
+        By signal, plans that differ in splits and sequence; equally many for every signal is not
+        needed. Their offsets do not count.
+    """
+
+    def __init__(
+        self,
+        group: CyclicGroup,
+        network: RoadNetwork,
+        cycle_s: int,
+        programs: Mapping[str, Sequence[TimingPlan]],
+    ) -> None:
+        self.group = group
+        self.cycle_s = cycle_s
+        most = max(len(plans) for plans in programs.values())
+        arrays = group.arrays
+        self._service = np.zeros((most, arrays.way_lane.size, cycle_s), np.float32)
+        self._kind = np.zeros((most, arrays.storage_veh.size), np.int32)
+        self._begin_s = np.zeros((most, len(group.signals)), np.int32)
+        for row, name in enumerate(group.signals):
+            phasing = network.signals[name].phasing
+            assert phasing is not None
+            ways = group.ways_of(name)
+            for number, plan in enumerate(programs[name]):
+                self._service[number, ways] = way_service(group, network, plan, cycle_s)
+                self._begin_s[number, row] = plan.begin_s(phasing) - plan.offset_s
+                for lane in np.unique(arrays.way_lane[ways]):
+                    self._kind[number, lane] = kind_of(group, int(lane), self._service[number])
+        table, bunch_s, slack_veh = manners_of(group.street)
+        self._manners = (table.astype(np.float32), bunch_s, slack_veh)
+        self._weights = cost_weights(group.street)
+
+    def costs(self, program: Integers, offset_s: Integers) -> Floats:
+        """Cost plans.
+
+        Parameters
+        ----------
+        program, offset_s
+            [plan, signal]: number of a signal's program, and its offset, s.
+
+        Returns
+        -------
+        ndarray
+            [plan], vehicle-seconds per second, in single precision.
+        """
+        rows = np.arange(len(self.group.signals))
+        begin_s = (self._begin_s[program, rows] + offset_s) % self.cycle_s
+        costs = np.empty(len(program))
+        batch_kernels.batch_costs(
+            self.group.arrays,
+            self._service,
+            self._kind,
+            program.astype(np.int32),
+            begin_s.astype(np.int32),
+            self._manners,
+            self._weights,
+            costs,
+        )
+        return costs

@@ -1,0 +1,466 @@
+"""Cyclic flow profiles: a coordination group in its steady cycle, one plan or many at once.
+
+What `engine.measures.kernels` plays second by second over an hour, these kernels solve for one
+cycle that repeats: arrivals are profiles over the cycle, made of what the signals upstream let go
+and of a steady part; queues start where the cycle leaves them. Assumed: one common cycle (a half
+cycle is written twice), steady demand, traffic as a fluid. Not modeled: blocking back into the
+junction upstream; queues beyond the storage of a lane are priced by the caller instead.
+
+Robertson's platoon dispersion with its exact cyclic start; a lane's queue reaches its cycle after
+one pass from empty, because with spare capacity it is empty at least once a cycle (Lindley 1952).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from engine.measures.kernels import (
+    GAP_STEPS_PER_VPS,
+    TINY,
+)
+from engine.measures.street import Floats, Integers
+
+# Columns of the result per lane: vehicles delayed on average, stops per second, arrivals and
+# capacity per second, longest queue, growth of the queue per cycle, mean queue beyond storage.
+DELAYED, STOPS, VOLUME, CAPACITY, LONGEST, GROWTH, OVER = range(7)
+RESULTS = 7
+
+PLAIN, YIELDS, MIXED = range(3)
+"""Kinds of lanes: all ways open at the same seconds, protected; a single way that yields some of
+the time; several ways that yield or are open at different seconds."""
+
+
+class CyclicArrays(NamedTuple):
+    """A coordination group, ready for the kernels; rows are its own, not the street's.
+
+    Approach a takes streams ``first_stream[a]`` to ``first_stream[a + 1]``; what leaves by exit x
+    comes from the ways ``source[first_source[x]:first_source[x + 1]]``; lane l owns the ways
+    ``first_way[l]`` to ``first_way[l + 1]``.
+    """
+
+    order: Integers  # approaches a as a, lanes l as n_approaches + l, in order of evaluation
+    steady_vps: Floats  # per approach: traffic that arrives evenly over the cycle
+    approach_vps: Floats  # per approach: all its traffic, what loops of streets are begun with
+    first_stream: Integers
+    stream_exit: Integers
+    stream_share: Floats
+    stream_delay_s: Integers
+    stream_smoothing: Floats
+    first_source: Integers
+    source: Integers
+    lane_approach: Integers
+    lane_share: Floats  # of the approach's traffic
+    storage_veh: Floats  # per lane
+    kind: Integers  # per lane: PLAIN, YIELDS or MIXED
+    first_way: Integers
+    way_lane: Integers
+    way_signal: Integers
+    way_share: Floats  # of the lane's traffic
+    way_vps: Floats  # mean flow, what loops of streets are begun with
+    way_headway_s: Floats
+    way_box_veh: Floats
+    first_foe: Integers
+    foe: Integers
+
+
+@njit(cache=True, error_model="numpy")
+def profile(
+    arrays: CyclicArrays,
+    service: Floats,
+    begin_s: Integers,
+    manners: tuple[Floats, float, float],
+    inflow: Floats,
+    departures: Floats,
+    results: Floats,
+) -> None:
+    """Solve one plan's cycle.
+
+    Parameters
+    ----------
+    arrays
+        The group.
+    service
+        [way, second of its signal's cycle]: above 0 the usable part of that second under
+        protected green, below 0 under permissive green (sign turned), 0 under red.
+    begin_s
+        Per signal, the second of system time at which its table begins, 0 to cycle - 1.
+    manners
+        Table of accepted gaps (`kernels.accepted_gaps`); headway in a bunch, s; vehicles that may
+        come to the head of a lane before one of them blocks it.
+    inflow, departures
+        [approach, second], [way, second]: filled in; veh/s.
+    results
+        [lane, RESULTS]: filled in.
+    """
+    approaches = arrays.steady_vps.size
+    for w in range(departures.shape[0]):
+        departures[w, :] = arrays.way_vps[w]
+    for a in range(approaches):
+        inflow[a, :] = arrays.approach_vps[a]
+    gap_table, bunch_s, slack_veh = manners
+    rate = np.zeros(departures.shape[1])
+    box = np.zeros(departures.shape[0])
+    was_open = np.zeros(departures.shape[0], dtype=np.bool_)
+    leaving = np.zeros(departures.shape[1])
+    for node in arrays.order:
+        if node < approaches:
+            _gather(arrays, node, departures, inflow, leaving)
+        elif arrays.kind[node - approaches] == MIXED:
+            _mixed_lane(
+                arrays,
+                node - approaches,
+                service,
+                begin_s,
+                (bunch_s, slack_veh),
+                gap_table,
+                (inflow, departures),
+                (box, was_open),
+                results,
+            )
+        else:
+            _rates(
+                arrays,
+                node - approaches,
+                service,
+                begin_s,
+                bunch_s,
+                gap_table,
+                departures,
+                rate,
+            )
+            _lane(arrays, node - approaches, rate, leaving, inflow, departures, results)
+
+
+@njit(cache=True, error_model="numpy")
+def _gather(
+    arrays: CyclicArrays, a: int, departures: Floats, inflow: Floats, leaving: Floats
+) -> None:
+    """Fill in what arrives on an approach: the steady part and the dispersed platoons."""
+    cycle = leaving.size
+    coming = inflow[a]
+    coming[:] = arrays.steady_vps[a]
+    for s in range(arrays.first_stream[a], arrays.first_stream[a + 1]):
+        x = arrays.stream_exit[s]
+        keep = 1.0 - arrays.stream_smoothing[s]
+        take = arrays.stream_smoothing[s] * arrays.stream_share[s]
+        first, last = arrays.first_source[x], arrays.first_source[x + 1]
+        # What arrives in second t left `at` seconds further round the cycle.
+        at = -arrays.stream_delay_s[s] % cycle
+        for k in range(first, last):
+            gone = departures[arrays.source[k]]
+            if k == first:
+                for t in range(cycle - at):
+                    leaving[t] = take * gone[t + at]
+                for t in range(cycle - at, cycle):
+                    leaving[t] = take * gone[t + at - cycle]
+            else:
+                for t in range(cycle - at):
+                    leaving[t] += take * gone[t + at]
+                for t in range(cycle - at, cycle):
+                    leaving[t] += take * gone[t + at - cycle]
+        # From empty the tail of all cycles before is missing; it is a geometric series.
+        tail = 0.0
+        for t in range(cycle):
+            tail = keep * tail + leaving[t]
+        tail /= 1.0 - keep**cycle
+        for t in range(cycle):
+            tail = keep * tail + leaving[t]
+            coming[t] += tail
+
+
+@njit(cache=True, error_model="numpy")
+def _rates(
+    arrays: CyclicArrays,
+    lane: int,
+    service: Floats,
+    begin_s: Integers,
+    bunch_s: float,
+    gap_table: Floats,
+    departures: Floats,
+    rate: Floats,
+) -> None:
+    """Fill in how fast a lane can be served in every second, veh/s."""
+    cycle = rate.size
+    headway = 0.0
+    shown = arrays.first_way[lane]
+    for w in range(arrays.first_way[lane], arrays.first_way[lane + 1]):
+        headway += arrays.way_share[w] * arrays.way_headway_s[w]
+        if arrays.way_share[w] > TINY:
+            shown = w
+    if headway <= TINY:
+        rate[:] = 0.0
+        return
+    k = -begin_s[arrays.way_signal[shown]] % cycle
+    before = service[shown, k - 1 if k else cycle - 1]
+    for t in range(cycle):
+        code = service[shown, k]
+        if code >= 0.0:
+            rate[t] = code / headway
+            if code == 0.0 and before < 0.0:
+                # Those who wait inside the node clear it when their green ends.
+                rate[t] = arrays.way_box_veh[shown]
+        else:
+            last = t - 1 if t else cycle - 1
+            rate[t] = _found(arrays, shown, departures, last, gap_table, bunch_s, 1.0 / headway)
+        before = code
+        k = k + 1 if k + 1 < cycle else 0
+
+
+@njit(cache=True, error_model="numpy")
+def _lane(
+    arrays: CyclicArrays,
+    lane: int,
+    rate: Floats,
+    levels: Floats,
+    inflow: Floats,
+    departures: Floats,
+    results: Floats,
+) -> None:
+    """Solve the queue of a lane whose vehicles all leave at the same rate."""
+    cycle = inflow.shape[1]
+    first, last = arrays.first_way[lane], arrays.first_way[lane + 1]
+    coming = inflow[arrays.lane_approach[lane]]
+    share = arrays.lane_share[lane]
+    storage = arrays.storage_veh[lane]
+    # A queue is how far the sum of what came less what could leave stands above its lowest point
+    # so far: two short sums instead of one long chain.
+    level = 0.0
+    lowest = 0.0
+    for t in range(cycle):
+        level += share * coming[t] - rate[t]
+        levels[t] = level
+        lowest = min(lowest, level)
+    start = level - lowest
+    lowest = -start
+    queue = start
+    held = 0.0
+    stops = 0.0
+    volume = 0.0
+    capacity = 0.0
+    longest = 0.0
+    over = 0.0
+    shut_before = 1.0 if rate[cycle - 1] <= 0.0 else 0.0
+    for t in range(cycle):
+        arriving = share * coming[t]
+        shut = 1.0 if rate[t] <= 0.0 else 0.0
+        waits = 1.0 if queue > 0.05 else shut
+        # Who is left over when green ends has moved up and stops again.
+        stops += arriving * waits + queue * shut * (1.0 - shut_before)
+        shut_before = shut
+        lowest = min(lowest, levels[t])
+        left = levels[t] - lowest
+        volume += arriving
+        capacity += rate[t]
+        held += left
+        longest = max(longest, left)
+        over += max(0.0, left - storage)
+        # What leaves; rounding must not make it less than nothing.
+        levels[t] = max(0.0, queue + arriving - left)
+        queue = left
+    for w in range(first, last):
+        for t in range(cycle):
+            departures[w, t] = levels[t] * arrays.way_share[w]
+    results[lane, DELAYED] = held / cycle
+    results[lane, STOPS] = stops / cycle
+    results[lane, VOLUME] = volume / cycle
+    results[lane, CAPACITY] = capacity / cycle
+    results[lane, LONGEST] = longest
+    results[lane, GROWTH] = max(0.0, queue - start)
+    results[lane, OVER] = over / cycle
+
+
+@njit(cache=True, error_model="numpy")
+def _mixed_lane(
+    arrays: CyclicArrays,
+    lane: int,
+    service: Floats,
+    begin_s: Integers,
+    manners: tuple[float, float],
+    gap_table: Floats,
+    flows: tuple[Floats, Floats],
+    state: tuple[Floats, NDArray[np.bool_]],
+    results: Floats,
+) -> None:
+    """Solve a lane of several ways that yield, or are open at different seconds."""
+    bunch_s, slack_veh = manners
+    inflow, departures = flows
+    box, was_open = state
+    cycle = inflow.shape[1]
+    first, last = arrays.first_way[lane], arrays.first_way[lane + 1]
+    begin = begin_s[arrays.way_signal[first]]
+    a = arrays.lane_approach[lane]
+    lane_share = arrays.lane_share[lane]
+    results[lane, :] = 0.0
+    for w in range(first, last):
+        box[w] = 0.0
+        was_open[w] = False
+        departures[w, :] = 0.0
+    if lane_share * (arrays.steady_vps[a] + inflow[a].sum()) <= TINY:
+        return
+    queue = 0.0
+    start = 0.0
+    lane_open = False
+    held_sum = 0.0
+    stops = 0.0
+    capacity = 0.0
+    longest = 0.0
+    over = 0.0
+    volume = 0.0
+    for turn in range(2):
+        counts = turn == 1
+        if counts:
+            start = queue
+            for w in range(first, last):
+                start += box[w]
+        k = -begin % cycle
+        for t in range(cycle):
+            spent = 0.0
+            busy = 0.0
+            cap = 1e9
+            cap_steady = 1e9
+            closed = True
+            stopped = False
+            before = t - 1 if t else cycle - 1
+            for w in range(first, last):
+                share = arrays.way_share[w]
+                departures[w, t] = 0.0
+                if share <= TINY:
+                    continue
+                headway = arrays.way_headway_s[w]
+                open_part = service[w, k]
+                out = 0.0
+                if open_part > 0.0:
+                    closed = False
+                    out = min(box[w], open_part / headway)
+                    spent += out * headway / open_part
+                    busy += share * headway / open_part
+                elif open_part < 0.0:
+                    closed = False
+                    found = _found(arrays, w, departures, before, gap_table, bunch_s, 1.0 / headway)
+                    out = min(box[w], found)
+                    room = arrays.way_box_veh[w] + slack_veh - box[w] + out
+                    cap = min(cap, max(room, 0.0) / share)
+                    cap_steady = min(cap_steady, found / share)
+                    busy += share * headway
+                else:
+                    if was_open[w] and box[w] > 0.0:
+                        out = min(box[w], arrays.way_box_veh[w])
+                        if counts:
+                            capacity += out / share
+                    cap = min(cap, max(slack_veh - box[w], 0.0) / share)
+                    cap_steady = 0.0
+                    stopped = True
+                    busy += share * headway
+                was_open[w] = open_part != 0.0
+                box[w] -= out
+                departures[w, t] = out
+            arriving = lane_share * inflow[a, t]
+            served = 0.0
+            if not closed and busy > TINY:
+                served = min(queue + arriving, max(0.0, 1.0 - spent) / busy, cap)
+                if counts:
+                    capacity += min(1.0 / busy, cap_steady)
+            waiting = queue > 0.05 or closed or stopped
+            queue = max(0.0, queue + arriving - served)
+            held = queue
+            for w in range(first, last):
+                part = served * arrays.way_share[w]
+                if service[w, k] > 0.0:
+                    departures[w, t] += part
+                else:
+                    box[w] += part
+                held += box[w]
+            if counts:
+                volume += arriving
+                held_sum += held
+                longest = max(longest, held)
+                over += max(0.0, held - arrays.storage_veh[lane])
+                if waiting:
+                    stops += arriving
+                if closed and lane_open:
+                    stops += queue
+            lane_open = not closed
+            k = k + 1 if k + 1 < cycle else 0
+    end = queue
+    for w in range(first, last):
+        end += box[w]
+    results[lane, DELAYED] = held_sum / cycle
+    results[lane, STOPS] = stops / cycle
+    results[lane, VOLUME] = volume / cycle
+    results[lane, CAPACITY] = capacity / cycle
+    results[lane, LONGEST] = longest
+    results[lane, GROWTH] = max(0.0, end - start)
+    results[lane, OVER] = over / cycle
+
+
+@njit(cache=True, error_model="numpy", inline="always")
+def _found(
+    arrays: CyclicArrays,
+    way: int,
+    departures: Floats,
+    before: int,
+    gap_table: Floats,
+    bunch_s: float,
+    most_vps: float,
+) -> float:
+    """Return how many find a gap in what opposes a way, veh/s."""
+    opposing = 0.0
+    free = 1.0
+    on_lane = 0.0
+    lane_before = -1
+    for k in range(arrays.first_foe[way], arrays.first_foe[way + 1]):
+        foe = arrays.foe[k]
+        if arrays.way_lane[foe] != lane_before:
+            free *= max(0.0, 1.0 - bunch_s * on_lane)
+            on_lane = 0.0
+            lane_before = arrays.way_lane[foe]
+        on_lane += departures[foe, before]
+        opposing += departures[foe, before]
+    free *= max(0.0, 1.0 - bunch_s * on_lane)
+    step = min(opposing * GAP_STEPS_PER_VPS, gap_table.size - 1.001)
+    below = int(step)
+    found = gap_table[below]
+    found += (step - below) * (gap_table[below + 1] - found)
+    return min(free * found, most_vps)
+
+
+@njit(cache=True, error_model="numpy")
+def total_cost(results: Floats, cycle_s: int, weights: Floats) -> float:
+    """Add up what a solved cycle costs.
+
+    Parameters
+    ----------
+    results
+        [lane, RESULTS], as `profile` fills it in.
+    cycle_s
+        The cycle, s.
+    weights
+        Length of the analysis period and cost of a stop, s; price of a vehicle that stands beyond
+        its lane's storage, in vehicles delayed.
+
+    Returns
+    -------
+    float
+        Vehicle-seconds per second: delay in the profile, by chance and by oversaturation over the
+        period, stops, and the price of queues beyond storage.
+    """
+    period_s, stop_cost_s, over_price = weights[0], weights[1], weights[2]
+    cost = 0.0
+    for lane in range(results.shape[0]):
+        volume = results[lane, VOLUME]
+        if volume <= TINY:
+            continue
+        came = volume * period_s
+        served = max(results[lane, CAPACITY] * period_s, 0.5)
+        saturation = came / served
+        beyond = saturation - 1.0
+        root = np.sqrt(beyond * beyond + 4.0 * saturation / served)
+        random_s = 0.25 * period_s * (root - abs(beyond))
+        stops = results[lane, STOPS] + random_s * volume / cycle_s
+        cost += results[lane, DELAYED] + results[lane, GROWTH] / cycle_s * 0.5 * period_s
+        cost += random_s * volume + stop_cost_s * stops + over_price * results[lane, OVER]
+    return cost
