@@ -46,22 +46,23 @@ lint: install
 # One thread of linear algebra: several only get into each other's way on small matrices.
 THREADS := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
 
-# Net-SNMP is the third opinion of the bridge's tests; without it they are skipped and say so.
-.PHONY: net-snmp
-net-snmp:
-	@if ! command -v snmpget >/dev/null || ! command -v snmpd >/dev/null; then \
+# Net-SNMP is the third opinion of the bridge's tests, strace stops a process at a chosen write;
+# without them those tests are skipped and say so.
+.PHONY: test-tools
+test-tools:
+	@if ! { command -v snmpget && command -v snmpd && command -v strace; } >/dev/null; then \
 		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 			apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
-				--no-install-recommends snmp snmpd >/dev/null; \
+				--no-install-recommends snmp snmpd strace >/dev/null; \
 		else \
-			echo "net-snmp is missing; its tests are skipped (Debian packages: snmp snmpd)"; \
+			echo "some tests are skipped; they need the Debian packages snmp snmpd strace"; \
 		fi; \
 	fi
 
-test: lint net-snmp
+test: lint test-tools
 	$(THREADS) $(BIN)/python -m pytest -m 'not slow'
 
-test-all: lint net-snmp
+test-all: lint test-tools
 	$(THREADS) $(BIN)/python -m pytest
 
 clean:

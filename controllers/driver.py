@@ -8,16 +8,38 @@ device is doing. A contract test suite in `tests/controllers` says the same with
 from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
-from typing import Final, Protocol
+from dataclasses import dataclass, field, replace
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import TYPE_CHECKING, Final, Protocol
 
 from network.errors import ControllerError
 from network.timing import OffsetReference, TimingPlan
+
+if TYPE_CHECKING:
+    from controllers.device_profile import DeviceProfile
 
 LOCAL_CONTROL: Final = 0
 """Pattern number that hands a device back to its own time base."""
 
 VERSIONS: Final = ("v1", "v2c", "v3")
+
+COORDINATION_ALARM: Final = "coordination alarm"
+"""Alarm of a device that is not in step within three cycles of a call."""
+
+Network = IPv4Network | IPv6Network
+
+PRIVATE_NETWORKS: Final[tuple[Network, ...]] = tuple(
+    ip_network(text)
+    for text in (
+        "127.0.0.0/8",
+        "10.0.0.0/8",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "::1/128",
+        "fc00::/7",
+    )
+)
+"""Loopback and private addresses (RFC 1918, RFC 4193): where a device may be unless told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +89,10 @@ class Device:
         How far its clock may be off before plans are refused.
     requests_per_s
         Most requests sent to it in a second.
+    action_row
+        Row of the time base's action table set aside for lasting activation; None for none.
+    networks
+        Where its address must lie once resolved; else not a byte is sent.
     """
 
     signal_id: str
@@ -82,6 +108,8 @@ class Device:
     profile: str = "standard"
     max_clock_error_s: float = 2.0
     requests_per_s: float = 100.0
+    action_row: int | None = None
+    networks: tuple[Network, ...] = PRIVATE_NETWORKS
 
     def __post_init__(self) -> None:
         if self.version not in VERSIONS:
@@ -97,6 +125,11 @@ class Device:
             raise ControllerError(
                 f"device of signal {self.signal_id!r}: max_clock_error_s {self.max_clock_error_s} "
                 f"and requests_per_s {self.requests_per_s} must be above 0"
+            )
+        if self.action_row is not None and not 1 <= self.action_row <= 255:
+            raise ControllerError(
+                f"device of signal {self.signal_id!r}: action_row {self.action_row}; allowed are "
+                "1 to 255"
             )
         if not 1 <= self.port <= 65535:
             raise ControllerError(f"device of signal {self.signal_id!r}: port {self.port}")
@@ -128,6 +161,11 @@ class PhaseLimits:
         The ring it runs in.
     concurrent
         Phases of other rings that may be green along with it.
+    maximum_s
+        Maximum green 1, whole seconds; 0 where it is not known.
+    pedestrian_recall, non_actuated
+        Whether the device serves the walk without anybody asking: always, or while it is called
+        to non-actuated operation.
     """
 
     number: int
@@ -138,12 +176,27 @@ class PhaseLimits:
     ped_clear_s: int
     ring: int = 1
     concurrent: frozenset[int] = frozenset()
+    maximum_s: int = 0
+    pedestrian_recall: bool = False
+    non_actuated: bool = False
 
     @property
     def min_split_ds(self) -> int:
         """Least split in tenths: green or walk and its clearance, then yellow and red."""
-        pedestrian_s = self.walk_s + self.ped_clear_s
-        green_s = max(self.min_green_s, pedestrian_s)
+        return self.least_split_ds(walk=True)
+
+    def least_split_ds(self, *, walk: bool) -> int:
+        """Return the least split in tenths.
+
+        Parameters
+        ----------
+        walk
+            Whether walk and pedestrian clearance must fit even if somebody has to push a button
+            for them.
+        """
+        green_s = self.min_green_s
+        if walk or self.pedestrian_recall or self.non_actuated:
+            green_s = max(green_s, self.walk_s + self.ped_clear_s)
         return green_s * 10 + self.yellow_ds + self.red_clear_ds
 
 
@@ -167,6 +220,10 @@ class Identity:
         What central control calls at present; `LOCAL_CONTROL` for nothing.
     running_pattern, time_base_patterns
         Rows that must not be touched.
+    profile
+        Everything else it tells about itself and that lasts; None if it was not asked.
+    clock_error_s
+        Bounds of how far its clock is ahead of ours; None if that was not measured.
     """
 
     standards: str
@@ -178,6 +235,8 @@ class Identity:
     called_pattern: int
     running_pattern: int
     time_base_patterns: tuple[int, ...]
+    profile: DeviceProfile | None = None
+    clock_error_s: tuple[float, float] | None = None
 
     @property
     def rings(self) -> tuple[int, ...]:
@@ -218,6 +277,8 @@ class Change:
         Rows it writes.
     old, new
         The same instances before and after.
+    action_row
+        The row of the time base that it points at the pattern, where it does only that.
     """
 
     signal_id: str
@@ -225,6 +286,7 @@ class Change:
     split: int
     old: tuple[ObjectValue, ...]
     new: tuple[ObjectValue, ...]
+    action_row: int | None = None
 
     @property
     def difference(self) -> tuple[tuple[ObjectValue, ObjectValue], ...]:
@@ -234,7 +296,7 @@ class Change:
 
     def undone(self) -> Change:
         """Return the change that takes this one back."""
-        return Change(self.signal_id, self.pattern, self.split, self.new, self.old)
+        return replace(self, old=self.new, new=self.old)
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +317,15 @@ class Status:
         ``notFlash``, or what made it flash.
     in_transition
         Whether the offset is still being reached.
+    alarms
+        Names of the alarms that are on; a bit that the standard does not name is told by its
+        number.
+    preempts
+        Numbers of the preempts that are being served.
+    cycle_left_s, since_reference_s
+        Time until the local cycle's zero, and since the system's; None where it is not told.
+    device_utc_s
+        Its clock in whole s since 1970; None where it is not told.
     """
 
     pattern: int
@@ -263,6 +334,16 @@ class Status:
     free_reason: str
     flash: str
     in_transition: bool
+    alarms: tuple[str, ...] = ()
+    preempts: tuple[int, ...] = ()
+    cycle_left_s: int | None = None
+    since_reference_s: int | None = None
+    device_utc_s: int | None = None
+
+    @property
+    def coordination_failed(self) -> bool:
+        """Whether the called pattern was not reached in step within three cycles."""
+        return COORDINATION_ALARM in self.alarms
 
     def runs(self, pattern: int) -> bool:
         """Tell whether a pattern runs, coordinated and in step."""

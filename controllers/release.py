@@ -6,8 +6,10 @@ street, and it has an end.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Final
 
@@ -55,6 +57,15 @@ class PlanRelease:
                 raise ApprovalError(f"release: {name} has no time zone")
         if self.expires_utc <= self.approved_utc:
             raise ApprovalError("release: it expires before it was approved")
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over the whole permission: it names this approval and no other."""
+        content = {
+            name: value.isoformat() if isinstance(value, datetime) else value
+            for name, value in asdict(self).items()
+        }
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     def check(self, plan_digest: str, scenario: str, now_utc: datetime) -> None:
         """Refuse anything but the approved plans within the approved time.

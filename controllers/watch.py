@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack
+from functools import partial
 
 from controllers.driver import Connect, Device, Driver, Status
 from controllers.ntcip.driver import connect as connect_ntcip
 from controllers.receipt import Clock, DeviceReceipt, Journal, PushReceipt
-from network.errors import ControllerError, RollbackFailedError
+from controllers.rollback import restore
+from controllers.together import MOST_AT_ONCE, all_or_first_error, at_device, together
+from network.errors import ControllerError, RollbackFailedError, ThroughbandError
 
 Tick = Callable[[], Awaitable[None]]
 """Lets time pass between two looks: sleeps in the field, advances a simulated street."""
+
+Pair = tuple[DeviceReceipt, Device]
 
 
 async def await_pattern(
@@ -45,30 +49,33 @@ async def await_pattern(
     ControllerError
         A device runs free or flashes instead, or does not arrive in time.
     """
-    async with AsyncExitStack() as stack:
-        pairs = await _connected(stack, receipt, devices, connect)
-        waiting: list[str] = []
-        for _ in range(most_ticks):
-            await tick()
-            statuses: dict[str, Status] = {}
-            for entry, driver in pairs:
-                await driver.activate(entry.pattern)
-                statuses[entry.signal_id] = await driver.status()
-            for entry, _ in pairs:
-                _check(entry, statuses[entry.signal_id])
-            waiting = [e.signal_id for e, _ in pairs if not statuses[e.signal_id].runs(e.pattern)]
-            if not waiting:
-                return statuses
-        raise ControllerError(f"not in step after {most_ticks} looks: signals {', '.join(waiting)}")
+    pairs = _matched(receipt, devices)
+    steps = [partial(at_device, device, connect, partial(_look, entry)) for entry, device in pairs]
+    waiting: list[str] = []
+    for _ in range(most_ticks):
+        await tick()
+        found = all_or_first_error(await together(steps))
+        for (entry, _), status in zip(pairs, found, strict=True):
+            _check(entry, status)
+        waiting = [
+            entry.signal_id
+            for (entry, _), status in zip(pairs, found, strict=True)
+            if not status.runs(entry.pattern)
+        ]
+        if not waiting:
+            return {
+                entry.signal_id: status for (entry, _), status in zip(pairs, found, strict=True)
+            }
+    raise ControllerError(f"not in step after {most_ticks} looks: signals {', '.join(waiting)}")
 
 
 async def refresh(
     receipt: PushReceipt, devices: Sequence[Device], *, connect: Connect = connect_ntcip
 ) -> None:
     """Repeat every call once, so that no device falls back for want of central control."""
-    async with AsyncExitStack() as stack:
-        for entry, driver in await _connected(stack, receipt, devices, connect):
-            await driver.activate(entry.pattern)
+    pairs = _matched(receipt, devices)
+    steps = [partial(at_device, device, connect, partial(_call, entry)) for entry, device in pairs]
+    all_or_first_error(await together(steps))
 
 
 async def withdraw(
@@ -80,8 +87,11 @@ async def withdraw(
     tick: Tick,
     most_ticks: int,
     connect: Connect = connect_ntcip,
+    most_at_once: int = MOST_AT_ONCE,
 ) -> None:
     """Call what was called before the push, then restore the rows it wrote.
+
+    A device that calls neither is under somebody else's call and keeps it.
 
     Parameters
     ----------
@@ -91,46 +101,61 @@ async def withdraw(
         The present, and the keeper of intent and outcome.
     tick, most_ticks
         As for `await_pattern`: how to wait until a device has left the pattern.
-    connect
-        How to reach a device.
+    connect, most_at_once
+        How to reach a device, and how many at a time.
 
     Raises
     ------
     RollbackFailedError
         Some device could not be taken back; the message names all of them.
     """
-    head: dict[str, object] = {"plan_digest": receipt.plan_digest}
-    journal({"event": "withdraw", "utc": clock().isoformat(), **head})
-    stuck: list[str] = []
-    async with AsyncExitStack() as stack:
-        pairs = await _connected(stack, receipt, devices, connect)
-        left: list[tuple[DeviceReceipt, Driver]] = []
-        for entry, driver in pairs:
-            try:
-                await driver.activate(entry.called_before)
-                left.append((entry, driver))
-            except ControllerError as error:
-                stuck.append(str(error))
-        for entry, driver in left:
-            try:
-                await _left(entry, driver, tick, most_ticks)
-                await driver.commit(entry.change.undone())
-            except ControllerError as error:
-                stuck.append(str(error))
+    pairs = _matched(receipt, devices)
+    head: dict[str, object] = {"push_id": receipt.push_id, "plan_digest": receipt.plan_digest}
+    entries = [entry.to_dict() for entry, _ in pairs]
+    journal({"event": "withdraw", "utc": clock().isoformat(), **head, "devices": entries})
+    recalls = [
+        partial(at_device, device, connect, partial(_recall, entry)) for entry, device in pairs
+    ]
+    outcomes = await together(recalls, most_at_once)
+    stuck = [str(outcome) for outcome in outcomes if isinstance(outcome, ThroughbandError)]
+    left = [
+        pair
+        for pair, outcome in zip(pairs, outcomes, strict=True)
+        if not isinstance(outcome, ThroughbandError)
+    ]
+
+    async def pause(_seconds: float) -> None:
+        await tick()
+
+    async def put_back(entry: DeviceReceipt, driver: Driver) -> None:
+        where = f"{entry.signal_id!r} at {entry.address}"
+        if entry.permanent is not None:
+            await restore(driver, entry.permanent, pause, where, most_ticks)
+        await restore(driver, entry.change, pause, where, most_ticks)
+
+    restores = [
+        partial(at_device, device, connect, partial(put_back, entry)) for entry, device in left
+    ]
+    ends = await together(restores, most_at_once)
+    stuck += [str(outcome) for outcome in ends if isinstance(outcome, ThroughbandError)]
     outcome = "withdrawal failed" if stuck else "withdrawn"
     journal({"event": outcome, "utc": clock().isoformat(), **head, "errors": list(stuck)})
     if stuck:
         raise RollbackFailedError("; ".join(stuck))
 
 
-async def _left(entry: DeviceReceipt, driver: Driver, tick: Tick, most_ticks: int) -> None:
-    for _ in range(most_ticks):
-        if (await driver.status()).pattern != entry.pattern:
-            return
-        await tick()
-    raise ControllerError(
-        f"signal {entry.signal_id!r} at {entry.address} still runs pattern {entry.pattern}"
-    )
+async def _call(entry: DeviceReceipt, driver: Driver) -> None:
+    await driver.activate(entry.pattern)
+
+
+async def _look(entry: DeviceReceipt, driver: Driver) -> Status:
+    await driver.activate(entry.pattern)
+    return await driver.status()
+
+
+async def _recall(entry: DeviceReceipt, driver: Driver) -> None:
+    if (await driver.status()).called_pattern == entry.pattern:
+        await driver.activate(entry.called_before)
 
 
 def _check(entry: DeviceReceipt, status: Status) -> None:
@@ -143,9 +168,7 @@ def _check(entry: DeviceReceipt, status: Status) -> None:
         raise ControllerError(f"{where} is under {status.control}, not under system control")
 
 
-async def _connected(
-    stack: AsyncExitStack, receipt: PushReceipt, devices: Sequence[Device], connect: Connect
-) -> list[tuple[DeviceReceipt, Driver]]:
+def _matched(receipt: PushReceipt, devices: Sequence[Device]) -> list[Pair]:
     by_signal = {device.signal_id: device for device in devices}
     pairs = []
     for entry in receipt.devices:
@@ -154,5 +177,5 @@ async def _connected(
             raise ControllerError(
                 f"the device list no longer has signal {entry.signal_id!r} at {entry.address}"
             )
-        pairs.append((entry, await stack.enter_async_context(connect(device))))
+        pairs.append((entry, device))
     return pairs

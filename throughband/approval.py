@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 from controllers.release import PlanRelease
 from network.errors import ApprovalError
 from network.timing import PlanSet
+from throughband.results import read_json, write_json
 
 VALID_FOR = timedelta(hours=12)
 POLICY_NAME = "policy 'delay proven lower'"
@@ -53,7 +55,12 @@ def policy_objections(report: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def approve(
-    plans: PlanSet, report: Mapping[str, Any], approved_by: str, now_utc: datetime, notes: str
+    plans: PlanSet,
+    report: Mapping[str, Any],
+    approved_by: str,
+    now_utc: datetime,
+    notes: str,
+    valid_for: timedelta = VALID_FOR,
 ) -> PlanRelease:
     """Seal an approval of exactly these plans on the strength of exactly this report.
 
@@ -67,6 +74,8 @@ def approve(
         The present, aware.
     notes
         Reasons and conditions.
+    valid_for
+        How long it holds.
 
     Raises
     ------
@@ -80,7 +89,105 @@ def approve(
         report_digest(report),
         approved_by,
         now_utc,
-        now_utc + VALID_FOR,
+        now_utc + valid_for,
         plans.scenario,
         notes,
     )
+
+
+RELEASE_FORMAT: Final = "throughband release"
+RELEASE_VERSION: Final = 1
+_TIMES: Final = ("approved_utc", "expires_utc")
+_TEXTS: Final = ("plan_digest", "report_digest", "approved_by", "scenario", "notes")
+
+
+def write_release(path: Path, release: PlanRelease) -> None:
+    """Write a release with its digest.
+
+    The digest shows slips, half-copied files and edits by hand. It is not a signature: whoever
+    may write the file and knows how it is made can seal another content. What was approved by
+    whom is shown by the journal it was recorded in, and by who may write where.
+
+    Raises
+    ------
+    ApprovalError
+        If the file cannot be written, or is there already.
+    """
+    content = {name: getattr(release, name) for name in _TEXTS}
+    content |= {name: getattr(release, name).isoformat() for name in _TIMES}
+    if path.exists():
+        raise ApprovalError(f"{path}: exists already; name a new file")
+    document = {
+        "format": RELEASE_FORMAT,
+        "version": RELEASE_VERSION,
+        "release": content,
+        "digest": release.digest,
+    }
+    try:
+        write_json(path, document)
+    except OSError as error:
+        raise ApprovalError(f"{path}: cannot be written ({error.strerror})") from error
+
+
+def read_release(path: Path) -> PlanRelease:
+    """Read a release; `PlanRelease.check` must still be asked.
+
+    Raises
+    ------
+    ApprovalError
+        If it is no release, or its content is not what was sealed.
+    """
+    document = read_json(path)
+    if document.get("format") != RELEASE_FORMAT or document.get("version") != RELEASE_VERSION:
+        raise ApprovalError(
+            f"{path}: format {document.get('format')!r} version {document.get('version')!r}; "
+            f"expected {RELEASE_FORMAT!r} version {RELEASE_VERSION}"
+        )
+    content = document.get("release")
+    expected = {*_TEXTS, *_TIMES}
+    if not isinstance(content, dict) or set(content) != expected:
+        raise ApprovalError(f"{path}: a release has exactly {', '.join(sorted(expected))}")
+    if not all(isinstance(value, str) for value in content.values()):
+        raise ApprovalError(f"{path}: every field of a release is a text")
+    try:
+        times = {name: datetime.fromisoformat(content[name]) for name in _TIMES}
+        release = PlanRelease(**{**content, **times})
+    except (ValueError, ApprovalError) as error:
+        raise ApprovalError(f"{path}: {error}") from error
+    if document.get("digest") != release.digest:
+        raise ApprovalError(f"{path}: its content is not what was sealed; it was edited or damaged")
+    return release
+
+
+def require_unused(release: PlanRelease, events: Iterable[Mapping[str, Any]]) -> None:
+    """Refuse a release that has been on the street, or may have been.
+
+    A push that failed and was wholly taken back does not use it up.
+
+    Parameters
+    ----------
+    release
+        What is about to be pushed.
+    events
+        Of the journal.
+
+    Raises
+    ------
+    ApprovalError
+        It was used.
+    """
+    used: dict[str, str] = {}
+    for event in events:
+        kind, push_id = event.get("event"), str(event.get("push_id"))
+        if kind == "intent" and event.get("release_digest") == release.digest:
+            used[push_id] = str(event.get("utc"))
+        undone = (kind == "failed" and event.get("restored")) or (
+            kind == "recovered" and event.get("outcome") == "taken back"
+        )
+        if undone:
+            used.pop(push_id, None)
+    if used:
+        raise ApprovalError(
+            f"this release was used for the push of {next(iter(used.values()))}; a release is "
+            "good for one push, approve again"
+        )

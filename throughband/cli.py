@@ -12,6 +12,8 @@ from typing import Annotated, NoReturn
 import typer
 
 from network.errors import ThroughbandError
+from throughband.bridge.cli import bridge_app
+from throughband.journal_command import journal_app
 from throughband.stopping import Stopped, listen
 
 _log = logging.getLogger(__name__)
@@ -25,6 +27,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.add_typer(journal_app, name="journal")
+app.add_typer(bridge_app, name="bridge")
 
 LOG_VARIABLE = "THROUGHBAND_LOG"
 FAULT_CODE = 70
@@ -103,6 +107,85 @@ def optimize(
 
 
 @app.command()
+def explain(
+    scenario: Scenario,
+    out: OutDir,
+    plan: Annotated[
+        Path | None, typer.Option(help="plan.json to explain; else the plans in force.")
+    ] = None,
+    counts: Annotated[
+        Path | None,
+        typer.Option(
+            help="Movement counts (CSV); else the imported ones, or SUMO's, seeds 1 to 3."
+        ),
+    ] = None,
+    begin: Begin = None,
+    end: End = None,
+    seed: Annotated[
+        int, typer.Option(help="For the volumes, clocks and speeds that are drawn.", min=0)
+    ] = 1,
+) -> None:
+    """Tell why plans are what they are: what each second is worth, what binds, what errors cost.
+
+    Writes explain.json, explain.txt (Markdown) and a figure for each group of signals.
+    """
+    from throughband.explaining import explain_scenario
+
+    explain_scenario(scenario, plan, counts, out, begin, end, seed)
+
+
+@app.command()
+def day(
+    scenario: Scenario,
+    out: OutDir,
+    counts: Annotated[
+        Path | None,
+        typer.Option(
+            help="Counts of a day (CSV); else the imported ones, or SUMO's, seeds 1 to 3."
+        ),
+    ] = None,
+    forecast: Annotated[
+        Path | None,
+        typer.Option(help="forecast.csv of up to a day, its detectors named as movements."),
+    ] = None,
+    begin: Begin = None,
+    end: End = None,
+    period: Annotated[int, typer.Option(help="Length of a period, min.", min=5, max=60)] = 15,
+    max_plans: Annotated[int, typer.Option(help="Plans at most.", min=1, max=8)] = 5,
+    dwell: Annotated[int, typer.Option(help="Minutes a plan runs at least.", min=0, max=360)] = 30,
+    price: Annotated[
+        float, typer.Option(help="What a further plan must save, % of the day's cost.", min=0)
+    ] = 0.5,
+    close: Annotated[
+        float, typer.Option(help="What plans closer to each other may cost, %.", min=0)
+    ] = 1.0,
+    robust: Annotated[
+        float | None,
+        typer.Option(help="Also lower the mean of the worst demands beyond this part, e.g. 0.9."),
+    ] = None,
+    tz: Annotated[str, typer.Option(help="Zone whose clock the schedule follows.")] = "UTC",
+    effort: Annotated[
+        int, typer.Option(help="Evaluations of the whole street for each plan.", min=50)
+    ] = 400,
+    time_limit: Annotated[
+        float | None,
+        typer.Option(help="Seconds after which the best lawful day so far is taken.", min=1),
+    ] = None,
+) -> None:
+    """Plan a day: how many plans, when to switch; write plans, schedule and timing sheet.
+
+    The first Ctrl-C while it searches takes the best lawful day so far.
+    """
+    from throughband.day_plans import DayOrder, plan_day_command
+
+    order = DayOrder(
+        scenario, counts, forecast, begin, end, period, dwell, max_plans, price, close, robust, tz,
+        effort, time_limit,
+    )  # fmt: skip
+    plan_day_command(order, out)
+
+
+@app.command()
 def validate(
     scenario: Scenario,
     plan: Annotated[Path, typer.Option(help="plan.json, as 'optimize' wrote it.")],
@@ -151,7 +234,7 @@ def push(
     plan: Annotated[Path, typer.Option(help="plan.json to push.")],
     report: Annotated[Path, typer.Option(help="validation.json or result.json it is approved on.")],
     devices: Annotated[Path, typer.Option(help="Device list (TOML).")],
-    journal: Annotated[Path, typer.Option(help="Journal to append to.")] = Path("journal.jsonl"),
+    journal: Annotated[Path, typer.Option(help="Journal to append to.")] = Path("journal.sqlite"),
     write: Annotated[
         bool, typer.Option("--write", help="Write to the controllers; else only show the change.")
     ] = False,
@@ -161,7 +244,7 @@ def push(
     ] = False,
 ) -> None:
     """Show what a plan changes in the controllers, and with --write change it."""
-    from throughband.commands import push_plan
+    from throughband.controller_commands import push_plan
 
     push_plan(scenario, plan, report, devices, journal, write, approved_by, despite_verdict)
 
@@ -175,11 +258,44 @@ def emulate(
     duration: Annotated[
         float | None, typer.Option(help="Stop after so many seconds; else on Ctrl-C.", min=0)
     ] = None,
+    snmp: Annotated[str, typer.Option(help="v1, v2c or v3.")] = "v1",
 ) -> None:
     """Run an emulated NTCIP 1202 controller for every signal, on the wall clock."""
-    from throughband.commands import emulate_controllers
+    from throughband.controller_commands import emulate_controllers
 
-    emulate_controllers(scenario, out, host, base_port, duration)
+    emulate_controllers(scenario, out, host, base_port, duration, snmp)
+
+
+@app.command()
+def street(
+    scenario: Scenario,
+    out: Annotated[
+        Path, typer.Option("--out", help="Folder for devices.toml, the secrets and measures.json.")
+    ],
+    seed: Annotated[int, typer.Option(help="SUMO's seed.", min=0)] = 101,
+    begin: Begin = None,
+    duration: Annotated[
+        float | None, typer.Option(help="Seconds of the street; else to the scenario's end.")
+    ] = None,
+    speed: Annotated[
+        float,
+        typer.Option(
+            help="Seconds of the street per second, 0 for as fast as it can; but for 1 and 0 it "
+            "writes drill.json, which 'bridge run' and 'bridge push' take as their clock."
+        ),
+    ] = 1.0,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    base_port: Annotated[int, typer.Option(help="First UDP port; 0 for free ones.")] = 0,
+    snmp: Annotated[str, typer.Option(help="v1, v2c or v3.")] = "v1",
+) -> None:
+    """Play a day in SUMO under emulated NTCIP 1202 controllers that a bridge can reach.
+
+    Traffic drives the controllers' detectors, the controllers drive the lamps. Ends with the
+    measured delay, on Ctrl-C with the delay up to there.
+    """
+    from throughband.street_command import run_street
+
+    run_street(scenario, out, seed, begin, duration, speed, host, base_port, snmp)
 
 
 @app.command()
@@ -363,16 +479,6 @@ def doctor() -> None:
     from throughband.commands import run_doctor
 
     run_doctor()
-
-
-@app.command("journal")
-def journal_verify(
-    path: Annotated[Path, typer.Argument(help="A journal.jsonl.")],
-) -> None:
-    """Verify that a journal was not changed, and list its events."""
-    from throughband.commands import show_journal
-
-    show_journal(path)
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,6 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from controllers.driver import Device
-from controllers.emulator.agent import serve
-from controllers.emulator.cabinet import Cabinet, CabinetConfig
-from controllers.push import push
 from controllers.release import PlanRelease
 from engine.forecast.forecast import Forecast
 from engine.optimize.optimizer import Optimization
@@ -24,13 +20,7 @@ from engine.optimize.problem import Limits
 from engine.validate.simulator import RunMeasures
 from engine.validate.sumo import run as run_sumo
 from engine.validate.sumo_files import write_actuated
-from network.errors import (
-    ApprovalError,
-    ControllerError,
-    PlanError,
-    ThroughbandError,
-    UnreachableError,
-)
+from network.errors import PlanError, ThroughbandError
 from network.files import read_plan, write_plan
 from network.readers.counts_csv import write_counts_csv
 from network.readers.xml_files import iterate_elements
@@ -48,22 +38,18 @@ from throughband.demand import (
     movement_counts,
     read_counts,
 )
-from throughband.devices import read_devices, write_devices
 from throughband.imported import imported_counts
-from throughband.journal import Journal, verify
+from throughband.journal import Journal
 from throughband.pipeline import FIRST_VALIDATION_SEED, RunResult, Setting, open_setting
 from throughband.results import (
     COMPLETE,
     output_folder,
-    read_json,
     run_folder,
     versions,
     write_json,
 )
-from throughband.stopping import Halt, undisturbed
+from throughband.stopping import Halt
 
-EMULATOR_TICK_S = 0.1
-STATUS_EVERY_S = 5.0
 ANY_WINDOW_S = (0.0, 86400.0)
 """For commands that read a network and play nothing; a configuration may name no end."""
 
@@ -150,7 +136,7 @@ def run_scenario(
         _describe(setting, teller)
         target = out or Path("runs") / setting.scenario.name
         with run_folder(target) as folder:
-            journal = Journal(folder / "journal.jsonl")
+            journal = Journal(folder / "journal.sqlite")
             journal.write(
                 {
                     "event": "run",
@@ -303,155 +289,17 @@ def simulate_scenario(
         measures = run_sumo(setting.case, seed, additional, folder)
         write_json(folder / "measures.json", {"controller": controller, **_measures(measures)})
     console = Console(stderr=True, highlight=False)
-    console.print(
-        f"{setting.scenario.name}, {controller}, seed {seed}: delay {measures.delay_s:.1f} s per "
+    console.print(measured(setting.scenario.name, controller, measures), soft_wrap=True)
+
+
+def measured(scenario: str, controller: str, measures: RunMeasures) -> str:
+    """Return what a simulated day comes to, as a sentence."""
+    return (
+        f"{scenario}, {controller}, seed {measures.seed}: delay {measures.delay_s:.1f} s per "
         f"vehicle (SUMO time loss and departure delay, all {measures.scheduled} vehicles due), "
         f"{measures.arrived} arrived, {measures.running} under way, {measures.not_inserted} not "
-        "inserted",
-        soft_wrap=True,
+        "inserted"
     )
-
-
-def push_plan(
-    name: str,
-    plan: Path,
-    report: Path,
-    devices: Path,
-    journal_path: Path,
-    write: bool,
-    approved_by: str,
-    despite_verdict: bool,
-) -> None:
-    """Carry out ``throughband push``."""
-    setting = open_setting(name, *ANY_WINDOW_S)
-    plan_set = plan_for(plan, setting)
-    require_safe(plan_set, setting.network)
-    evidence = read_json(report)
-    if evidence.get("plan_digest") != plan_set.digest:
-        raise ApprovalError(
-            f"{report} speaks of plan {str(evidence.get('plan_digest'))[:12]}, {plan} is plan "
-            f"{plan_set.digest[:12]}; validate this plan first"
-        )
-    if evidence.get("scenario") != setting.scenario.name:
-        raise ApprovalError(
-            f"{report} is about {evidence.get('scenario')!r}, the scenario is "
-            f"{setting.scenario.name!r}"
-        )
-    device_list = read_devices(devices)
-    console = Console(highlight=False)
-    if write:
-        _show_evidence(evidence, console)
-        if evidence["verdict"] != "better" and not despite_verdict:
-            raise ApprovalError(
-                f"{report} does not prove a gain (verdict {evidence['verdict']!r}); "
-                "--despite-verdict pushes all the same, and the record says so"
-            )
-        person = approved_by or _ask_name(console)
-        notes = "approved at the command line"
-        if evidence["verdict"] != "better":
-            notes += f", despite the verdict {evidence['verdict']!r}"
-        release = approve(plan_set, evidence, person, now_utc(), notes)
-        journal: Callable[[Mapping[str, object]], None] = _after(
-            _approved_event(release), Journal(journal_path)
-        )
-    else:
-        release = approve(plan_set, evidence, "dry run", now_utc(), "nothing is written")
-
-        def journal(event: Mapping[str, object]) -> None:
-            raise ControllerError(f"a dry run was about to act: {event}")
-
-    pushing = push(
-        plan_set,
-        release,
-        device_list,
-        {s.signal_id: s.phasing for s in setting.network.signals.values() if s.phasing},
-        clock=now_utc,
-        journal=journal,
-        dry_run=not write,
-    )
-    try:
-        with undisturbed():
-            receipt = asyncio.run(pushing)
-    except UnreachableError as error:
-        raise UnreachableError(
-            f"{error}; check that the controller runs, and its host, port and secrets in {devices}"
-        ) from error
-    for entry in receipt.devices:
-        console.print(
-            f"{entry.signal_id} at {entry.address}: pattern {entry.pattern}",
-            markup=False,
-            soft_wrap=True,
-        )
-        for before, after in entry.change.difference:
-            console.print(f"  {before}  ->  {after.value!r}", markup=False, soft_wrap=True)
-    console.print(
-        "written, read back and activated; keep the call alive or the controllers return to "
-        "their own plan after their backup time"
-        if write
-        else "dry run: nothing was written"
-    )
-
-
-def emulate_controllers(
-    name: str, out: Path, host: str, base_port: int, duration_s: float | None
-) -> None:
-    """Carry out ``throughband emulate``."""
-    import secrets
-
-    setting = open_setting(name, *ANY_WINDOW_S)
-    read_community, write_community = secrets.token_hex(8), secrets.token_hex(8)
-    midnight_utc_s = int(time.time()) // 86400 * 86400
-    console = Console(stderr=True, highlight=False)
-    cabinets = []
-    for signal in setting.network.signals.values():
-        if signal.phasing is None or signal.plan_in_force is None:
-            continue
-        config = CabinetConfig(
-            signal.signal_id,
-            signal.phasing,
-            signal.plan_in_force,
-            max(1, len(signal.connections)),
-            read_community,
-            write_community,
-            midnight_utc_s=midnight_utc_s,
-        )
-        try:
-            cabinets.append(Cabinet(config, time.time() - midnight_utc_s))
-        except ControllerError as error:
-            console.print(f"      not emulated: {error}", markup=False, soft_wrap=True)
-    if not cabinets:
-        raise ControllerError(f"no signal of {setting.scenario.name!r} can be emulated")
-
-    async def serve_them() -> None:
-        async with serve(cabinets, host, base_port) as addresses:
-            devices = tuple(
-                Device(cabinet.config.name, where[0], where[1], read_community, write_community)
-                for cabinet, where in zip(cabinets, addresses, strict=True)
-            )
-            path = write_devices(out, devices)
-            console.print(f"{len(devices)} controllers listen; device list: {path}", soft_wrap=True)
-            await _keep_time(cabinets, duration_s, console)
-
-    asyncio.run(serve_them())
-
-
-async def _keep_time(cabinets: list[Cabinet], duration_s: float | None, console: Console) -> None:
-    """Step the cabinets in step with the wall clock."""
-    loop = asyncio.get_running_loop()
-    begin_s = loop.time()
-    ticks = 0
-    next_status_s = 0.0
-    while duration_s is None or loop.time() - begin_s < duration_s:
-        due = int((loop.time() - begin_s) / EMULATOR_TICK_S)
-        while ticks < due:
-            for cabinet in cabinets:
-                cabinet.step()
-            ticks += 1
-        if console.is_terminal and loop.time() - begin_s >= next_status_s:
-            next_status_s += STATUS_EVERY_S
-            patterns = " ".join(str(cabinet.pattern) for cabinet in cabinets)
-            console.print(f"patterns {patterns}", end="\r")
-        await asyncio.sleep(EMULATOR_TICK_S / 2)
 
 
 def run_doctor() -> None:
@@ -465,18 +313,6 @@ def run_doctor() -> None:
             console.print(f"     {finding.remedy}", markup=False, soft_wrap=True)
     if not all(finding.passed for finding in findings):
         raise ThroughbandError("this machine is not fit yet; see above")
-
-
-def show_journal(path: Path) -> None:
-    """Carry out ``throughband journal``."""
-    console = Console(highlight=False)
-    events = verify(path)
-    for event in events:
-        console.print(
-            f"{event['number']:>3} {event.get('utc', '')} {event.get('event', '')}", markup=False
-        )
-    last = f", last {str(events[-1]['hash'])[:12]}" if events else ""
-    console.print(f"{len(events)} events, chain unbroken{last}")
 
 
 class _Approval:
@@ -503,10 +339,10 @@ class _Approval:
                 "there is no terminal to ask a person at; approve and push later with "
                 "'throughband push', or run with --approve-by-policy",
             )
-        answer = _answer("      Put this plan on the street? Type 'approve' to do so: ")
-        if answer.lower() != "approve":
+        said = answer("      Put this plan on the street? Type 'approve' to do so: ")
+        if said.lower() != "approve":
             return self._refused(self._name or "a person", "not approved at the terminal")
-        name = self._name.strip() or _answer("      Your name for the record: ")
+        name = self._name.strip() or answer("      Your name for the record: ")
         if not name:
             return self._refused("a person", "no name was given for the record")
         return self._approved(plans, report, name, "approved at the terminal")
@@ -515,7 +351,7 @@ class _Approval:
         self, plans: PlanSet, report: Mapping[str, Any], name: str, notes: str
     ) -> PlanRelease:
         release = approve(plans, report, name, now_utc(), notes)
-        self._journal.write(_approved_event(release))
+        self._journal.write(approved_event(release))
         self._teller.say(f"Approved by {name}")
         return release
 
@@ -527,19 +363,8 @@ class _Approval:
         return None
 
 
-def _after(first: Mapping[str, object], journal: Journal) -> Callable[[Mapping[str, object]], None]:
-    """Write an event in front of the first of those that follow; alone it never stands."""
-    waiting = [first]
-
-    def write(event: Mapping[str, object]) -> None:
-        while waiting:
-            journal.write(waiting.pop())
-        journal.write(event)
-
-    return write
-
-
-def _approved_event(release: PlanRelease) -> dict[str, object]:
+def approved_event(release: PlanRelease) -> dict[str, object]:
+    """Return what the journal keeps of an approval."""
     return {
         "event": "approved",
         "utc": release.approved_utc.isoformat(),
@@ -692,30 +517,8 @@ def _summarize(report: Mapping[str, Any], teller: Teller) -> None:
     )
 
 
-def _show_evidence(evidence: Mapping[str, Any], console: Console) -> None:
-    try:
-        delay = evidence["difference"]["delay_s"]
-        console.print(
-            f"verdict {evidence['verdict']}: delay {delay['mean']:+.1f} s per vehicle "
-            f"(95 % interval {delay['low']:+.1f} to {delay['high']:+.1f} s)",
-            markup=False,
-            soft_wrap=True,
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise ApprovalError("the report holds no verdict and no delay difference") from error
-
-
-def _ask_name(console: Console) -> str:
-    if not sys.stdin.isatty():
-        raise ApprovalError("nobody approves: give --approved-by NAME, or run it at a terminal")
-    console.print("Type your name to approve and write to the controllers, or nothing to stop.")
-    name = _answer("> ")
-    if not name:
-        raise ApprovalError("not approved; nothing was written")
-    return name
-
-
-def _answer(question: str) -> str:
+def answer(question: str) -> str:
+    """Ask at the terminal; nothing where there is none."""
     try:
         return input(question).strip()
     except EOFError:

@@ -3,17 +3,41 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
+import stat
 import tomllib
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from controllers.driver import Device
+from controllers.driver import PRIVATE_NETWORKS, Device, User
+from controllers.ntcip.profiles import vendor_profile
 from network.errors import ControllerError
 from network.timing import OffsetReference
 
 DEFAULT_COMMUNITIES = frozenset({"public", "private", "administrator"})
 """What devices are shipped with; `administrator` is NTCIP 1103's own."""
+
+LEAST_SECRET_BYTES: Final = 8
+"""Shortest password of an SNMPv3 user (RFC 3414, section 11.2)."""
+
+LONGEST_USER_NAME_BYTES: Final = 32
+"""RFC 3414, section 2.4."""
+
+
+class UserEntry(BaseModel):
+    """A ``[device.read_user]`` or ``[device.write_user]`` table."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(min_length=1)
+    auth_protocol: Literal["SHA-1", "SHA-224", "SHA-256", "SHA-384", "SHA-512"]
+    privacy_protocol: Literal["AES-128"] = "AES-128"
+    auth_secret_file: Path
+    privacy_secret_file: Path
 
 
 class DeviceEntry(BaseModel):
@@ -25,11 +49,19 @@ class DeviceEntry(BaseModel):
     host: str = Field(min_length=1)
     port: int = Field(ge=1, le=65535)
     version: str = "v1"
-    read_secret_file: Path
-    write_secret_file: Path
+    read_secret_file: Path | None = None
+    write_secret_file: Path | None = None
+    read_user: UserEntry | None = None
+    write_user: UserEntry | None = None
     offset_reference: OffsetReference = OffsetReference.BEGIN_GREEN
     slots: tuple[int, ...] = (15, 16)
+    profile: str = Field("standard", min_length=1)
+    max_clock_error_s: float = Field(2.0, gt=0, allow_inf_nan=False)
+    requests_per_s: float = Field(100.0, gt=0, allow_inf_nan=False)
+    action_row: int | None = Field(None, ge=1, le=255)
     allow_default_community: bool = False
+    allow_same_secret: bool = False
+    allow_readable_secret_files: bool = False
 
 
 class DeviceList(BaseModel):
@@ -37,6 +69,7 @@ class DeviceList(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
+    allow: list[IPv4Network | IPv6Network] | None = Field(None, min_length=1)
     device: list[DeviceEntry] = Field(min_length=1)
 
 
@@ -51,7 +84,8 @@ def read_devices(path: Path) -> tuple[Device, ...]:
     Raises
     ------
     ControllerError
-        If a file cannot be read or a field is missing, unknown or out of range.
+        If a file cannot be read, a field is missing, unknown or out of range, or a secret is
+        none: known to anybody, readable by other accounts, or the same for reading and writing.
     """
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -64,34 +98,122 @@ def read_devices(path: Path) -> tuple[Device, ...]:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise ControllerError(f"{path}: {where}: {first['msg']}") from error
+    networks = PRIVATE_NETWORKS if listed.allow is None else tuple(listed.allow)
     try:
         return tuple(
-            Device(
-                entry.signal,
-                entry.host,
-                entry.port,
-                _secret(path.parent / entry.read_secret_file, entry),
-                _secret(path.parent / entry.write_secret_file, entry),
-                entry.version,
-                entry.offset_reference,
-                entry.slots,
-            )
-            for entry in listed.device
+            _device(path.parent, entry, networks, f"device.{position}")
+            for position, entry in enumerate(listed.device)
         )
     except ControllerError as error:
         raise ControllerError(f"{path}: {error}") from error
 
 
+def _device(
+    folder: Path,
+    entry: DeviceEntry,
+    networks: tuple[IPv4Network | IPv6Network, ...],
+    where: str,
+) -> Device:
+    try:
+        vendor_profile(entry.profile)
+    except ControllerError as error:
+        raise ControllerError(f"{where}.profile: {error}") from error
+    communities = ("", "")
+    users: tuple[User | None, User | None] = (None, None)
+    if entry.version == "v3":
+        users = _users(folder, entry, where)
+    else:
+        communities = _communities(folder, entry, where)
+    device = Device(
+        entry.signal,
+        entry.host,
+        entry.port,
+        *communities,
+        version=entry.version,
+        offset_reference=entry.offset_reference,
+        slots=entry.slots,
+        read_user=users[0],
+        write_user=users[1],
+        profile=entry.profile,
+        max_clock_error_s=entry.max_clock_error_s,
+        requests_per_s=entry.requests_per_s,
+        action_row=entry.action_row,
+        networks=networks,
+    )
+    if not entry.allow_same_secret:
+        _require_separate(device)
+    return device
+
+
+def _communities(folder: Path, entry: DeviceEntry, where: str) -> tuple[str, str]:
+    for name in ("read_user", "write_user"):
+        if getattr(entry, name) is not None:
+            raise ControllerError(f'{where}.{name}: only version = "v3" has users')
+    for name in ("read_secret_file", "write_secret_file"):
+        if getattr(entry, name) is None:
+            raise ControllerError(f"{where}.{name}: Field required")
+    assert entry.read_secret_file is not None
+    assert entry.write_secret_file is not None
+    return (
+        _secret(folder / entry.read_secret_file, entry),
+        _secret(folder / entry.write_secret_file, entry),
+    )
+
+
+def _users(folder: Path, entry: DeviceEntry, where: str) -> tuple[User, User]:
+    for name in ("read_secret_file", "write_secret_file"):
+        if getattr(entry, name) is not None:
+            raise ControllerError(
+                f'{where}.{name}: version = "v3" has no communities; the secrets of its users '
+                "belong in [device.read_user] and [device.write_user]"
+            )
+    for name in ("read_user", "write_user"):
+        if getattr(entry, name) is None:
+            raise ControllerError(f"{where}.{name}: Field required")
+    assert entry.read_user is not None
+    assert entry.write_user is not None
+    return (
+        _user(folder, entry, entry.read_user, f"{where}.read_user"),
+        _user(folder, entry, entry.write_user, f"{where}.write_user"),
+    )
+
+
+def _user(folder: Path, entry: DeviceEntry, user: UserEntry, where: str) -> User:
+    if len(user.name.encode()) > LONGEST_USER_NAME_BYTES:
+        raise ControllerError(
+            f"{where}.name: longer than the {LONGEST_USER_NAME_BYTES} octets SNMPv3 allows"
+        )
+    secrets = []
+    for file in (user.auth_secret_file, user.privacy_secret_file):
+        secret = _secret(folder / file, entry)
+        if len(secret.encode()) < LEAST_SECRET_BYTES:
+            raise ControllerError(
+                f"{folder / file}: the secret is shorter than the {LEAST_SECRET_BYTES} characters "
+                "SNMPv3 demands"
+            )
+        secrets.append(secret)
+    return User(user.name, secrets[0], secrets[1], user.auth_protocol, user.privacy_protocol)
+
+
 def _secret(path: Path, entry: DeviceEntry) -> str:
     try:
+        mode = stat.S_IMODE(path.stat().st_mode)
         text = path.read_text(encoding="utf-8").strip()
     except OSError as error:
         raise ControllerError(f"{path}: the secret cannot be read ({error.strerror})") from error
     except ValueError as error:
         # The original says which byte of the secret it stumbled over.
         raise ControllerError(f"{path}: the secret is not text in UTF-8") from error
+    exposed = os.name == "posix" and mode & (stat.S_IRWXG | stat.S_IRWXO)
+    if exposed and not entry.allow_readable_secret_files:
+        raise ControllerError(
+            f"{path}: other accounts of this machine have access to the secret (mode {mode:04o}); "
+            f"run chmod 600 {shlex.quote(str(path))}, or set allow_readable_secret_files = true"
+        )
     if not text:
         raise ControllerError(f"{path}: the secret is empty")
+    if len(text.splitlines()) > 1:
+        raise ControllerError(f"{path}: the secret has more than one line")
     if text.casefold() in DEFAULT_COMMUNITIES and not entry.allow_default_community:
         raise ControllerError(
             f"{path}: signal {entry.signal!r} would be reached with a community that devices are "
@@ -99,6 +221,25 @@ def _secret(path: Path, entry: DeviceEntry) -> str:
             "allow_default_community = true"
         )
     return text
+
+
+def _require_separate(device: Device) -> None:
+    """Refuse a device whose reader could write: one user, or one secret, for both."""
+    reader, writer = device.read_user, device.write_user
+    shared = ""
+    if reader is None or writer is None:
+        if device.read_community == device.write_community:
+            shared = "community"
+    elif reader.name == writer.name:
+        shared = "user"
+    elif {reader.auth_secret, reader.privacy_secret} & {writer.auth_secret, writer.privacy_secret}:
+        shared = "secret"
+    if shared:
+        raise ControllerError(
+            f"signal {device.signal_id!r}: the same {shared} serves to read and to write, so "
+            "whoever may look may also change plans; give the device two, or set "
+            "allow_same_secret = true"
+        )
 
 
 def write_devices(folder: Path, devices: tuple[Device, ...]) -> Path:
@@ -109,18 +250,29 @@ def write_devices(folder: Path, devices: tuple[Device, ...]) -> Path:
     folder
         Where to; made if missing.
     devices
-        All must share their communities.
+        All must share their communities or users, and their networks.
 
     Returns
     -------
     Path
-        The list.
+        The list; `read_devices` returns the same devices.
 
     Raises
     ------
     ControllerError
-        If the files cannot be written.
+        If the files cannot be written, or the devices do not share what they must, or the same
+        secret serves to read and to write.
     """
+    if not devices:
+        raise ControllerError(f"{folder}: a device list names at least one device")
+    first = devices[0]
+    for device in devices:
+        if _shared(device) != _shared(first):
+            raise ControllerError(
+                f"{folder}: signals {first.signal_id!r} and {device.signal_id!r} differ in "
+                "version, secrets or networks; one written list has one set of them"
+            )
+    _require_separate(first)
     try:
         return _write_devices(folder, devices)
     except OSError as error:
@@ -129,29 +281,73 @@ def write_devices(folder: Path, devices: tuple[Device, ...]) -> Path:
         ) from error
 
 
+def _shared(device: Device) -> tuple[object, ...]:
+    communities = (device.read_community, device.write_community)
+    return (device.version, *communities, device.read_user, device.write_user, device.networks)
+
+
 def _write_devices(folder: Path, devices: tuple[Device, ...]) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    for name, secret in (
-        ("read.secret", devices[0].read_community),
-        ("write.secret", devices[0].write_community),
-    ):
+    for name, secret in _secret_files(devices[0]).items():
         file = folder / name
         file.touch(mode=0o600, exist_ok=True)
         file.chmod(0o600)
         file.write_text(secret + "\n", encoding="utf-8")
     lines = []
+    if devices[0].networks != PRIVATE_NETWORKS:
+        lines += [f"allow = {_toml([str(network) for network in devices[0].networks])}", ""]
     for device in devices:
-        lines += [
-            "[[device]]",
-            # A JSON text is a TOML basic string.
-            f"signal = {json.dumps(device.signal_id, ensure_ascii=False)}",
-            f"host = {json.dumps(device.host)}",
-            f"port = {device.port}",
-            f"version = {json.dumps(device.version)}",
+        lines += _device_lines(device)
+    path = folder / "devices.toml"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path
+
+
+def _secret_files(device: Device) -> dict[str, str]:
+    if device.read_user is None or device.write_user is None:
+        return {"read.secret": device.read_community, "write.secret": device.write_community}
+    return {
+        "read-auth.secret": device.read_user.auth_secret,
+        "read-privacy.secret": device.read_user.privacy_secret,
+        "write-auth.secret": device.write_user.auth_secret,
+        "write-privacy.secret": device.write_user.privacy_secret,
+    }
+
+
+def _device_lines(device: Device) -> list[str]:
+    lines = [
+        "[[device]]",
+        f"signal = {_toml(device.signal_id)}",
+        f"host = {_toml(device.host)}",
+        f"port = {device.port}",
+        f"version = {_toml(device.version)}",
+        f"offset_reference = {_toml(str(device.offset_reference.value))}",
+        f"slots = {_toml(list(device.slots))}",
+        f"profile = {_toml(device.profile)}",
+        f"max_clock_error_s = {device.max_clock_error_s}",
+        f"requests_per_s = {device.requests_per_s}",
+    ]
+    if device.action_row is not None:
+        lines.append(f"action_row = {device.action_row}")
+    if device.read_user is None or device.write_user is None:
+        return [
+            *lines,
             'read_secret_file = "read.secret"',
             'write_secret_file = "write.secret"',
             "",
         ]
-    path = folder / "devices.toml"
-    path.write_text("\n".join(lines), encoding="utf-8")
-    return path
+    for kind, user in (("read", device.read_user), ("write", device.write_user)):
+        lines += [
+            f"[device.{kind}_user]",
+            f"name = {_toml(user.name)}",
+            f"auth_protocol = {_toml(user.auth_protocol)}",
+            f"privacy_protocol = {_toml(user.privacy_protocol)}",
+            f'auth_secret_file = "{kind}-auth.secret"',
+            f'privacy_secret_file = "{kind}-privacy.secret"',
+        ]
+    return [*lines, ""]
+
+
+def _toml(value: str | list[str] | list[int]) -> str:
+    # JSON's texts and arrays are TOML's as well, but for the one control character JSON leaves.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -10,11 +10,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from controllers.ntcip.reach import reaching
 from controllers.push import push
 from controllers.receipt import PushReceipt
 from controllers.release import PlanRelease
@@ -319,6 +320,8 @@ async def _go_over(
         phasings,
         clock=clock,
         journal=journal,
+        # The cabinets keep the street's time, which stands still while nobody drives.
+        connect=reaching(lambda: datetime.fromtimestamp(street.time_s, UTC)),
     )
     pushed_s = street.time_s
 

@@ -28,7 +28,15 @@ COMPLETE = "result.json"
 """The file that makes a folder a finished run."""
 
 RUN_FILES = frozenset(
-    {COMPLETE, "journal.jsonl", "plan.json", "plan.add.xml", "counts.csv", "report.html"}
+    {
+        COMPLETE,
+        "journal.sqlite",
+        "journal.jsonl",
+        "plan.json",
+        "plan.add.xml",
+        "counts.csv",
+        "report.html",
+    }
 )
 """What a run leaves; a folder that holds anything else is not only ours to replace."""
 

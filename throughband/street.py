@@ -9,13 +9,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
-from controllers.driver import Device
+from controllers.driver import Device, User
 from controllers.emulator.agent import serve
 from controllers.emulator.cabinet import Cabinet, CabinetConfig
 from controllers.ntcip.detectors import DetectorReader
@@ -25,7 +27,7 @@ from engine.validate.simulator import RunMeasures, SimulationCase
 from network.counts import CountSeries
 from network.errors import ControllerError, SimulationError
 from network.graph import Connection, RoadNetwork
-from network.units import tenths
+from network.units import TENTHS_PER_SECOND, tenths
 from throughband.demand import INTERVAL_S, detected_connections, detector_counts, sites
 
 _log = logging.getLogger(__name__)
@@ -37,6 +39,45 @@ BACKUP_TIME_S = 300
 LONGEST_STEP_S = 1.0
 """Lights change in tenths and vehicles pass a detector within a second; a street that moves in
 longer steps shows neither."""
+
+
+DAY_S: Final = 86_400
+
+Pace = Callable[[float], Awaitable[None]]
+"""Called with the second of the street that is due; returns when it may begin."""
+
+
+Witness = Callable[[Mapping[str, str], tuple[tuple[int, float], ...]], None]
+"""Sees, by signal, what the lamps showed during a step, and of each of
+`detected_connections` the vehicles that came and the time it was occupied, s."""
+
+
+def _zero() -> int:
+    return 0
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """How the controllers of a street are reached, and what time it is to them.
+
+    Attributes
+    ----------
+    host, base_port
+        Where they listen; port 0 takes free ones.
+    version
+        ``"v1"``, ``"v2c"`` or ``"v3"``.
+    midnight_utc_s
+        Returns the universal time of second zero of the street, in s since 1970; asked once,
+        when the traffic is ready. Local time stays that of the street.
+    counted
+        Whether the street reads its own detectors over SNMP, for `Street.counts`.
+    """
+
+    host: str = "127.0.0.1"
+    base_port: int = 0
+    version: str = "v1"
+    midnight_utc_s: Callable[[], int] = _zero
+    counted: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +126,12 @@ class Street:
             signal_id: [column[c.connection_id] for c in _detected(network, signal_id)]
             for signal_id in cabinets
         }
+        self._place_of = {
+            site: (cabinets[signal_id], number)
+            for signal_id, found in self._site_of.items()
+            for number, site in enumerate(found, start=1)
+        }
+        self._on: dict[int, int] = {}
         self._periods: list[np.ndarray[tuple[int], np.dtype[np.float64]]] = []
 
     @property
@@ -93,7 +140,11 @@ class Street:
         return self._loop.time_s
 
     async def run_until(
-        self, time_s: float, progress: Callable[[float], None] | None = None
+        self,
+        time_s: float,
+        progress: Callable[[float], None] | None = None,
+        pace: Pace | None = None,
+        witness: Witness | None = None,
     ) -> None:
         """Let traffic run; read the detectors over SNMP whenever a counting period has ended.
 
@@ -103,6 +154,10 @@ class Street:
             Until when, s after midnight.
         progress
             Called with the time reached, once per counting period.
+        pace
+            Awaited before every tenth of a second, so that others can speak to the controllers.
+        witness
+            Called after every step of the traffic.
         """
         while self._loop.time_s < time_s - 1e-9:
             changed = {
@@ -113,21 +168,37 @@ class Street:
             self._shown.update(changed)
             self._loop.show(changed)
             seen = self._loop.step()
+            if witness is not None:
+                witness(self._shown, seen)
             # By the clock, not by the step: steps need not be whole tenths.
             due_ds = tenths(self._loop.time_s - self._start_s)
-            for signal_id, cabinet in self._cabinets.items():
-                for number, site in enumerate(self._site_of[signal_id], start=1):
-                    vehicles, occupied_s = seen[site]
-                    if vehicles or occupied_s:
-                        cabinet.actuate(number, vehicles, occupied_s)
-                for _ in range(due_ds - self._played_ds):
+            edges = deque(self._loop.edges())
+            for moment_ds in range(self._played_ds, due_ds):
+                moment_s = self._start_s + moment_ds / TENTHS_PER_SECOND
+                if pace is not None:
+                    await pace(moment_s)
+                # The last tenth takes the rest: a step need not be whole tenths.
+                until_s = moment_s + 1 / TENTHS_PER_SECOND
+                while edges and (edges[0][0] < until_s or moment_ds == due_ds - 1):
+                    self._sense(*edges.popleft()[1:])
+                for cabinet in self._cabinets.values():
                     cabinet.step()
             self._played_ds = due_ds
             if self._loop.time_s >= self._next_period_s - 1e-9:
                 self._next_period_s += PERIOD_S
-                await self._read_period()
+                if self._readers:
+                    await self._read_period()
                 if progress is not None:
                     progress(self._loop.time_s)
+
+    def _sense(self, site: int, reached: bool) -> None:
+        """Put a vehicle on a detector, or take one off."""
+        place = self._place_of.get(site)
+        if place is None:
+            return
+        cabinet, number = place
+        count = self._on[site] = max(0, self._on.get(site, 0) + (1 if reached else -1))
+        cabinet.detect(number, present=count > 0)
 
     async def _read_period(self) -> None:
         row = np.full(len(self._connections), np.nan)
@@ -176,6 +247,7 @@ async def open_street(
     seed: int,
     host: str = "127.0.0.1",
     base_port: int = 0,
+    wiring: Wiring | None = None,
 ) -> AsyncIterator[Street]:
     """Start traffic and controllers, and stop both when the context is left.
 
@@ -185,6 +257,8 @@ async def open_street(
         What to play.
     host, base_port
         Where the controllers listen; port 0 takes free ones.
+    wiring
+        All of that and more, in place of host and port.
 
     Raises
     ------
@@ -193,9 +267,88 @@ async def open_street(
     SimulationError
         SUMO is missing or died.
     """
+    wiring = wiring or Wiring(host, base_port)
     connections = detected_connections(network)
-    # Nothing but this process needs them, so they are new every time and never written down.
-    read_community, write_community = secrets.token_hex(8), secrets.token_hex(8)
+    access = _new_access(wiring.version)
+    # Before SUMO is started for nothing.
+    _cabinets(network, case.begin_s, access, 0)
+    async with AsyncExitStack() as stack:
+        loop = stack.enter_context(ClosedLoop(case, seed, sites(connections), timed=True))
+        if loop.step_s > LONGEST_STEP_S:
+            raise SimulationError(
+                f"{case.config_file}: step-length is {loop.step_s:g} s; the street with its "
+                f"controllers needs {LONGEST_STEP_S:g} s or less"
+            )
+        cabinets, skipped = _cabinets(network, case.begin_s, access, wiring.midnight_utc_s())
+        addresses = await stack.enter_async_context(
+            serve(
+                list(cabinets.values()),
+                wiring.host,
+                wiring.base_port,
+                # The street may be slow or fast; a manager of SNMPv3 counts real seconds.
+                engine_clock=asyncio.get_running_loop().time,
+            )
+        )
+        devices = tuple(
+            Device(
+                signal_id,
+                address[0],
+                address[1],
+                access.read_community,
+                access.write_community,
+                wiring.version,
+                read_user=access.read_user,
+                write_user=access.write_user,
+            )
+            for signal_id, address in zip(cabinets, addresses, strict=True)
+        )
+        readers = {
+            device.signal_id: DetectorReader(await stack.enter_async_context(connect(device)))
+            for device in (devices if wiring.counted else ())
+        }
+        yield Street(
+            network,
+            loop,
+            cabinets,
+            devices,
+            readers,
+            connections,
+            skipped,
+            case.begin_s,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Access:
+    """What opens the controllers of one street; new every time."""
+
+    read_community: str
+    write_community: str
+    read_user: User | None = None
+    write_user: User | None = None
+
+
+def _new_access(version: str) -> _Access:
+    read, write = secrets.token_hex(8), secrets.token_hex(8)
+    if version != "v3":
+        return _Access(read, write)
+    users = [
+        User(name, secrets.token_hex(8), secrets.token_hex(8), "SHA-256")
+        for name in ("reader", "writer")
+    ]
+    return _Access(read, write, *users)
+
+
+def _cabinets(
+    network: RoadNetwork, begin_s: float, access: _Access, midnight_utc_s: int
+) -> tuple[dict[str, Cabinet], tuple[Skipped, ...]]:
+    """Build the cabinets of all signals that can have one.
+
+    Raises
+    ------
+    ControllerError
+        There is none.
+    """
     cabinets: dict[str, Cabinet] = {}
     skipped: list[Skipped] = []
     for signal in network.signals.values():
@@ -207,13 +360,17 @@ async def open_street(
             signal.phasing,
             signal.plan_in_force,
             len(signal.connections),
-            read_community,
-            write_community,
+            access.read_community,
+            access.write_community,
             BACKUP_TIME_S,
             PERIOD_S,
+            midnight_utc_s=midnight_utc_s,
+            read_user=access.read_user,
+            write_user=access.write_user,
+            standard_zone_s=_zone_s(midnight_utc_s),
         )
         try:
-            cabinets[signal.signal_id] = Cabinet(config, case.begin_s)
+            cabinets[signal.signal_id] = Cabinet(config, begin_s)
         except ControllerError as error:
             skipped.append(Skipped(signal.signal_id, str(error)))
     if not cabinets:
@@ -221,29 +378,9 @@ async def open_street(
             "no signal of this street can be run by a controller: "
             + "; ".join(f"{item.signal_id}: {item.reason}" for item in skipped)
         )
-    async with AsyncExitStack() as stack:
-        addresses = await stack.enter_async_context(serve(list(cabinets.values()), host, base_port))
-        devices = tuple(
-            Device(signal_id, address[0], address[1], read_community, write_community)
-            for signal_id, address in zip(cabinets, addresses, strict=True)
-        )
-        readers = {
-            device.signal_id: DetectorReader(await stack.enter_async_context(connect(device)))
-            for device in devices
-        }
-        loop = stack.enter_context(ClosedLoop(case, seed, sites(connections)))
-        if loop.step_s > LONGEST_STEP_S:
-            raise SimulationError(
-                f"{case.config_file}: step-length is {loop.step_s:g} s; the street with its "
-                f"controllers needs {LONGEST_STEP_S:g} s or less"
-            )
-        yield Street(
-            network,
-            loop,
-            cabinets,
-            devices,
-            readers,
-            connections,
-            tuple(skipped),
-            case.begin_s,
-        )
+    return cabinets, tuple(skipped)
+
+
+def _zone_s(midnight_utc_s: int) -> int:
+    """Return the offset from universal time that makes this instant a local midnight, in s."""
+    return DAY_S // 2 - (midnight_utc_s + DAY_S // 2) % DAY_S

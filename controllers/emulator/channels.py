@@ -131,7 +131,7 @@ def _restart(channel: _Channel, before: str, now: str) -> None:
 
 def _channel(phasing: Phasing, group: int) -> _Channel:
     serving = [phase for phase in phasing.phases if phase.serves(group)]
-    greens = [phase.least_green_s * TENTHS_PER_SECOND for phase in serving]
+    greens = [phase.min_green_s * TENTHS_PER_SECOND for phase in serving]
     yellows, reds = [0] * (not serving), [0] * (not serving)
     for phase in serving:
         for following in (0, *_followers(phasing, phase)):

@@ -40,6 +40,39 @@ class DetectorBank:
         self._now_ds = 0
         self._volume = [0] * count
         self._occupancy = [0] * count
+        self._until_ds = [0] * count
+        self._since_ds: list[int | None] = [None] * count
+        self._rose_ds: list[int | None] = [None] * count
+        self._fell_ds: list[int | None] = [None] * count
+        self.collects = [(True, True)] * count
+        """Of each detector, whether it collects volume and occupancy."""
+
+    def sense(self, detector: int, *, present: bool) -> bool:
+        """Take note that a vehicle is on a detector, or no longer; tell whether that is new."""
+        at = detector - 1
+        since_ds = self._since_ds[at]
+        if present == (since_ds is not None):
+            return False
+        self._quiet_s[at] = self._present_s[at] = 0.0
+        self._reported_ds[at] = self._now_ds
+        if since_ds is None:
+            self._vehicles[at] += 1
+            self._since_ds[at] = self._rose_ds[at] = self._now_ds
+            self._fell_ds[at] = None
+        else:
+            self._occupied_s[at] += (self._now_ds - since_ds) / TENTHS_PER_SECOND
+            self._since_ds[at] = self._rose_ds[at] = None
+            self._fell_ds[at] = self._now_ds
+        return True
+
+    def active(self, detector: int) -> bool:
+        """Tell whether a detector is on.
+
+        One that is only reported now and then is on for as long as the last report said,
+        counted from the report on.
+        """
+        at = detector - 1
+        return self._since_ds[at] is not None or self._now_ds < self._until_ds[at]
 
     def actuate(self, detector: int, vehicles: int, occupied_s: float) -> None:
         """Add what the street saw since the last report of this detector."""
@@ -48,6 +81,10 @@ class DetectorBank:
         self._reported_ds[at] = self._now_ds
         self._vehicles[at] += vehicles
         self._occupied_s[at] += occupied_s
+        if vehicles or occupied_s:
+            self._fell_ds[at] = None
+            on_ds = max(1, round(occupied_s * TENTHS_PER_SECOND))
+            self._until_ds[at] = self._now_ds + on_ds
         held = span_s > 0 and occupied_s >= span_s
         self._present_s[at] = self._present_s[at] + span_s if held else 0.0
         quiet = vehicles == 0 and occupied_s == 0
@@ -78,8 +115,11 @@ class DetectorBank:
             Per detector, minutes until a constant call or silence is a fault; 0 for never.
         """
         for at in range(self.count):
-            self._volume[at] = self._vehicles[at] if self._vehicles[at] <= MOST_VOLUME else OVERFLOW
-            share = min(1.0, self._occupied_s[at] / period_s)
+            self._sum_up(at)
+            volume, occupancy = self.collects[at]
+            vehicles = self._vehicles[at] if volume else 0
+            self._volume[at] = vehicles if vehicles <= MOST_VOLUME else OVERFLOW
+            share = min(1.0, self._occupied_s[at] / period_s) if occupancy else 0.0
             self._occupancy[at] = int(share * FULL_OCCUPANCY + 0.5)
             # The highest-numbered fault wins where several apply.
             if _exceeds(self._present_s[at], max_presence_min[at]):
@@ -90,6 +130,17 @@ class DetectorBank:
             self._occupied_s[at] = 0.0
         self._elapsed_ds = 0
         self.sequence = (self.sequence + 1) % 256
+
+    def _sum_up(self, at: int) -> None:
+        """Add what a vehicle that is still there has occupied in this period, and the silence."""
+        since_ds, rose_ds, fell_ds = self._since_ds[at], self._rose_ds[at], self._fell_ds[at]
+        if fell_ds is not None:
+            self._quiet_s[at] = (self._now_ds - fell_ds) / TENTHS_PER_SECOND
+        if since_ds is None or rose_ds is None:
+            return
+        self._occupied_s[at] += (self._now_ds - since_ds) / TENTHS_PER_SECOND
+        self._since_ds[at] = self._now_ds
+        self._present_s[at] = (self._now_ds - rose_ds) / TENTHS_PER_SECOND
 
     def volume(self, detector: int) -> int:
         """Return the latched `detectorVolume`."""

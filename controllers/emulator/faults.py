@@ -1,6 +1,6 @@
 """What an emulated cabinet can be told to do wrong, for tests and drills.
 
-Nothing here happens by itself: a fresh `Faults` is a healthy device.
+Nothing here happens by itself: a fresh `Faults` is a healthy device that keeps to the standard.
 """
 
 from __future__ import annotations
@@ -32,6 +32,23 @@ class Faults:
         Whether another manager holds the database transaction.
     lies
         Instances whose GET shows another number than the stored one.
+    stores
+        Instances that store another number than the one set.
+    lost_commits
+        How many replies to the command that stores a transaction still get lost.
+    frozen
+        Whether the device acknowledges everything, does nothing and shows what it first showed.
+    clock_skew_s
+        How far the clock it shows is ahead of its own.
+    scalars
+        By object name where scalars are kept instead of instance 0: ``()`` for no instance at
+        all; the name ``*`` stands for all others.
+    old_enumerations
+        Whether `dbVerifyStatus` counts from 0, as in the edition of 1996, whatever the edition.
+    counted_time
+        Whether `globalTime` travels as a counter, as in the edition of 1996.
+    read_only
+        Names of objects that refuse to be written although the edition allows it.
     """
 
     seed: int = 0
@@ -41,7 +58,16 @@ class Faults:
     restart_after: int | None = None
     busy: bool = False
     lies: Mapping[Oid, int] = field(default_factory=dict)
+    stores: Mapping[Oid, int] = field(default_factory=dict)
+    lost_commits: int = 0
+    frozen: bool = False
+    clock_skew_s: int = 0
+    scalars: Mapping[str, Oid] = field(default_factory=dict)
+    old_enumerations: bool = False
+    counted_time: bool = False
+    read_only: frozenset[str] = frozenset()
     _random: Random = field(init=False, repr=False)
+    _commit_to_lose: bool = field(init=False, default=False, repr=False)
 
     def __post_init__(self) -> None:
         self._random = Random(self.seed)
@@ -56,7 +82,17 @@ class Faults:
 
     def reply_lost(self) -> bool:
         """Decide whether the reply at hand reaches the manager."""
-        return self._random.random() < self.reply_loss
+        lost = self._random.random() < self.reply_loss
+        if self._commit_to_lose:
+            self._commit_to_lose = False
+            return True
+        return lost
+
+    def committed(self) -> None:
+        """Note that the request at hand has stored a transaction."""
+        if self.lost_commits > 0:
+            self.lost_commits -= 1
+            self._commit_to_lose = True
 
     def restarts_now(self) -> bool:
         """Decide whether the device restarts before this request."""

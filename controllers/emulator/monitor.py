@@ -36,6 +36,9 @@ class ConflictMonitor:
             for shown in run[:-1]:
                 least = self._least_ds.setdefault(shown.aspects, shown.duration_ds)
                 self._least_ds[shown.aspects] = min(least, shown.duration_ds)
+        self._least_ds.setdefault(phasing.idle, 0)
+        after_rest = self._after.setdefault(phasing.idle, set())
+        after_rest.update(phase.aspects for phase in phasing.phases)
         self._aspects = aspects
         self._shown_ds: int | None = None
         self.fault = ""
@@ -65,8 +68,11 @@ def pictures(phasing: Phasing, current: int, following: int) -> tuple[Interval, 
 def _lawful_runs(phasing: Phasing) -> Iterator[tuple[Interval, ...]]:
     """Yield, for each pair of phases, the pictures from one green to the other."""
     for current in phasing.phases:
-        green = Interval(current.aspects, current.least_green_s * TENTHS_PER_SECOND)
+        green = Interval(current.aspects, current.min_green_s * TENTHS_PER_SECOND)
         for following in phasing.phases:
             if following is not current:
                 clearance = pictures(phasing, current.number, following.number)
                 yield (green, *clearance, Interval(following.aspects, 0))
+        # A ring that rests in red; from there it may go anywhere, see below.
+        resting = pictures(phasing, current.number, 0)
+        yield (green, *resting, Interval(phasing.idle, 0))

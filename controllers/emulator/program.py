@@ -10,10 +10,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from math import ceil
 from typing import Final
 
-from controllers.emulator.sections import Program, beside, cut, lay_out, length_of
+from controllers.emulator.phase_timing import (
+    enabled,
+    least_split_s,
+    longest_split_s,
+    maximum_in_effect,
+    read_timing,
+)
+from controllers.emulator.sections import (
+    FREE_PATTERN,
+    Program,
+    beside,
+    cut,
+    lay_out,
+    length_of,
+)
 from controllers.emulator.store import ObjectStore
 from controllers.emulator.transaction import Content
 from controllers.ntcip.objects import OBJECTS, Oid
@@ -21,9 +34,6 @@ from network.errors import TopologyError
 from network.phasing import Phasing
 from network.timing import OffsetReference
 from network.units import TENTHS_PER_SECOND
-
-FREE: Final = 254
-"""Pattern number that asks for uncoordinated operation (NTCIP 1202, systemPatternControl)."""
 
 SYNC_POINTS: Final[Mapping[str, OffsetReference]] = {
     "firstCoordPhsGrnBegin": OffsetReference.BEGIN_GREEN,
@@ -80,8 +90,11 @@ def program_of(
     order = _served(store, phasing, split_row, sequence_row, {})
     coordinated = [n for n in order if store.number("splitCoordPhase", split_row, n)]
     splits = {n: store.number("splitTime", split_row, n) for n in order}
-    cuts = cut(phasing, order)
-    least = {n: phasing.phase(n).min_split_s for n in order}
+    try:
+        cuts = cut(phasing, order)
+    except TopologyError as error:
+        return Unusable("badPlan", f"pattern {pattern} without its omitted phases: {error}")
+    least = {n: least_split_s(store, phasing, split_row, n) for n in order}
     if cycle_s < sum(length_of(section, least) for section in cuts):
         return Unusable("badCycleTime", f"cycle {cycle_s} s is below the minimum of its phases")
     filled_s = sum(length_of(section, splits) for section in cuts)
@@ -101,6 +114,7 @@ def program_of(
     if offset_s >= cycle_s:
         return Unusable("invalidOffset", f"offset {offset_s} s in a cycle of {cycle_s} s")
     program = lay_out(pattern, cuts, splits, phasing, coordinated)
+    program = _timed(program, store, phasing, split_row, maximum_in_effect(store, pattern))
     reference, last = _reference(store, pattern, unit_reference)
     events = [_event_ds(program, phasing, n, splits[n], reference) for n in coordinated]
     event_ds = max(events) if last else min(events)
@@ -109,20 +123,45 @@ def program_of(
 
 
 def free_program(store: ObjectStore, phasing: Phasing) -> Program:
-    """Build uncoordinated operation: sequence 1, every phase for its maximum green.
+    """Build uncoordinated operation: sequence 1, every phase for its maximum green at most.
 
     A sequence that cannot be served, which nothing checks while no pattern names it, gives way
-    to the signal's own order.
+    to the signal's own order. Where no phase is enabled, all are: the lamps cannot go out.
     """
     order = [n for ring in phasing.rings for n in store.octets("sequenceData", 1, ring)]
     if sequence_problem(store, phasing, 1, {}):
         order = [p.number for ring in phasing.rings for p in phasing.phases if p.ring == ring]
-    splits = {
-        n: max(store.number("phaseMaximum1", n), phasing.phase(n).least_green_s)
-        + ceil(phasing.phase(n).clearance_s)
-        for n in order
+    kept = [number for number in order if enabled(store, number, {})] or order
+    try:
+        cut(phasing, kept)
+        order = kept
+    except TopologyError:
+        # The rings disagree on the order of the barriers that are left; serve the others too.
+        pass
+    splits = {number: longest_split_s(store, phasing, number) for number in order}
+    program = lay_out(FREE_PATTERN, cut(phasing, order), splits, phasing)
+    return _timed(program, store, phasing, 0, 0)
+
+
+def _timed(
+    program: Program, store: ObjectStore, phasing: Phasing, split_row: int, limit: int | None
+) -> Program:
+    """Return a program with the timing of its phases and the maximum greens in effect."""
+    services = [s for section in program.sections for ring in section.rings for s in ring]
+    timing = {
+        s.phase: read_timing(store, phasing.phase(s.phase), split_row, limit) for s in services
     }
-    return lay_out(FREE, cut(phasing, order), splits, phasing)
+    # Free operation has its greens from the maxima; in a pattern one may fall short of its split.
+    within = program.free or all(
+        limit is None or s.green_ds <= timing[s.phase].maximum_ds[limit] for s in services
+    )
+    return replace(
+        program,
+        timing=timing,
+        floating=store.meaning("coordForceMode") != "fixed",
+        red_revert_ds=store.number("unitRedRevert"),
+        fixed=within and all(t.fixed for t in timing.values()),
+    )
 
 
 def pattern_problem(
@@ -196,6 +235,7 @@ def _served(
         for ring in phasing.rings
         for number in store.octets("sequenceData", sequence_row, ring, over=over)
         if store.number("splitMode", split_row, number, over=over) != omitted
+        and enabled(store, number, over)
     ]
 
 
@@ -217,12 +257,10 @@ def _reference(
     store: ObjectStore, pattern: int, unit_reference: OffsetReference
 ) -> tuple[OffsetReference, bool]:
     """Return the event that offsets name, and whether of the last coordinated phase."""
-    sync = OBJECTS["patternCoordSyncPoint"]
-    if not store.has(sync.instance(pattern)):
+    if not store.holds("patternCoordSyncPoint", pattern):
         return unit_reference, False
-    point = sync.values[store.number(sync.name, pattern)]
+    point = store.meaning("patternCoordSyncPoint", pattern)
     if point in SYNC_POINTS:
         return SYNC_POINTS[point], point.startswith("last")
-    unit = OBJECTS["unitCoordSyncPoint"]
-    point = unit.values[store.number(unit.name)]
+    point = store.meaning("unitCoordSyncPoint")
     return UNIT_SYNC_POINTS.get(point, unit_reference), point.startswith("last")

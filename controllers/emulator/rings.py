@@ -1,25 +1,22 @@
 """The lamp engine: rings side by side between barriers, in tenths of a second.
 
-It runs a `Program` in step with system zero. What the rings do is planned from one instant at
-which all stand together to the next: when they will cross over, and how long each green until
-then lasts. Out of step, after a new pattern or a clock change, that section is lengthened or
-shortened within bounds, never below a minimum green and never from one phase to another without
-the clearance between them.
-
-A new program is taken over at once as long as no ring has begun to clear towards the barrier;
-after that the rings cross over as planned, and the new program begins behind the barrier. So no
-ring ever waits in red for another: the last green of a section is as long as it takes.
+It runs a `Program` in step with system zero. A fixed-time program is run by the clock alone, see
+`planned`; one that somebody can call for, lengthen or leave out is run tenth by tenth, see
+`actuated`, and so is a fixed one while central control overrides single phases. Here it is decided
+which of the two engines moves the rings, and one hands over to the other only where both can
+stand. Either way a program gives way to another at once, or behind the barrier that the rings are
+already crossing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
+from controllers.emulator.actuated import Actuated
+from controllers.emulator.calls import Calls
+from controllers.emulator.controls import Controls
+from controllers.emulator.planned import Planned
 from controllers.emulator.ring import IDLE, Ring
-from controllers.emulator.sections import Program, Service, own_order
-from controllers.emulator.transition import Piece, change_ds, share
+from controllers.emulator.sections import Program, following
 from network.phasing import PERMISSIVENESS, Phasing
-from network.units import TENTHS_PER_SECOND
 
 
 class Rings:
@@ -33,58 +30,75 @@ class Rings:
         What to run from the first tenth on, in step.
     reference_ds
         Time since system zero.
+    calls, controls
+        Who asks for what.
     """
 
-    def __init__(self, phasing: Phasing, program: Program, reference_ds: int) -> None:
+    def __init__(
+        self,
+        phasing: Phasing,
+        program: Program,
+        reference_ds: int,
+        calls: Calls,
+        controls: Controls,
+    ) -> None:
         self._phasing = phasing
         self._program = program
-        self._correction = "shortway"
-        self._settled = True
-        self._resting = program.rests
+        self._calls = calls
+        self._controls = controls
+        calls.is_yellow = lambda phase: any(r.phase == phase and r.yellow for r in self.rings)
+        self.unsettled_ds = 0
+        """For how long the rings have been out of step."""
         self._shown: dict[tuple[str, ...], str] = {}
-        self.rings = tuple(Ring(phasing) for _ in phasing.rings)
-        position_ds = (reference_ds - program.begin_ds) % program.cycle_ds
-        section = max(
-            (s for s in program.sections if s.start_ds <= position_ds), key=lambda s: s.start_ds
-        )
-        self._key = section.key
-        self._onward_key, self._onward = self._next_section()
-        self._left_ds = section.start_ds + section.length_ds - position_ds
-        for ring, services, onward in zip(self.rings, section.rings, self._onward, strict=True):
-            if services:
-                into_ds = position_ds - section.start_ds
-                greens = [(s.phase, s.split_ds if self._resting else s.green_ds) for s in services]
-                ring.resume(greens, [s.split_ds for s in services], into_ds, onward)
+        self._by_calls = False
+        self._pending = False
+        self.rings = tuple(Ring(phasing, self) for _ in phasing.rings)
+        self._actuated = Actuated(phasing, self.rings, calls, controls)
+        self._planned = Planned(phasing, self.rings, program, reference_ds)
+        if not program.fixed:
+            self.run(program, self._planned.correction, reference_ds)
 
     @property
     def aspects(self) -> str:
         """What the lamps show now: of each group, the most permissive aspect of any ring."""
         if len(self.rings) == 1:
             return self.rings[0].aspects
-        pictures = tuple(ring.aspects for ring in self.rings)
-        if pictures not in self._shown:
-            self._shown[pictures] = "".join(
+        pictures = tuple([ring.aspects for ring in self.rings])
+        shown = self._shown.get(pictures)
+        if shown is None:
+            shown = self._shown[pictures] = "".join(
                 max(aspects, key=PERMISSIVENESS.index) for aspects in zip(*pictures, strict=True)
             )
-        return self._shown[pictures]
+        return shown
 
     @property
     def settled(self) -> bool:
         """Whether the rings keep step: no correction is under way."""
-        return self._settled
+        return self._actuated.settled if self._by_calls else self._planned.settled
 
     @property
     def cycle_position_ds(self) -> int:
         """Where in the program's cycle the rings stand; 0 if nowhere."""
-        at = self._program.at(self._key)
-        if at is None:
-            return 0
-        section = self._program.sections[at]
-        left_ds = max(
-            self._left_by_program_ds(ring, services)
-            for ring, services in zip(self.rings, section.rings, strict=True)
-        )
-        return section.start_ds + section.length_ds - left_ds
+        return self._actuated.position_ds if self._by_calls else self._planned.position_ds
+
+    def waiting(self) -> tuple[set[int], set[int]]:
+        """Return which phases are called for vehicles and which for pedestrians, but not served.
+
+        A fixed program recalls all its phases at all times.
+        """
+        green = {ring.phase for ring in self.rings if ring.green}
+        walking = {ring.phase for ring in self.rings if ring.walking}
+        if self._by_calls:
+            vehicles, pedestrians = self._actuated.asked()
+        else:
+            vehicles = self._calls.vehicles() | self._program.timing.keys()
+            recalled = {n for n, t in self._program.timing.items() if t.pedestrian_recall}
+            pedestrians = self._calls.pedestrians() | recalled
+        return vehicles - green, pedestrians - walking
+
+    def green_state(self, ring: Ring) -> str:
+        """Return what a ring's green waits for: ``extension``, ``maximum`` or ``rest``."""
+        return self._actuated.green_state(ring) if self._by_calls else "extension"
 
     def run(self, program: Program, correction: str, reference_ds: int) -> None:
         """Take a program over; what is in service is finished lawfully first.
@@ -98,153 +112,111 @@ class Rings:
         reference_ds
             Time since system zero.
         """
-        self._program = program
-        self._correction = correction
-        if any(ring.leaving for ring in self.rings):
-            self._settled = False
+        self._program = self._planned.program = program
+        self._planned.correction = correction
+        if self._actuated.crossing or any(ring.leaving for ring in self.rings):
+            self._planned.settled = False
+            self._pending = True
         else:
-            self._plan(reference_ds)
+            self._take_over(reference_ds)
+
+    def override(self, reference_ds: int) -> None:
+        """Take note that central control has given or taken back a control."""
+        if self._by_calls == self._program.fixed or self._controls.overriding:
+            self.run(self._program, self._planned.correction, reference_ds)
 
     def step(self, reference_ds: int) -> None:
         """Move on by a tenth of a second, to the given time since system zero."""
-        for at, ring in enumerate(self.rings):
-            if ring.step() and not self._resting:
-                ring.clear(self._onward[at])
-        if self._resting:
+        if self._by_calls:
+            self._actuated.step(reference_ds)
+            self.unsettled_ds = 0 if self._actuated.settled else self.unsettled_ds + 1
+            if self._pending and not self._actuated.crossing:
+                self._take_over(reference_ds)
             return
-        self._left_ds -= 1
-        if self._left_ds == 0:
-            self._key = self._onward_key
-            for ring, onward in zip(self.rings, self._onward, strict=True):
-                ring.begin(onward)
-            self._plan(reference_ds)
+        if not self._planned.settled:
+            self.unsettled_ds += 1
+        if self._planned.step():
+            self._take_over(reference_ds)
 
-    def _next_section(self) -> tuple[int, tuple[int, ...]]:
-        """Return the key of the section after the present one, and each ring's first phase there.
-
-        From a section that the program leaves out, the signal's own order leads on.
-        """
-        program = self._program
-        at = program.at(self._key)
-        if at is None:
-            order = own_order(self._phasing)
-            here = order.index(self._key)
-            onward = (program.at(key) for key in (*order[here + 1 :], *order[:here]))
-            following = next(found for found in onward if found is not None)
+    def began(self, phase: int) -> bool:
+        """Take note of a green that begins; tell whether its pedestrians walk."""
+        self._calls.began(phase)
+        if self._by_calls:
+            walks = self._actuated.walks(phase)
         else:
-            following = (at + 1) % len(program.sections)
-        section = program.sections[following]
-        return section.key, tuple(ring[0].phase if ring else IDLE for ring in section.rings)
+            timing = self._program.timing.get(phase)
+            walks = timing is not None and timing.pedestrian_recall
+        if walks:
+            self._calls.walked(phase)
+        return walks
 
-    def _plan(self, reference_ds: int) -> None:
-        """Decide when the rings cross over next, and how long each green until then lasts."""
-        program = self._program
-        self._onward_key, self._onward = self._next_section()
-        at = program.at(self._key)
-        services = program.sections[at].rings if at is not None else ((),) * len(self.rings)
-        if program.rests and all(map(_rests, self.rings, services)):
-            self._resting = self._settled = True
+    def ended(self, phase: int, *, cut_short: bool) -> None:
+        """Take note of a green that has ended."""
+        self._calls.ended(phase, cut_short=cut_short)
+
+    def _take_over(self, reference_ds: int) -> None:
+        """Begin to run the program, by calls or by the clock alone; no ring is crossing over."""
+        program, correction = self._program, self._planned.correction
+        key = self._planned.key = self._actuated.key if self._by_calls else self._planned.key
+        by_clock = program.fixed and not self._controls.overriding
+        if by_clock and (not self._by_calls or self._may_stop_actuation()):
+            self._by_calls = self._pending = False
+            if self._planned.settled:
+                self.unsettled_ds = 0
+            self._planned.plan(reference_ds)
             return
-        self._resting = False
-        pieces = [
-            self._pieces(ring, served) for ring, served in zip(self.rings, services, strict=True)
-        ]
-        leads = [ring.clearing_left_ds for ring in self.rings]
-        wanted = [
-            lead + sum(p.wanted_ds for p in line) for lead, line in zip(leads, pieces, strict=True)
-        ]
-        least = [
-            lead + sum(p.least_left_ds + p.clear_ds for p in line)
-            for lead, line in zip(leads, pieces, strict=True)
-        ]
-        changed_ds = 0
-        self._settled = program.free
-        if at is not None and not program.free and not program.rests:
-            due_ds = (reference_ds - program.begin_ds) % program.cycle_ds
-            wait_ds = (self.cycle_position_ds - due_ds) % program.cycle_ds
-            exact = all(map(_in_order, self.rings, services, pieces))
-            even = len({time for time, served in zip(wanted, services, strict=True) if served}) == 1
-            self._settled = wait_ds == 0 and exact and even
-            held = any(p.phase in program.coordinated for line in pieces for p in line)
-            changed_ds = change_ds(program, self._phasing, at, wait_ds, self._correction, held=held)
-        self._left_ds = max(*least, max(wanted) + changed_ds)
-        for ring, lead, line in zip(self.rings, leads, pieces, strict=True):
-            if line:
-                ring.intend(share(line, self._left_ds - lead, self._favored(line, changed_ds)))
+        # What does not stop now is asked again at every tenth.
+        self._pending = by_clock
+        if self._by_calls and self._actuated.runs(program, correction):
+            return
+        position_ds = self._position_ds(key)
+        self._by_calls = True
+        self._actuated.adopt(program, correction, key, position_ds, reference_ds)
 
-    def _favored(self, line: Sequence[Piece], changed_ds: int) -> list[int]:
-        """Return which greens of a ring take what is over; none for all in proportion."""
-        if self._program.free:
-            # The last phase before the barrier waits there for the other rings.
-            return [len(line) - 1]
-        if self._correction == "dwell" and changed_ds > 0:
-            return [i for i, piece in enumerate(line) if piece.phase in self._program.dwelling]
-        return []
+    def _position_ds(self, key: int) -> int:
+        """Return where in the cycle of the program to be run the rings stand."""
+        program = self._program
+        if program.free:
+            return 0
+        if self._by_calls and _alike(self._actuated.program, program):
+            return self._actuated.position_ds
+        if program.at(key) is not None:
+            return self._planned.position_ds
+        onward = following(program, self._phasing, key)[0]
+        return program.sections[onward].start_ds - self._planned.lead_ds
 
-    def _pieces(self, ring: Ring, services: Sequence[Service]) -> list[Piece]:
-        """Return what a ring has to finish and to serve before it crosses over."""
-        if ring.phase == IDLE:
-            return []
-        by_phase = {service.phase: service for service in services}
-        found = []
-        current = ring.phase if ring.green else ring.following
-        for number in (current, *self._yet_to_serve(ring, current, services)):
-            phase = self._phasing.phase(number)
-            least_ds = phase.least_green_s * TENTHS_PER_SECOND
-            lit = ring.green and number == ring.phase
-            done_ds = ring.elapsed_ds if lit else 0
-            service = by_phase.get(number)
-            found.append(
-                Piece(
-                    number,
-                    done_ds,
-                    service.green_ds if service else max(least_ds, done_ds),
-                    max(least_ds - (ring.lit_ds if lit else 0), 1),
-                    phase.clearance_ds,
-                    service.split_ds if service else 0,
-                )
-            )
-        return found
-
-    def _yet_to_serve(
-        self, ring: Ring, current: int, services: Sequence[Service]
-    ) -> tuple[int, ...]:
-        """Return what follows in a ring's section, each phase once in a pass.
-
-        Where the pass began with another program, what its order puts first may come last.
-        """
-        numbers = [service.phase for service in services]
-        if current in numbers:
-            at = numbers.index(current)
-            numbers = numbers[at + 1 :] + numbers[:at]
-        else:
-            own = [phase.number for phase in self._phasing.phases]
-            here = own.index(current)
-            numbers.sort(key=lambda number: (own.index(number) - here) % len(own))
-        return tuple(number for number in numbers if number not in ring.served)
-
-    def _left_by_program_ds(self, ring: Ring, services: Sequence[Service]) -> int:
-        """Return how long until the rings cross over, corrections aside."""
-        if ring.leaving:
-            return self._left_ds
-        pieces = self._pieces(ring, services)
-        return ring.clearing_left_ds + sum(max(p.wanted_ds, p.clear_ds) for p in pieces)
+    def _may_stop_actuation(self) -> bool:
+        """Make rings that ran by calls fit for the clock alone; tell whether that is possible."""
+        if self._program.rests:
+            # Whatever is green, the way to a rest needs no place in a cycle.
+            return not any(_unplannable(ring) for ring in self.rings)
+        at = self._program.at(self._actuated.key)
+        if at is None or not self._actuated.runs(self._program, self._planned.correction):
+            return False
+        lines = [[s.phase for s in line] for line in self._program.sections[at].rings]
+        for ring, line in zip(self.rings, lines, strict=True):
+            if ring.phase == IDLE and not line:
+                continue
+            # The plan knows pedestrians only from the beginning of a green.
+            on_foot = ring.on_foot_left_ds and ring.walk_ds
+            if not ring.green or ring.phase not in line or on_foot:
+                return False
+        for ring, line in zip(self.rings, lines, strict=True):
+            if ring.phase == IDLE:
+                continue
+            ring.served = set(line[: line.index(ring.phase) + 1])
+            if not self._program.free:
+                ring.elapsed_ds = -self._actuated.early_ds(ring.phase)
+        return True
 
 
-def _rests(ring: Ring, services: Sequence[Service]) -> bool:
-    """Tell whether a ring is already in the only phase it is to serve, or idle for good."""
-    only = services[0].phase if services else IDLE
-    return ring.phase == ring.next_phase == only
-
-
-def _in_order(ring: Ring, services: Sequence[Service], pieces: Sequence[Piece]) -> bool:
-    """Tell whether a ring stands where its program has it, though perhaps too late or early."""
-    if ring.phase == IDLE or not services:
-        return ring.phase == IDLE and not services
-    numbers = [service.phase for service in services]
-    ahead = [piece.phase for piece in pieces]
-    if numbers[-len(ahead) :] != ahead:
+def _unplannable(ring: Ring) -> bool:
+    """Tell whether a ring does what the plan does not know: a later Walk, or going into red."""
+    if ring.phase == IDLE or ring.leaving:
         return False
-    if ring.green:
-        return pieces[0].done_ds < pieces[0].nominal_ds
-    return numbers[: -len(ahead)][-1:] == [ring.phase]
+    return bool(ring.on_foot_left_ds and ring.walk_ds) or ring.next_phase == IDLE
+
+
+def _alike(running: Program, program: Program) -> bool:
+    """Tell whether two programs share cycle and splits, so that a place in one is one in both."""
+    return running.sections == program.sections and running.cycle_ds == program.cycle_ds

@@ -9,11 +9,16 @@ step lengthens and shortens sections, and so no ring ever loses the others.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate
+from typing import Final
 
+from controllers.emulator.phase_timing import PhaseTiming
 from network.phasing import Phasing
 from network.units import TENTHS_PER_SECOND
+
+FREE_PATTERN: Final = 254
+"""Number of uncoordinated operation (NTCIP 1202, systemPatternControl and coordPatternStatus)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,15 @@ class Program:
         The coordinated phase, or one per ring; empty when uncoordinated.
     dwelling
         Phases that rest while the coordinated phase does, itself included.
+    timing
+        How each phase is timed under actuation.
+    floating
+        Whether a phase may last as long as its split wherever it begins (`coordForceMode`),
+        rather than until a fixed point of the cycle.
+    red_revert_ds
+        Least red of a ring that rests in red.
+    fixed
+        Whether no green depends on anybody, so that all of them are known beforehand.
     """
 
     pattern: int
@@ -79,6 +93,10 @@ class Program:
     begin_ds: int = 0
     coordinated: tuple[int, ...] = ()
     dwelling: frozenset[int] = frozenset()
+    timing: Mapping[int, PhaseTiming] = field(default_factory=dict)
+    floating: bool = True
+    red_revert_ds: int = 0
+    fixed: bool = True
 
     @property
     def free(self) -> bool:
@@ -96,6 +114,11 @@ class Program:
             if section.key == key:
                 return position
         return None
+
+    def section_at(self, position_ds: int) -> Section:
+        """Return the section in service at a place in the cycle."""
+        begun = (s for s in self.sections if s.start_ds <= position_ds)
+        return max(begun, key=lambda section: section.start_ds)
 
     def start_ds(self, phase: int) -> int:
         """Return when a phase begins green within the cycle."""
@@ -117,6 +140,21 @@ def section_key(phasing: Phasing, phase: int) -> int:
 def own_order(phasing: Phasing) -> tuple[int, ...]:
     """Return the keys of all sections as the signal's own order of phases has them."""
     return tuple(dict.fromkeys(section_key(phasing, phase.number) for phase in phasing.phases))
+
+
+def following(program: Program, phasing: Phasing, key: int) -> tuple[int, ...]:
+    """Return all sections of a program, from the one after a section on.
+
+    From a section that the program leaves out, the signal's own order leads on.
+    """
+    at = program.at(key)
+    if at is None:
+        order = own_order(phasing)
+        here = order.index(key)
+        onward = (program.at(other) for other in (*order[here + 1 :], *order[:here]))
+        at = next(found for found in onward if found is not None) - 1
+    count = len(program.sections)
+    return tuple((at + step) % count for step in range(1, count + 1))
 
 
 def cut(phasing: Phasing, sequence: Sequence[int]) -> tuple[tuple[tuple[int, ...], ...], ...]:

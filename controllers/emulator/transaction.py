@@ -44,7 +44,8 @@ class Transaction:
     def __init__(
         self, edition: Edition, check: Check, commit: Callable[[Mapping[Oid, Content]], None]
     ) -> None:
-        self._not_done = 1 if edition is Edition.V03 else 0
+        self.not_done = 1 if edition is Edition.V03 else 0
+        """How the device numbers a check that is not done; the outcomes follow."""
         self._check = check
         self._commit = commit
         self._buffer: dict[Oid, Content] = {}
@@ -60,8 +61,8 @@ class Transaction:
     def verify_status(self) -> int:
         """Outcome of the check: not done, done with error, done without, in that order."""
         if self.state is not State.DONE:
-            return self._not_done
-        return self._not_done + (1 if self._failed else 2)
+            return self.not_done
+        return self.not_done + (1 if self._failed else 2)
 
     def poll(self) -> int:
         """Answer a GET of the state; a check under way comes nearer to its end."""

@@ -87,12 +87,7 @@ def change_ds(
     cut_ds = program.cycle_ds - wait_ds
     longer = [_most_longer_ds(section) for section in program.sections]
     shorter = [_most_shorter_ds(section, phasing) for section in program.sections]
-    shorten = mode == "subtractOnly" and sum(shorter) > 0
-    if mode in ("shortway", "other") and sum(shorter) > 0:
-        cycles_shorter = -(-cut_ds // sum(shorter))
-        cycles_longer = -(-wait_ds // sum(longer))
-        shorten = (cycles_shorter, cut_ds) < (cycles_longer, wait_ds)
-    if shorten:
+    if _shortens(mode, cut_ds, sum(shorter), wait_ds, sum(longer)):
         return -min(cut_ds, shorter[at])
     if mode == "dwell":
         return min(wait_ds, sum(longer)) if held else 0
@@ -156,3 +151,71 @@ def _most_shorter_ds(section: Section, phasing: Phasing) -> int:
 def _gives_ds(service: Service, phasing: Phasing) -> int:
     least_ds = phasing.phase(service.phase).least_green_s * TENTHS_PER_SECOND
     return max(0, min(service.green_ds - least_ds, int(service.split_ds * MAX_CORRECTION)))
+
+
+def stretch_ds(
+    program: Program, at: int, clock_left_ds: int, wait_ds: int, mode: str, *, held: bool
+) -> int:
+    """Return by how much the local clock is to take longer (or, negative, shorter) over a section.
+
+    This is the correction of an actuated program, whose greens follow the local clock: all of
+    them are stretched alike, so a section gives only what its tightest phase can.
+
+    Parameters
+    ----------
+    program
+        What runs.
+    at
+        Which section the clock is in.
+    clock_left_ds
+        What is left of that section on the clock.
+    wait_ds
+        By how much the clock is ahead.
+    mode
+        `coordCorrectionMode` by name.
+    held
+        Whether the section holds a coordinated phase.
+    """
+    if wait_ds == 0:
+        return 0
+    cut_ds = program.cycle_ds - wait_ds
+    longer_ds = sum(_most_longer_ds(section) for section in program.sections)
+    slack = [_slack(program, section) for section in program.sections]
+    shorter_ds = sum(
+        int(share * section.length_ds)
+        for share, section in zip(slack, program.sections, strict=True)
+    )
+    if _shortens(mode, cut_ds, shorter_ds, wait_ds, longer_ds):
+        return -min(cut_ds, int(slack[at] * clock_left_ds))
+    if mode == "dwell":
+        return min(wait_ds, longer_ds) if held else 0
+    return min(wait_ds, int(MAX_CORRECTION * clock_left_ds))
+
+
+def _shortens(mode: str, cut_ds: int, shorter_ds: int, wait_ds: int, longer_ds: int) -> bool:
+    """Tell whether a controller shortens its cycles to be in step again.
+
+    Parameters
+    ----------
+    mode
+        `coordCorrectionMode` by name.
+    cut_ds, shorter_ds
+        What shortening has to bring in all, and what one cycle can.
+    wait_ds, longer_ds
+        What lengthening has to bring in all, and what one cycle can.
+    """
+    if shorter_ds <= 0 or mode not in ("subtractOnly", "shortway", "other"):
+        return False
+    if mode == "subtractOnly":
+        return True
+    return (-(-cut_ds // shorter_ds), cut_ds) < (-(-wait_ds // longer_ds), wait_ds)
+
+
+def _slack(program: Program, section: Section) -> float:
+    """Return the share of a section that each of its phases can do without."""
+    return min(
+        max(0.0, min(MAX_CORRECTION, spare_ds / service.split_ds))
+        for ring in section.rings
+        for service in ring
+        for spare_ds in (service.green_ds - program.timing[service.phase].least_recalled_ds,)
+    )

@@ -14,30 +14,42 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 from controllers.driver import Identity, ObjectValue
-from controllers.ntcip.objects import OBJECTS, Oid, instance
-from network.errors import ControllerError, PlanError, TopologyError
-from network.phasing import Phase, Phasing
-from network.timing import OffsetReference, TimingPlan
-from network.units import TENTHS_PER_SECOND
-
-WRITABLE: Final = frozenset(
-    {
-        "dbCreateTransaction",
-        "patternCycleTime",
-        "patternOffsetTime",
-        "patternSequenceNumber",
-        "patternCoordSyncPoint",
-        "sequenceData",
-        "splitTime",
-        "splitMode",
-        "splitCoordPhase",
-        "systemPatternControl",
-    }
+from controllers.ntcip.objects import OBJECTS, Oid, Syntax
+from controllers.ntcip.structure import (
+    converted_offset_s,
+    device_phasing,
+    event_ds,
+    segments_of,
 )
+from network.errors import ControllerError, PlanError
+from network.timing import OffsetReference, TimingPlan
+
+INDEX_LENGTHS: Final[Mapping[str, int]] = {
+    "dbCreateTransaction": 0,
+    "patternCycleTime": 1,
+    "patternOffsetTime": 1,
+    "patternSplitNumber": 1,
+    "patternSequenceNumber": 1,
+    "patternCoordSyncPoint": 1,
+    "sequenceData": 2,
+    "splitTime": 2,
+    "splitMode": 2,
+    "splitCoordPhase": 2,
+    "systemPatternControl": 0,
+    "timebaseAscPattern": 1,
+}
+"""By how many numbers a row of each writable object is named; 0 for a scalar."""
+
+WRITABLE: Final = frozenset(INDEX_LENGTHS)
 """Everything the bridge may write, ever."""
+
+MOST_ROW: Final = 255
+FLASH: Final = 255
+"""Pattern number that means flash; nothing here calls for that."""
 
 LAST: Final[Mapping[str, str]] = {
     "lastCoordPhsGrnBegin": "firstCoordPhsGrnBegin",
@@ -45,6 +57,16 @@ LAST: Final[Mapping[str, str]] = {
     "lastCoordPhsYelEnd": "firstCoordPhsYelEnd",
 }
 """Sync points that mean the last coordinated phase, by those of the first one."""
+
+UNIT_POINTS: Final[Mapping[str, str]] = {
+    "firstPhaseGreenBegin": "firstCoordPhsGrnBegin",
+    "lastPhaseGreenBegin": "lastCoordPhsGrnBegin",
+    "firstPhaseGreenEnd": "firstCoordPhsGrnEnd",
+    "lastPhaseGreenEnd": "lastCoordPhsGrnEnd",
+    "firstPhaseYellowEnd": "firstCoordPhsYelEnd",
+    "lastPhaseYellowEnd": "lastCoordPhsYelEnd",
+}
+"""Sync points of a pattern by those of the whole device, which mean the same events."""
 
 SYNC_POINTS: Final[Mapping[OffsetReference, str]] = {
     OffsetReference.BEGIN_GREEN: "firstCoordPhsGrnBegin",
@@ -68,33 +90,61 @@ class Rows:
         Row numbers.
     device_reference
         The event offsets name where the device has no object for it; None where it has one.
+    names_split
+        Whether the pattern must be told its split row.
     """
 
     pattern: int
     split: int
     sequence: int
     device_reference: OffsetReference | None
+    names_split: bool = False
 
 
-def wire_values(values: Iterable[ObjectValue]) -> list[tuple[Oid, int | bytes]]:
+def wire_values(
+    values: Iterable[ObjectValue], scalars: Mapping[str, Oid] = MappingProxyType({})
+) -> list[tuple[Oid, int | bytes]]:
     """Turn named values into identifiers and values, refusing all but coordination objects.
+
+    Parameters
+    ----------
+    values
+        What to write.
+    scalars
+        Where the device keeps scalars that are not at the standard's instance 0.
 
     Raises
     ------
     ControllerError
-        An object is not on the allow-list or its value is out of the standard's range.
+        An object is not on the allow-list, its row cannot be one, or its value is out of the
+        standard's range.
     """
     encoded: list[tuple[Oid, int | bytes]] = []
     for entry in values:
         if entry.name not in WRITABLE:
             raise ControllerError(f"{entry.name} is not an object this bridge writes")
         kind = OBJECTS[entry.name]
+        rows = entry.index
+        if len(rows) != INDEX_LENGTHS[entry.name] or not all(
+            type(row) is int and 1 <= row <= MOST_ROW for row in rows
+        ):
+            raise ControllerError(f"{entry.name} has no row {list(rows)}")
+        wanted = bytes if kind.syntax is Syntax.OCTETS else int
+        if type(entry.value) is not wanted:
+            raise ControllerError(f"{entry.name} is {entry.value!r}; allowed is {wanted.__name__}")
         size = entry.value if isinstance(entry.value, int) else len(entry.value)
-        if not kind.low <= size <= kind.high:
+        # The wider of both editions: what an older device held must be restorable.
+        low = min(kind.low, kind.low_1996)
+        if not low <= size <= kind.high or (kind.values and size not in kind.values):
             raise ControllerError(
-                f"{entry}: outside {kind.low} to {kind.high}, the range of the standard"
+                f"{entry}: outside {low} to {kind.high}, the range of the standard"
             )
-        encoded.append((instance(entry.name, *entry.index), entry.value))
+        if entry.name in ("systemPatternControl", "timebaseAscPattern") and size == FLASH:
+            raise ControllerError(f"{entry}: this bridge does not call for flash")
+        suffix = rows or scalars.get(entry.name, (0,))
+        if not rows and suffix not in ((), (0,), (1,)):
+            raise ControllerError(f"{entry.name} cannot be at instance {list(suffix)}")
+        encoded.append((kind.oid + suffix, entry.value))
     return encoded
 
 
@@ -118,11 +168,13 @@ def encode_plan(plan: TimingPlan, identity: Identity, rows: Rows) -> tuple[Objec
     pattern, split = rows.pattern, rows.split
     offset_s = plan.offset_s
     values = [ObjectValue("patternCycleTime", (pattern,), plan.cycle_s)]
+    if rows.names_split:
+        values.append(ObjectValue("patternSplitNumber", (pattern,), split))
     if rows.device_reference is None:
         point = OBJECTS["patternCoordSyncPoint"].number(SYNC_POINTS[plan.offset_reference])
         values.append(ObjectValue("patternCoordSyncPoint", (pattern,), point))
     else:
-        offset_s = _converted_offset_s(plan, identity, rows.device_reference)
+        offset_s = converted_offset_s(plan, identity, rows.device_reference)
     values.append(ObjectValue("patternOffsetTime", (pattern,), offset_s))
     values.append(ObjectValue("patternSequenceNumber", (pattern,), rows.sequence))
     modes = OBJECTS["splitMode"]
@@ -145,7 +197,7 @@ def encode_sequence(plan: TimingPlan, identity: Identity, row: int) -> tuple[Obj
     structure = device_phasing(identity)
     barriers = [
         structure.phase(next(number for ring in segment for number in ring)).barrier
-        for segment in _segments(plan, structure)
+        for segment in segments_of(plan, structure)
     ]
     barriers += [phase.barrier for phase in structure.phases if phase.barrier not in barriers]
     values = []
@@ -237,71 +289,8 @@ def decode_plan(
         )
         for number in coordinated
     ]
-    events = [_event_ds(plan, structure) for plan in plans]
+    events = [event_ds(plan, structure) for plan in plans]
     return plans[events.index(max(events) if last else min(events))]
-
-
-def device_phasing(identity: Identity) -> Phasing:
-    """Return a device's phases with their rings and barriers; its lamps are not on the wire.
-
-    Phases of different rings that may be green together lie between the same barriers. A phase
-    with no such partner has barriers of its own.
-    """
-    barriers: dict[int, int] = {}
-    for phase in identity.phases:
-        reached = {phase.number}
-        fresh = {phase.number}
-        while fresh:
-            fresh = {
-                other.number
-                for other in identity.phases
-                if any(
-                    near.number in fresh
-                    and other.ring != near.ring
-                    and (other.number in near.concurrent or near.number in other.concurrent)
-                    for near in identity.phases
-                )
-            } - reached
-            reached |= fresh
-        barriers.setdefault(phase.number, len(set(barriers.values())) + 1)
-        barriers.update((number, barriers[phase.number]) for number in reached)
-    return Phasing(
-        tuple(
-            Phase(
-                phase.number,
-                "r",
-                max(1, phase.min_green_s),
-                phase.yellow_ds,
-                phase.red_clear_ds,
-                phase.ring,
-                barriers[phase.number],
-            )
-            for phase in identity.phases
-        ),
-        {},
-    )
-
-
-def _segments(plan: TimingPlan, structure: Phasing) -> tuple[tuple[tuple[int, ...], ...], ...]:
-    try:
-        return structure.segments(plan.sequence)
-    except TopologyError as error:
-        raise ControllerError(f"signal {plan.signal_id!r}: {error}") from error
-
-
-def _event_ds(plan: TimingPlan, structure: Phasing) -> int:
-    """Return when the event that the offset names falls, after the cycle's first green."""
-    phase = structure.phase(plan.coordinated_phase)
-    try:
-        begin_s = plan.start_s(phase.number, structure)
-    except TopologyError as error:
-        raise PlanError(f"signal {plan.signal_id!r}: {error}") from error
-    end_ds = (begin_s + plan.split_s(phase.number)) * TENTHS_PER_SECOND
-    return {
-        OffsetReference.BEGIN_GREEN: begin_s * TENTHS_PER_SECOND,
-        OffsetReference.BEGIN_YELLOW: end_ds - phase.clearance_ds,
-        OffsetReference.END_YELLOW: end_ds - phase.red_clear_ds,
-    }[plan.offset_reference]
 
 
 def _only(by_name: Mapping[str, Mapping[int, int]], name: str) -> int:
@@ -309,26 +298,3 @@ def _only(by_name: Mapping[str, Mapping[int, int]], name: str) -> int:
     if len(found) != 1:
         raise PlanError(f"rows hold {len(found)} values of {name}, not one")
     return found[0]
-
-
-def _converted_offset_s(plan: TimingPlan, identity: Identity, reference: OffsetReference) -> int:
-    """Return the offset that names the same instant by another event."""
-    if reference is plan.offset_reference:
-        return plan.offset_s
-    limits = identity.phase(plan.coordinated_phase)
-    if limits is None:
-        raise ControllerError(f"the device has no phase {plan.coordinated_phase}")
-    split_ds = plan.split_s(plan.coordinated_phase) * TENTHS_PER_SECOND
-    end_yellow_ds = split_ds - limits.red_clear_ds
-    after_green_ds: Mapping[OffsetReference, int] = {
-        OffsetReference.BEGIN_GREEN: 0,
-        OffsetReference.BEGIN_YELLOW: end_yellow_ds - limits.yellow_ds,
-        OffsetReference.END_YELLOW: end_yellow_ds,
-    }
-    moved_ds = after_green_ds[reference] - after_green_ds[plan.offset_reference]
-    if moved_ds % TENTHS_PER_SECOND:
-        raise ControllerError(
-            f"signal {plan.signal_id!r}: the device counts offsets from {reference}, which falls "
-            "between whole seconds in this plan"
-        )
-    return (plan.offset_s + moved_ds // TENTHS_PER_SECOND) % plan.cycle_s

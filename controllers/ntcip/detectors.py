@@ -77,6 +77,24 @@ class PeriodCounts:
     counts: tuple[DetectorCount, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """What a device said of its counting, all in one message.
+
+    Attributes
+    ----------
+    sequence, period_s, device_utc_s
+        As in `PeriodCounts`; a period of 0 counts nothing.
+    detectors
+        How many detectors count.
+    """
+
+    sequence: int
+    period_s: int
+    detectors: int
+    device_utc_s: int
+
+
 class DetectorReader:
     """Follows one device's periods.
 
@@ -84,10 +102,18 @@ class DetectorReader:
     ----------
     session
         An open session with the device.
+
+    Attributes
+    ----------
+    session
+        The session; may be replaced by another with the same device.
+    sighting
+        What the last `poll` was told, whether or not a period had ended; None before the first.
     """
 
     def __init__(self, session: Session) -> None:
-        self._session = session
+        self.session = session
+        self.sighting: Sighting | None = None
         self._last: int | None = None
 
     async def poll(self) -> PeriodCounts | None:
@@ -107,6 +133,7 @@ class DetectorReader:
                 ("activeVolumeOccupancyDetectors",),
                 ("globalTime",),
             )
+            self.sighting = Sighting(sequence, period_s, active, utc_s)
             if sequence == self._last:
                 return None
             rows = range(1, active + 1)
@@ -125,7 +152,7 @@ class DetectorReader:
         raise RejectedValueError("the period changed at every reading of the detector table")
 
     async def _numbers(self, *names: tuple[str] | tuple[str, int]) -> list[int]:
-        readings = await self._session.get([instance(name, *index) for name, *index in names])
+        readings = await self.session.get([instance(name, *index) for name, *index in names])
         numbers = []
         for name, reading in zip(names, readings, strict=True):
             if not isinstance(reading, int):

@@ -1,54 +1,48 @@
-"""NTCIP 1202 over SNMP as a `Driver`: rows, transaction, read-back.
+"""NTCIP 1202 over SNMP as a `Driver`: who the device is, spare rows, transaction, read-back.
 
-The edition is established by asking: the sync-point object exists only in v03, and the number
-for a successful check differs between the editions. Rings are the device's own: they are read
-from its phases, and where there are several, so is what may be green together.
+Rings are the device's own: they are read from its phases, and where there are several, so is what
+may be green together. Where a device departs from the standard, its vendor profile says so.
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import AsyncIterator, Iterable
+import asyncio
+from collections.abc import AsyncIterator, Collection, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from datetime import date
 from typing import Final
 
-from controllers.driver import Change, Device, Identity, ObjectValue, PhaseLimits, Status
+from controllers.device_profile import DeviceProfile
+from controllers.driver import Change, Device, Identity, ObjectValue, Status
+from controllers.ntcip.clock import Clock, Sleep, clock_error_s
 from controllers.ntcip.codec import (
+    SYNC_POINTS,
+    UNIT_POINTS,
     Rows,
     encode_plan,
     encode_sequence,
-    same_order,
     wire_values,
 )
-from controllers.ntcip.objects import OBJECTS, Edition, instance
-from controllers.ntcip.session import RESEND_S, TIMEOUT_S, Reading, Session
+from controllers.ntcip.conditions import require_idle, require_ours, require_ready
+from controllers.ntcip.objects import OBJECTS, Edition
+from controllers.ntcip.permanence import permanent_change
+from controllers.ntcip.profiles import PROBE, vendor_profile
+from controllers.ntcip.reading import Reader
+from controllers.ntcip.session import RESEND_S, TIMEOUT_S, Session
 from controllers.ntcip.session import connect as open_session
-from network.errors import (
-    ControllerError,
-    ReadBackMismatchError,
-    RejectedValueError,
-    UnreachableError,
-)
+from controllers.ntcip.spare_rows import sequence_row, spare_pattern, spare_split
+from controllers.ntcip.status import read_status
+from controllers.ntcip.survey import survey
+from controllers.ntcip.upload import Upload, upload
+from controllers.ntcip.writing import NORMAL, Writer
+from network.errors import ControllerError, ReadBackMismatchError, RejectedValueError
 from network.timing import OffsetReference, TimingPlan
 
-_log = logging.getLogger(__name__)
+CALLED: Final = ObjectValue("systemPatternControl", (), 0)
 
-NORMAL: Final = 1
-TRANSACTION: Final = 2
-VERIFY: Final = 3
-DONE: Final = 6
-"""States and commands of `dbCreateTransaction`."""
-
-VERIFY_POLLS: Final = 50
-"""How often the outcome of a check is asked for before giving up."""
-
-COMMAND_ATTEMPTS: Final = 3
-"""How often a transaction command is given while its replies get lost."""
-
-PHASE_ENABLED: Final = 1
-OFFSET_TRANSITION: Final = 0x20
-"""Bit 0 of `phaseOptions`; bit 5 of `unitAlarmStatus2`."""
+QUIET_ANSWERS: Final = 2.5
+"""How long a transaction must be quiet until it is reclaimed, in units of the time allowed for an
+answer: 5 s by default, when a download in progress has moved on."""
 
 
 class NtcipDriver:
@@ -60,304 +54,275 @@ class NtcipDriver:
         The device.
     session
         An open session with it.
+    timeout_s
+        How long an answer may take; the measure of patience with a busy database.
+    clock
+        The present; without it the device's clock is not looked at.
+    sleep
+        Lets time pass between looks.
+    known
+        What was stored of the device at an earlier connection; saves finding out again how it
+        numbers the outcome of a check.
     """
 
-    def __init__(self, device: Device, session: Session) -> None:
+    def __init__(
+        self,
+        device: Device,
+        session: Session,
+        timeout_s: float = TIMEOUT_S,
+        *,
+        clock: Clock | None = None,
+        sleep: Sleep = asyncio.sleep,
+        known: DeviceProfile | None = None,
+    ) -> None:
         self._device = device
-        self._session = session
         self._where = f"signal {device.signal_id!r} at {device.address}"
+        self._vendor = vendor_profile(device.profile)
+        self._reader = Reader(session, self._vendor, self._where)
+        self._writer = Writer(session, self._reader, self._vendor, timeout_s, sleep)
+        self._timeout_s = timeout_s
+        self._clock = clock
+        self._sleep = sleep
+        self._numbers = Edition(known.verify_numbers) if known and known.verify_numbers else None
 
     async def identify(self) -> Identity:
         """Read who the device is, its limits, and which rows are in use."""
-        read = await self._numbers(
-            "maxPhases",
-            "maxPatterns",
-            "maxTimebaseAscActions",
-            "globalSetIDParameter",
-            "unitBackupTime",
-            "systemPatternControl",
-            "coordPatternStatus",
-            "coordOperationalMode",
+        read = await self._reader.numbers(
+            "systemPatternControl", "coordPatternStatus", "coordOperationalMode"
         )
         if read["coordOperationalMode"]:
             raise ControllerError(
                 f"{self._where}: coordOperationalMode is {read['coordOperationalMode']}, set by "
                 "hand; only 0 lets the system call patterns"
             )
-        actions = [("timebaseAscPattern", n) for n in range(1, read["maxTimebaseAscActions"] + 1)]
-        time_base = await self._table(actions)
-        first = ("patternCoordSyncPoint", self._device.slots[0])
-        standards, sync = await self._session.get(
-            [instance("controllerBaseStandards"), instance(*first)]
-        )
-        text = standards.decode("ascii", "replace") if isinstance(standards, bytes) else ""
+        clock = self._clock_task()
+        try:
+            profile = await survey(
+                self._reader, self._vendor, self._device.slots[0], self.verify_numbers
+            )
+            actions = range(1, profile.max_actions + 1)
+            time_base = await self._reader.table([("timebaseAscPattern", n) for n in actions])
+            error_s = await clock if clock is not None else None
+        finally:
+            if clock is not None:
+                clock.cancel()
+                await asyncio.gather(clock, return_exceptions=True)
         return Identity(
-            standards=" ".join(text.split("\r\n")),
-            set_id=read["globalSetIDParameter"],
-            phases=await self._phases(read["maxPhases"]),
-            max_patterns=read["maxPatterns"],
-            backup_time_s=read["unitBackupTime"],
-            edition=str(Edition.V1996 if sync is None else Edition.V03),
+            standards=profile.standards,
+            set_id=profile.set_id,
+            phases=profile.phases,
+            max_patterns=profile.max_patterns,
+            backup_time_s=profile.silence_s,
+            edition=profile.edition,
             called_pattern=read["systemPatternControl"],
             running_pattern=read["coordPatternStatus"],
             time_base_patterns=tuple(sorted({n for n in time_base if n})),
+            profile=profile,
+            clock_error_s=error_s,
         )
+
+    def _clock_task(self) -> asyncio.Task[tuple[float, float]] | None:
+        """Begin to measure the device's clock, which takes its time, while the rest is read."""
+        if self._clock is None:
+            return None
+        return asyncio.create_task(clock_error_s(self._reader, self._clock, self._sleep))
 
     async def prepare(self, plan: TimingPlan, identity: Identity) -> Change:
         """Choose a spare row and work out the change, reading only."""
-        pattern = self._spare_row(identity)
-        split = await self._split_row(pattern, identity)
-        rows_total = (await self._numbers("maxSequences"))["maxSequences"]
-        rings = identity.rings
-        found = await self._session.get(
-            [instance("sequenceData", row, r) for row in range(1, rows_total + 1) for r in rings]
+        profile = self._profile(identity)
+        require_ready(self._device, identity)
+        pattern = spare_pattern(self._device, self._vendor, identity, profile)
+        split = await spare_split(self._reader, self._device, self._vendor, profile, pattern)
+        sequence, written = await sequence_row(
+            self._reader, self._device, identity, profile, plan, pattern
         )
-        stored = [
-            [data for data in found[at : at + len(rings)] if isinstance(data, bytes)]
-            for at in range(0, len(found), len(rings))
-        ]
-        fitting = [
-            row
-            for row, data in enumerate(stored, start=1)
-            if len(data) == len(rings) and same_order(plan, data)
-        ]
-        has_sync_point = identity.edition == Edition.V03
-        reference: OffsetReference | None = (
-            None if has_sync_point else self._device.offset_reference
-        )
-        rows = Rows(pattern, split, fitting[0] if fitting else pattern, reference)
+        rows = Rows(pattern, split.row, sequence, self._reference(profile), split.named)
         new = list(encode_plan(plan, identity, rows))
-        if not fitting:
-            if pattern > rows_total:
-                raise ControllerError(
-                    f"{self._where}: no sequence row {pattern} for the plan's order of phases"
-                )
-            new.extend(encode_sequence(plan, identity, pattern))
-        old = await self._read(new)
-        return Change(self._device.signal_id, pattern, split, old, tuple(new))
+        if written:
+            new.extend(encode_sequence(plan, identity, sequence))
+        old = await self._reader.values(new)
+        try:
+            wire_values(old)
+        except ControllerError as error:
+            raise ControllerError(
+                f"{self._where}: what the spare rows hold could not be restored: {error}"
+            ) from error
+        return Change(self._device.signal_id, pattern, split.row, old, tuple(new))
+
+    async def prepare_permanent(self, pattern: int, identity: Identity) -> Change:
+        """Work out how to point the agency's action row at a pattern of ours, reading only.
+
+        The pattern then runs without central control, whenever the device's own day plan calls
+        for that row. Nothing else of the time base is ever written.
+
+        Raises
+        ------
+        ControllerError
+            No action row was set aside, no day plan runs it, or the pattern is not one of ours.
+        """
+        require_ready(self._device, identity)
+        return await permanent_change(self._reader, self._device, self._profile(identity), pattern)
 
     async def commit(self, change: Change) -> tuple[ObjectValue, ...]:
         """Make the change in one transaction and return what the device now stores.
 
         Only instances that differ are sent. A refusal or an unsuccessful check leaves the
-        database as it was; an unreachable device falls back to what it stored before.
+        database as it was; an unreachable device falls back to what it stored before. Where the
+        rows hold neither what they held when the change was worked out nor what it makes of
+        them, somebody else has written them, and nothing is changed.
         """
-        running = (await self._numbers("coordPatternStatus"))["coordPatternStatus"]
-        if running == change.pattern:
-            raise ControllerError(f"{self._where}: pattern {change.pattern} is running")
-        writes = [after for _, after in change.difference]
-        if writes:
-            await self._expect(NORMAL)
+        require_ours(self._device, change)
+        await require_idle(self._reader, self._device, change)
+        if change.difference:
+            numbers = await self._verify_numbers()
+            await self._writer.begin()
             try:
-                await self._command(TRANSACTION)
-                await self._session.set(wire_values(writes))
-                await self._expect(TRANSACTION)
-                await self._command(VERIFY)
-                await self._verified()
+                writes = await self._still_to_write(change)
+                if writes:
+                    await self._writer.load(writes)
+                    await self._writer.verify(numbers)
+                    # Another bridge may have called the pattern while this one was writing.
+                    await require_idle(self._reader, self._device, change)
             except ControllerError:
-                await self.discard()
+                await self._writer.discard()
                 raise
-            await self._command(NORMAL)
-        stored = await self._read(change.new)
-        wrong = [
-            f"{found!s}, not {wanted!s}"
-            for found, wanted in zip(stored, change.new, strict=True)
-            if found != wanted
-        ]
-        if wrong:
-            raise ReadBackMismatchError(f"{self._where}: stores {'; '.join(wrong)}")
+            await self._writer.store()
+        stored = await self._reader.values(change.new)
+        self._require_stored(stored, change.new)
         return stored
+
+    async def hold(self, rows: Iterable[ObjectValue], called: Collection[int]) -> None:
+        """Open a transaction and keep it, so that nobody changes rows while a pattern is called.
+
+        Whoever is about to store other rows has a transaction open, so this is refused as busy;
+        whoever comes later is refused, or finds the pattern called. Calling goes beside the
+        transaction; `discard` ends the hold. Refused as well, holding nothing, if the rows store
+        other values or a pattern is called that is none of these.
+        """
+        wanted = tuple(rows)
+        await self._writer.begin()
+        try:
+            found, *stored = await self._reader.values([CALLED, *wanted])
+            if found.value not in called:
+                shown = ", ".join(map(str, sorted(called)))
+                raise ControllerError(
+                    f"{self._where}: pattern {found.value!r} is called now, where {shown} was "
+                    "expected; somebody else is at work there"
+                )
+            self._require_stored(stored, wanted)
+        except ControllerError:
+            await self._writer.discard()
+            raise
 
     async def activate(self, pattern: int) -> None:
         """Call a pattern, or refresh the call; 0 hands back to local control."""
-        call = ObjectValue("systemPatternControl", (), pattern)
-        await self._session.set(wire_values([call]))
+        await self._writer.write([ObjectValue("systemPatternControl", (), pattern)])
 
     async def status(self) -> Status:
         """Read how the device is doing."""
-        read = await self._numbers(
-            "coordPatternStatus",
-            "systemPatternControl",
-            "unitControlStatus",
-            "localFreeStatus",
-            "unitFlashStatus",
-            "unitAlarmStatus2",
-        )
-        return Status(
-            pattern=read["coordPatternStatus"],
-            called_pattern=read["systemPatternControl"],
-            control=_named("unitControlStatus", read),
-            free_reason=_named("localFreeStatus", read),
-            flash=_named("unitFlashStatus", read),
-            in_transition=bool(read["unitAlarmStatus2"] & OFFSET_TRANSITION),
-        )
+        return await read_status(self._reader)
+
+    async def read(self, like: Iterable[ObjectValue]) -> tuple[ObjectValue, ...]:
+        """Read what the device stores now at the instances of some values, in their order."""
+        return await self._reader.values(like)
 
     async def discard(self) -> None:
-        """Discard our open transaction, if the device can be reached and has one.
+        """Discard our open transaction, if the device can be reached and has one."""
+        await self._writer.discard()
 
-        Also the way out after a bridge died in mid-download: the device lets only the community
-        that opened a transaction close it.
+    @property
+    def verify_numbers(self) -> str:
+        """Edition of the numbers by which the device tells a check's outcome; empty if unknown."""
+        return str(self._numbers or "")
+
+    async def is_open(self) -> bool:
+        """Tell whether a transaction is open, ours or another's."""
+        return await self._writer.state() != NORMAL
+
+    async def reclaim(self, quiet_s: float | None = None) -> bool:
+        """Discard a transaction that a bridge of ours left open; see `Writer.reclaim`.
+
+        Without a time, it must be quiet for `QUIET_ANSWERS` times what an answer may take.
         """
-        values = wire_values([ObjectValue("dbCreateTransaction", (), NORMAL)])
-        try:
-            if await self._state() != NORMAL:
-                await self._session.set(values, resend=False)
-        except ControllerError as error:
-            # Nothing was stored; the open transaction is reported with the original failure.
-            _log.warning("%s: the transaction stays open: %s", self._where, error)
+        return await self._writer.reclaim(quiet_s or QUIET_ANSWERS * self._timeout_s)
 
-    # Rows
-
-    def _spare_row(self, identity: Identity) -> int:
-        busy = {
-            identity.running_pattern,
-            identity.called_pattern,
-            *identity.time_base_patterns,
-        }
-        for row in self._device.slots:
-            if row not in busy and row <= identity.max_patterns:
-                return row
-        raise ControllerError(
-            f"{self._where}: rows {list(self._device.slots)} are all running, called or scheduled, "
-            f"or beyond the device's {identity.max_patterns} patterns"
+    async def upload(self, identity: Identity, time_zone: str, first: date, last: date) -> Upload:
+        """Read the plans and the schedule that the device holds; see `upload.upload`."""
+        profile = self._profile(identity)
+        return await upload(
+            self._reader,
+            self._device.signal_id,
+            identity,
+            profile,
+            self._reference(profile),
+            time_zone=time_zone,
+            first=first,
+            last=last,
         )
 
-    async def _split_row(self, pattern: int, identity: Identity) -> int:
-        """Return the split row a pattern names; no other pattern may share it."""
-        rows = range(1, identity.max_patterns + 1)
-        splits = await self._table([("patternSplitNumber", row) for row in rows])
-        split = splits[pattern - 1]
-        cycles = await self._table([("patternCycleTime", row) for row in rows])
-        sharing = [
-            row
-            for row, other, cycle in zip(rows, splits, cycles, strict=True)
-            if other == split and row != pattern and (cycle or row in self._device.slots)
+    # Conditions
+
+    def _profile(self, identity: Identity) -> DeviceProfile:
+        if identity.profile is None:
+            raise ControllerError(f"{self._where}: the identity was not read by this driver")
+        return identity.profile
+
+    async def _still_to_write(self, change: Change) -> list[ObjectValue]:
+        """Return what is not yet as wanted; refuse if somebody else has been here."""
+        stored = await self._reader.values(change.new)
+        strange = [
+            f"{found!s}"
+            for found, old, new in zip(stored, change.old, change.new, strict=True)
+            if found not in (old, new)
         ]
-        if sharing or not split:
-            raise ControllerError(
-                f"{self._where}: pattern {pattern} uses split {split}, shared with patterns "
-                f"{sharing}; give the slots split rows of their own"
-            )
-        return split
-
-    async def _phases(self, most: int) -> tuple[PhaseLimits, ...]:
-        names = (
-            "phaseOptions",
-            "phaseRing",
-            "phaseMinimumGreen",
-            "phaseYellowChange",
-            "phaseRedClear",
-            "phaseWalk",
-            "phasePedestrianClear",
-        )
-        values = await self._table([(name, n) for n in range(1, most + 1) for name in names])
-        phases = []
-        for number in range(1, most + 1):
-            at = (number - 1) * len(names)
-            options, ring, green, yellow, red, walk, clear = values[at : at + len(names)]
-            if options & PHASE_ENABLED and ring:
-                phases.append(PhaseLimits(number, green, yellow, red, walk, clear, ring))
-        if len({phase.ring for phase in phases}) < 2:
-            return tuple(phases)
-        lists = await self._session.get([instance("phaseConcurrency", p.number) for p in phases])
-        return tuple(
-            replace(phase, concurrent=frozenset(self._octets("phaseConcurrency", data)))
-            for phase, data in zip(phases, lists, strict=True)
-        )
-
-    # The transaction
-
-    async def _state(self) -> int:
-        return (await self._numbers("dbCreateTransaction"))["dbCreateTransaction"]
-
-    async def _expect(self, state: int) -> None:
-        found = await self._state()
-        if found != state:
+        if strange:
             raise RejectedValueError(
-                f"{self._where}: the database is busy, dbCreateTransaction is {found} where "
-                f"{state} was expected"
+                f"{self._where}: somebody else has written {'; '.join(strange)} since it was read"
             )
+        return [new for found, new in zip(stored, change.new, strict=True) if found != new]
 
-    async def _command(self, command: int) -> None:
-        """Give a transaction command exactly once.
+    def _require_stored(self, stored: Iterable[ObjectValue], wanted: Iterable[ObjectValue]) -> None:
+        wrong = [
+            f"{found!s}, not {value!s}"
+            for found, value in zip(stored, wanted, strict=True)
+            if found != value
+        ]
+        if wrong:
+            raise ReadBackMismatchError(f"{self._where}: stores {'; '.join(wrong)}")
 
-        A lost reply is ambiguous and a repeated command would be refused, so the state decides.
-        """
-        values = wire_values([ObjectValue("dbCreateTransaction", (), command)])
-        reached = {command, DONE} if command == VERIFY else {command}
-        for _ in range(COMMAND_ATTEMPTS):
-            try:
-                await self._session.set(values, resend=False)
-            except UnreachableError:
-                if await self._state() in reached:
-                    return
+    async def _verify_numbers(self) -> Edition:
+        if self._numbers is None:
+            if self._vendor.verify_status == PROBE:
+                self._numbers = await self._writer.numbering()
+            elif self._vendor.verify_status == "edition":
+                column = OBJECTS["patternCoordSyncPoint"].instance(self._device.slots[0])
+                older = (await self._reader.get([column]))[0] is None
+                self._numbers = Edition.V1996 if older else Edition.V03
             else:
-                return
-        raise UnreachableError(f"{self._where}: no answer to transaction command {command}")
+                self._numbers = Edition(self._vendor.verify_status)
+        return self._numbers
 
-    async def _verified(self) -> None:
-        for _ in range(VERIFY_POLLS):
-            if await self._state() == DONE:
-                break
-        else:
-            raise RejectedValueError(f"{self._where}: the check of the database does not end")
-        status, text = await self._session.get(
-            [instance("dbVerifyStatus"), instance("dbVerifyError")]
-        )
-        # 3 means success in v03; 2 means success in the older edition and an error in v03.
-        sync = instance("patternCoordSyncPoint", self._device.slots[0])
-        older = (await self._session.get([sync]))[0] is None
-        if status != (2 if older else 3):
-            detail = text.decode("ascii", "replace") if isinstance(text, bytes) else ""
-            raise RejectedValueError(
-                f"{self._where}: the check refused the plan (status {status!r}): {detail}"
-            )
-
-    # Reading
-
-    async def _numbers(self, *names: str) -> dict[str, int]:
-        readings = await self._session.get([instance(name) for name in names])
-        return {
-            name: self._number(name, reading) for name, reading in zip(names, readings, strict=True)
-        }
-
-    async def _table(self, rows: list[tuple[str, int]]) -> list[int]:
-        readings = await self._session.get([instance(name, row) for name, row in rows])
-        return [
-            self._number(f"{name}.{row}", reading)
-            for (name, row), reading in zip(rows, readings, strict=True)
-        ]
-
-    async def _read(self, like: Iterable[ObjectValue]) -> tuple[ObjectValue, ...]:
-        wanted = list(like)
-        readings = await self._session.get([instance(entry.name, *entry.index) for entry in wanted])
-        values = []
-        for entry, reading in zip(wanted, readings, strict=True):
-            if reading is None:
-                raise RejectedValueError(f"{self._where}: there is no {entry.name} {entry.index}")
-            if isinstance(reading, tuple):
-                raise RejectedValueError(f"{self._where}: {entry.name} is an object identifier")
-            values.append(ObjectValue(entry.name, entry.index, reading))
-        return tuple(values)
-
-    def _number(self, name: str, reading: Reading) -> int:
-        if not isinstance(reading, int):
-            raise RejectedValueError(f"{self._where}: {name} is {reading!r}, no number")
-        return reading
-
-    def _octets(self, name: str, reading: Reading) -> bytes:
-        if not isinstance(reading, bytes):
-            raise RejectedValueError(f"{self._where}: {name} is {reading!r}, no octets")
-        return reading
-
-
-def _named(name: str, read: dict[str, int]) -> str:
-    return OBJECTS[name].values.get(read[name], f"unknown value {read[name]}")
+    def _reference(self, profile: DeviceProfile) -> OffsetReference | None:
+        """Return the event offsets name where a pattern cannot say, or None where it can."""
+        if profile.edition == Edition.V03 and self._vendor.sync_point == "ask":
+            return None
+        events = {point: event for event, point in SYNC_POINTS.items()}
+        # A plan of ours marks one coordinated phase, which is the first and the last at once.
+        point = UNIT_POINTS.get(profile.sync_point, "").replace("last", "first")
+        if self._vendor.sync_point == "ask" and point in events:
+            return events[point]
+        return self._device.offset_reference
 
 
 @asynccontextmanager
 async def connect(
-    device: Device, timeout_s: float = TIMEOUT_S, resend_s: float = RESEND_S
+    device: Device,
+    timeout_s: float = TIMEOUT_S,
+    resend_s: float = RESEND_S,
+    *,
+    clock: Clock | None = None,
+    sleep: Sleep = asyncio.sleep,
+    known: DeviceProfile | None = None,
 ) -> AsyncIterator[NtcipDriver]:
     """Connect to an NTCIP device.
 
@@ -367,6 +332,8 @@ async def connect(
         The device.
     timeout_s, resend_s
         How long to wait for each answer, and how often to ask again meanwhile.
+    clock, sleep, known
+        As for `NtcipDriver`.
     """
     async with open_session(device, timeout_s, resend_s) as session:
-        yield NtcipDriver(device, session)
+        yield NtcipDriver(device, session, timeout_s, clock=clock, sleep=sleep, known=known)

@@ -47,6 +47,8 @@ class ClosedLoop:
         As for `engine.validate.sumo.run`.
     sites
         Induction loops to read.
+    timed
+        Whether `edges` tells when they were reached and left.
 
     Raises
     ------
@@ -61,16 +63,19 @@ class ClosedLoop:
         sites: Sequence[DetectorSite],
         additional: Sequence[Path] = (),
         emissions: bool = True,
+        timed: bool = False,
     ) -> None:
         self._case = case
         self._seed = seed
         self._sites = tuple(sites)
         self._additional = tuple(additional)
         self._emissions = emissions
+        self._timed = timed
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._link: Any = None
         self._present: list[frozenset[str]] = [frozenset()] * len(self._sites)
+        self._seen_vehicles: dict[int, Sequence[tuple[str, float, float, float, str]]] = {}
         self._started_s = 0.0
         self.time_s = case.begin_s
         self.step_s = 1.0
@@ -120,9 +125,35 @@ class ClosedLoop:
             self._link.simulationStep()
             self.time_s = float(self._link.simulation.getTime())
             seen = self._link.inductionloop.getAllSubscriptionResults()
+        if self._timed:
+            loops = ((index, seen.get(f"d{index}", {})) for index in range(len(self._sites)))
+            self._seen_vehicles = {
+                index: values[tc.LAST_STEP_VEHICLE_DATA]
+                for index, values in loops
+                if values.get(tc.LAST_STEP_VEHICLE_DATA)
+            }
         return tuple(
             self._read(index, seen.get(f"d{index}", {})) for index in range(len(self._sites))
         )
+
+    def edges(self) -> list[tuple[float, int, bool]]:
+        """Return when loops were reached and left during the last step, in order of time.
+
+        Returns
+        -------
+        list of (float, int, bool)
+            Time in s, number of the site, and whether it was reached. Times are SUMO's own,
+            finer than a step.
+        """
+        begin_s = self.time_s - self.step_s
+        found = []
+        for index, values in self._seen_vehicles.items():
+            for _, _, entered_s, left_s, _ in values:
+                if entered_s > begin_s:
+                    found.append((float(entered_s), index, True))
+                if left_s > begin_s:
+                    found.append((float(left_s), index, False))
+        return sorted(found)
 
     def finish(self) -> RunMeasures:
         """End the street now and measure everything up to here.
@@ -179,9 +210,10 @@ class ClosedLoop:
         with self._translated():
             self.step_s = float(self._link.simulation.getDeltaT())
             for index in range(len(self._sites)):
-                self._link.inductionloop.subscribe(
-                    f"d{index}", [tc.LAST_STEP_VEHICLE_ID_LIST, tc.LAST_STEP_OCCUPANCY]
-                )
+                wanted = [tc.LAST_STEP_VEHICLE_ID_LIST, tc.LAST_STEP_OCCUPANCY]
+                if self._timed:
+                    wanted.append(tc.LAST_STEP_VEHICLE_DATA)
+                self._link.inductionloop.subscribe(f"d{index}", wanted)
 
     def _connected(self, port: int) -> Any:
         assert self._process is not None

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -12,6 +13,7 @@ from snmp.pdu import GetNextRequestPDU, GetRequestPDU, ResponsePDU, SetRequestPD
 from snmp.smi import OID, Integer32, Null, OctetString, VarBind, VarBindList
 
 from controllers.emulator.ber import (
+    SEQUENCE,
     BerError,
     Message,
     PduType,
@@ -20,6 +22,7 @@ from controllers.emulator.ber import (
     Version,
     decode,
     encode,
+    tlv,
 )
 
 INT32 = st.integers(-(2**31), 2**31 - 1)
@@ -35,6 +38,9 @@ VALUES = st.one_of(
     st.builds(Value, st.just(Tag.OCTETS), st.binary(max_size=300)),
     st.builds(Value, st.just(Tag.OID), OIDS),
     st.builds(Value, st.sampled_from([Tag.COUNTER, Tag.GAUGE, Tag.TIME_TICKS]), UINT32),
+    st.builds(Value, st.just(Tag.COUNTER64), st.integers(0, 2**64 - 1)),
+    st.builds(Value, st.just(Tag.IP_ADDRESS), st.binary(min_size=4, max_size=4)),
+    st.builds(Value, st.just(Tag.OPAQUE), st.binary(max_size=40)),
     st.builds(
         Value,
         st.sampled_from([Tag.NULL, Tag.NO_SUCH_OBJECT, Tag.NO_SUCH_INSTANCE, Tag.END_OF_MIB_VIEW]),
@@ -42,9 +48,9 @@ VALUES = st.one_of(
 )
 MESSAGES = st.builds(
     Message,
-    st.sampled_from(Version),
+    st.sampled_from([Version.V1, Version.V2C]),
     st.binary(max_size=40),
-    st.sampled_from(PduType),
+    st.sampled_from([PduType.GET, PduType.GET_NEXT, PduType.RESPONSE, PduType.SET]),
     INT32,
     st.integers(0, 18),
     st.integers(0, 100),
@@ -55,6 +61,49 @@ MESSAGES = st.builds(
 @given(MESSAGES)
 def test_what_is_encoded_is_decoded(message: Message) -> None:
     assert decode(encode(message)) == message
+
+
+@pytest.mark.parametrize("kind", [kind for kind in PduType if kind > PduType.SET])
+def test_v1_does_not_know_the_later_data_units(kind: PduType) -> None:
+    later = Message(Version.V2C, b"look", kind, 1, 0, 10, ())
+    assert decode(encode(later)) == later
+    with pytest.raises(BerError, match="not spoken here"):
+        decode(encode(replace(later, version=Version.V1)))
+
+
+def test_an_identifier_has_at_most_128_arcs() -> None:
+    longest = (1, 3, *range(126))
+    message = Message(Version.V1, b"", PduType.GET, 1, 0, 0, ((longest, Value(Tag.NULL)),))
+    assert decode(encode(message)) == message
+    with pytest.raises(BerError, match="129 arcs"):
+        decode(encode(replace(message, bindings=(((*longest, 1), Value(Tag.NULL)),))))
+
+
+@pytest.mark.parametrize(
+    ("tag", "content"),
+    [
+        (Tag.INTEGER, b""),
+        (Tag.INTEGER, b"\x01" * 5),
+        (Tag.COUNTER, b"\xff" * 4),
+        (Tag.COUNTER, b"\x01" * 5),
+        (Tag.COUNTER64, b"\xff" * 8),
+        (Tag.COUNTER64, b"\x01" * 9),
+        (Tag.IP_ADDRESS, b"\x7f\x00\x01"),
+        (Tag.NULL, b"\x00"),
+        (Tag.OID, b""),
+        (Tag.OID, b"+\x80\x01"),
+        (Tag.OID, b"+\x81"),
+    ],
+)
+def test_contents_that_break_their_type_are_refused(tag: Tag, content: bytes) -> None:
+    oid = tlv(Tag.OID, b"+\x06\x01")
+    bindings = tlv(SEQUENCE, tlv(SEQUENCE, oid + tlv(tag, content)))
+    whole = encode(Message(Version.V2C, b"look", PduType.SET, 1, 0, 0, ()))
+    pdu = tlv(PduType.SET, whole[-11:-2] + bindings)
+    with pytest.raises(BerError):
+        decode(tlv(SEQUENCE, whole[2:11] + pdu))
+    sound = tlv(PduType.SET, whole[-11:-2] + tlv(SEQUENCE, tlv(SEQUENCE, oid + tlv(Tag.NULL, b""))))
+    assert decode(tlv(SEQUENCE, whole[2:11] + sound)).bindings[0][0] == (1, 3, 6, 1)
 
 
 @given(st.binary(max_size=200))

@@ -3,7 +3,6 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controllers.emulator.cabinet import Cabinet, CabinetConfig
@@ -14,6 +13,7 @@ from network.phasing import Phase, Phasing
 from network.timing import OffsetReference, TimingPlan
 from tests.controllers.strategies import phasings, plans, shown
 from tests.controllers.tape import check_tape
+from tests.controllers.thorough import thorough
 
 TWO = Phasing(
     (Phase(1, "GGrr", 5, 30, 20), Phase(2, "rrGG", 5, 30, 20)),
@@ -64,8 +64,7 @@ def load(device: Cabinet, row: int, plan: TimingPlan) -> None:
     put(device, "dbCreateTransaction", value=1)
 
 
-@given(st.data())
-@settings(deadline=None, max_examples=150)
+@thorough(40, 150, st.data())
 def test_steady_state_shows_the_plan_in_force_at_every_tenth(data: st.DataObject) -> None:
     phasing = data.draw(phasings())
     plan = data.draw(plans(phasing))
@@ -78,8 +77,7 @@ def test_steady_state_shows_the_plan_in_force_at_every_tenth(data: st.DataObject
     assert device.monitor_fault == ""
 
 
-@given(st.data())
-@settings(deadline=None, max_examples=150)
+@thorough(25, 150, st.data())
 def test_transitions_keep_minimum_greens_and_clearances_and_arrive(data: st.DataObject) -> None:
     phasing = data.draw(phasings(least=2, most=5))
     old, new = data.draw(plans(phasing)), data.draw(plans(phasing))
@@ -112,8 +110,7 @@ def test_transitions_keep_minimum_greens_and_clearances_and_arrive(data: st.Data
     check_tape(phasing, tape)
 
 
-@given(st.data())
-@settings(deadline=None, max_examples=100)
+@thorough(30, 100, st.data())
 def test_no_order_of_commands_breaks_a_minimum_green_or_a_clearance(data: st.DataObject) -> None:
     phasing = data.draw(phasings(least=2, most=5))
     device = cabinet(phasing, data.draw(plans(phasing)), data.draw(st.integers(0, 90_000)), 20)

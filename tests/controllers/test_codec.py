@@ -87,6 +87,37 @@ def test_values_out_of_range_are_not_encoded(value: int) -> None:
         wire_values([ObjectValue("patternOffsetTime", (9,), value)])
 
 
+@pytest.mark.parametrize(
+    ("entry", "text"),
+    [
+        (ObjectValue("splitTime", (9,), 20), r"splitTime has no row \[9\]"),
+        (ObjectValue("patternCycleTime", (), 90), r"patternCycleTime has no row \[\]"),
+        (ObjectValue("patternCycleTime", (0,), 90), r"patternCycleTime has no row \[0\]"),
+        (ObjectValue("patternCycleTime", (256,), 90), r"patternCycleTime has no row \[256\]"),
+        (ObjectValue("systemPatternControl", (1,), 9), r"systemPatternControl has no row \[1\]"),
+        (ObjectValue("patternCycleTime", (9,), b"Z"), "patternCycleTime is b'Z'; allowed is int"),
+        (ObjectValue("sequenceData", (9, 1), 3), "sequenceData is 3; allowed is bytes"),
+        (ObjectValue("splitMode", (9, 1), 9), "outside 1 to 8"),
+        (ObjectValue("dbCreateTransaction", (), 4), "outside 1 to 6"),
+        (ObjectValue("systemPatternControl", (), 255), "does not call for flash"),
+        (ObjectValue("timebaseAscPattern", (2,), 255), "does not call for flash"),
+    ],
+)
+def test_what_no_plan_needs_is_not_encoded(entry: ObjectValue, text: str) -> None:
+    with pytest.raises(ControllerError, match=text):
+        wire_values([entry])
+
+
+def test_a_scalar_goes_where_the_device_keeps_it_and_nowhere_else() -> None:
+    call = ObjectValue("systemPatternControl", (), 9)
+    base = OBJECTS["systemPatternControl"].oid
+    for suffix in ((), (0,), (1,)):
+        [(oid, _)] = wire_values([call], {call.name: suffix})
+        assert oid == base + suffix
+    with pytest.raises(ControllerError, match="cannot be at instance"):
+        wire_values([call], {call.name: (2, 1)})
+
+
 @given(st.data())
 def test_a_rotated_sequence_is_the_same_order(data: st.DataObject) -> None:
     plan = data.draw(plans(data.draw(phasings())))

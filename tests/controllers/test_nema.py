@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
+import time
+from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+import traci
 
 from controllers.emulator.cabinet import Cabinet, CabinetConfig
 from engine.validate.sumo_process import environment, find_program
 from network.phasing import Phase, Phasing
 from network.timing import TimingPlan
+from tests.controllers.test_rings import load, put
 
 pytestmark = pytest.mark.sumo
 
@@ -66,8 +72,8 @@ def phasing_of(net: Path) -> Phasing:
     )
 
 
-def played_by_sumo(net: Path, phasing: Phasing, plan: TimingPlan, folder: Path) -> list[str]:
-    """What SUMO's controller shows in every second."""
+def write_program(phasing: Phasing, plan: TimingPlan, folder: Path) -> Path:
+    """Write a plan as a program of SUMO's controller, with a record of what it shows."""
     phases = "".join(
         f'<phase name="{n}" state="{phasing.phase(n).aspects}" duration="{plan.cycle_s}"'
         f' minDur="{MIN_GREEN_S}" maxDur="{plan.split_s(n) - YELLOW_S - RED_CLEAR_S}"'
@@ -88,6 +94,12 @@ def played_by_sumo(net: Path, phasing: Phasing, plan: TimingPlan, folder: Path) 
         f'offset="{plan.offset_s}">{phases}{params}</tlLogic>'
         f'<timedEvent type="SaveTLSStates" source="{SIGNAL}" dest="states.xml"/></additional>'
     )
+    return additional
+
+
+def played_by_sumo(net: Path, phasing: Phasing, plan: TimingPlan, folder: Path) -> list[str]:
+    """What SUMO's controller shows in every second."""
+    additional = write_program(phasing, plan, folder)
     program, home = find_program()
     subprocess.run(
         [
@@ -134,3 +146,85 @@ def test_coordinated_yellows_fall_in_the_same_seconds(
         mine, his = yellows(ours[settled:], through), yellows(theirs[settled:], through)
         assert mine == his
         assert len(his) >= (END_S - settled) // plan.cycle_s
+
+
+def connected(process: subprocess.Popen[bytes], port: int) -> Any:
+    """A link to a simulation that is starting; it has three seconds of work to do first."""
+    for _ in range(1200):
+        assert process.poll() is None
+        try:
+            return traci.connect(port, numRetries=0, host="127.0.0.1", label=f"nema-{port}")
+        except (traci.exceptions.FatalTraCIError, traci.exceptions.TraCIException, OSError):
+            time.sleep(0.05)
+    raise AssertionError("SUMO did not open its control port")
+
+
+def changed_in_sumo(
+    net: Path, phasing: Phasing, plans: Mapping[int, TimingPlan], end_s: int, folder: Path
+) -> list[str]:
+    """What SUMO's controller shows in every second when it is given new plans on the way."""
+    additional = write_program(phasing, plans[0], folder)
+    program, home = find_program()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    options = ("--no-step-log", "--no-warnings", "--remote-port", str(port))
+    film: list[str] = []
+    with subprocess.Popen(
+        [str(program), "-n", str(net), "-a", str(additional), *options],
+        env=dict(environment(home)),
+        stdout=subprocess.DEVNULL,
+    ) as process:
+        link = connected(process, port)
+        for second in range(end_s):
+            if second in plans and second:
+                plan = plans[second]
+                lights = link.trafficlight
+                lights.setNemaCycleLength(SIGNAL, float(plan.cycle_s))
+                lights.setNemaSplits(SIGNAL, [float(plan.split_s(n)) for n in range(1, 9)])
+                lights.setNemaOffset(SIGNAL, float(plan.offset_s))
+            link.simulationStep()
+            film.append(link.trafficlight.getRedYellowGreenState(SIGNAL))
+        link.close()
+    return film
+
+
+def changed_in_cabinet(phasing: Phasing, plans: Mapping[int, TimingPlan], end_s: int) -> list[str]:
+    """What our cabinet shows when the same plans are called as patterns."""
+    device = Cabinet(CabinetConfig(SIGNAL, phasing, plans[0], 0, "look", "change", 0))
+    shown = []
+    for second in range(end_s):
+        if second in plans and second:
+            row = 2 + list(plans).index(second)
+            assert load(device, row, plans[second]) == ""
+            put(device, "systemPatternControl", value=row)
+        shown.append(device.aspects)
+        device.advance(1)
+    return shown
+
+
+def changes(every_s: int) -> dict[int, TimingPlan]:
+    """A new offset, a new cycle, and back, at equal distances."""
+    cycle_90 = TimingPlan(SIGNAL, 90, PLANS[0].sequence, (15, 35, 18, 22, 15, 35, 20, 20), 0, 2)
+    moved = TimingPlan(SIGNAL, 90, PLANS[0].sequence, cycle_90.splits_s, 20, 2)
+    return {0: PLANS[0], every_s: PLANS[1], 2 * every_s: cycle_90, 3 * every_s: moved}
+
+
+@pytest.mark.parametrize(
+    "every_s", [500, pytest.param(900, marks=pytest.mark.slow)], ids=["short", "hour"]
+)
+def test_after_changes_of_cycle_and_offset_the_yellows_meet_again(
+    net: Path, tmp_path: Path, every_s: int
+) -> None:
+    phasing = phasing_of(net)
+    plans, end_s = changes(every_s), 4 * every_s
+    theirs = changed_in_sumo(net, phasing, plans, end_s, tmp_path)
+    ours = changed_in_cabinet(phasing, plans, end_s)
+    for begin_s, plan in plans.items():
+        # Theirs jumps within a cycle, ours moves by a fifth of a cycle at most.
+        settled = slice(begin_s + 3 * plan.cycle_s, begin_s + every_s)
+        for number in (2, 6):
+            through = phasing.phase(number).aspects.index("G")
+            mine, his = yellows(ours[settled], through), yellows(theirs[settled], through)
+            assert mine == his, (begin_s, number)
+            assert len(his) >= (every_s - 3 * plan.cycle_s) // plan.cycle_s

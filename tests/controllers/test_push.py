@@ -15,6 +15,7 @@ from controllers.emulator.faults import Faults
 from controllers.ntcip.driver import connect
 from controllers.ntcip.objects import Edition, Oid, instance
 from controllers.push import push
+from controllers.push_terms import PushTerms
 from controllers.receipt import PushReceipt
 from controllers.release import PlanRelease
 from controllers.watch import await_pattern, refresh, withdraw
@@ -32,7 +33,8 @@ from network.phasing import Phase, Phasing
 from network.timing import OffsetReference, PlanSet, TimingPlan
 from tests.controllers.strategies import shown
 
-NOW = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
+NOW = datetime(2026, 5, 4, tzinfo=UTC)
+START_S = 30.0
 SIGNALS = ("a", "b", "c")
 PHASING = Phasing(
     tuple(
@@ -64,14 +66,29 @@ def release_of(plans: PlanSet, hours: float = 1.0) -> PlanRelease:
 
 def config(signal: str, edition: Edition = Edition.V03, backup_s: int = 300) -> CabinetConfig:
     return CabinetConfig(
-        signal, PHASING, old_plan(signal), 4, "look", "change", backup_s, 60, edition
+        signal,
+        PHASING,
+        old_plan(signal),
+        4,
+        "look",
+        "change",
+        backup_s,
+        60,
+        edition,
+        int(NOW.timestamp()),
     )
 
 
 class Street:
     """Cabinets on loopback with the device list that reaches them."""
 
-    def __init__(self, cabinets: Sequence[Cabinet], devices: Sequence[Device]) -> None:
+    def __init__(
+        self,
+        cabinets: Sequence[Cabinet],
+        devices: Sequence[Device],
+        faults: dict[str, Faults] | None = None,
+    ) -> None:
+        self.faults = faults or {}
         self.cabinets = tuple(cabinets)
         self.devices = tuple(devices)
         self.journal: list[dict[str, object]] = []
@@ -86,13 +103,18 @@ class Street:
             "clock": lambda: NOW + timedelta(minutes=1),
             "journal": self.journal.append,
             "connect": lambda device: connect(device, 0.3),
+            "terms": PushTerms(pause=self.pause),
             **changes,
         }
         return await push(plans, dry_run=dry_run, **arguments)  # type: ignore[arg-type]
 
     async def tick(self) -> None:
+        await self.pause(10)
+
+    async def pause(self, seconds: float) -> None:
+        """Let time pass on the street alone."""
         for cabinet in self.cabinets:
-            cabinet.advance(10)
+            cabinet.advance(round(seconds))
 
     def rows(self) -> list[dict[Oid, object]]:
         """Everything stored in the pattern, split and sequence tables."""
@@ -125,13 +147,13 @@ async def street(
     version: str = "v1",
     backup_s: int = 300,
 ) -> AsyncIterator[Street]:
-    cabinets = [Cabinet(config(signal, edition, backup_s), 30.0) for signal in SIGNALS]
+    cabinets = [Cabinet(config(signal, edition, backup_s), START_S) for signal in SIGNALS]
     async with serve(cabinets, faults=faults) as addresses:
         devices = [
             Device(signal, host, port, "look", "change", version)
             for signal, (host, port) in zip(SIGNALS, addresses, strict=True)
         ]
-        yield Street(cabinets, devices)
+        yield Street(cabinets, devices, faults)
 
 
 def run(scenario: Callable[[], Awaitable[None]]) -> None:
@@ -177,7 +199,7 @@ def test_the_receipt_and_the_journal_tell_old_and_new_values() -> None:
     async def scenario() -> None:
         async with street() as s:
             receipt = await s.push()
-            assert [event["event"] for event in s.journal] == ["intent", "activated"]
+            assert [event["event"] for event in s.journal] == ["intent", "stored", "activated"]
             for entry in receipt.devices:
                 assert entry.read_back == entry.new
                 assert entry.pattern == entry.split == 15

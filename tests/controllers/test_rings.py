@@ -6,7 +6,6 @@ import itertools
 from collections.abc import Iterable
 
 import pytest
-from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controllers.emulator.cabinet import Cabinet, CabinetConfig
@@ -17,6 +16,7 @@ from network.phasing import Phase, Phasing
 from network.timing import OffsetReference, TimingPlan
 from tests.controllers.ring_tape import Row, check_rings, recorded
 from tests.controllers.strategies import many_rings, ring_cases
+from tests.controllers.thorough import thorough
 
 CORRECTIONS = ("dwell", "shortway", "addOnly", "subtractOnly")
 
@@ -98,8 +98,7 @@ def assert_shows(device: Cabinet, plan: TimingPlan, seconds: int) -> None:
         device.step()
 
 
-@given(ring_cases(), st.integers(0, 600_000))
-@settings(deadline=None, max_examples=60)
+@thorough(25, 60, ring_cases(), st.integers(0, 600_000))
 def test_two_cycles_show_the_plan_in_force_at_every_tenth(
     case: tuple[Phasing, TimingPlan], start_ds: int
 ) -> None:
@@ -110,8 +109,7 @@ def test_two_cycles_show_the_plan_in_force_at_every_tenth(
     assert device.monitor_fault == ""
 
 
-@given(ring_cases(count=2), st.sampled_from(CORRECTIONS), st.integers(0, 3000))
-@settings(deadline=None, max_examples=40)
+@thorough(12, 40, ring_cases(count=2), st.sampled_from(CORRECTIONS), st.integers(0, 3000))
 def test_a_change_of_pattern_is_lawful_and_arrives(
     case: tuple[Phasing, TimingPlan, TimingPlan], mode: str, change_ds: int
 ) -> None:
@@ -134,8 +132,7 @@ def test_a_change_of_pattern_is_lawful_and_arrives(
     assert_shows(device, new, new.cycle_s)
 
 
-@given(ring_cases(count=3), st.data())
-@settings(deadline=None, max_examples=40)
+@thorough(15, 40, ring_cases(count=3), st.data())
 def test_no_order_of_commands_breaks_a_minimum_a_clearance_or_a_barrier(
     case: tuple[Phasing, TimingPlan, TimingPlan, TimingPlan], data: st.DataObject
 ) -> None:
@@ -163,8 +160,7 @@ def test_no_order_of_commands_breaks_a_minimum_a_clearance_or_a_barrier(
     check_rings(phasing, tape)
 
 
-@given(many_rings(), st.sampled_from(CORRECTIONS[:3]), st.integers(0, 900))
-@settings(deadline=None, max_examples=60)
+@thorough(20, 60, many_rings(), st.sampled_from(CORRECTIONS[:3]), st.integers(0, 900))
 def test_any_number_of_rings_and_barriers_keeps_step(
     case: tuple[Phasing, TimingPlan, TimingPlan], mode: str, change_ds: int
 ) -> None:

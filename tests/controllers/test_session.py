@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
+from dataclasses import replace
+from ipaddress import ip_network
 from random import Random
 
 import pytest
@@ -9,10 +12,13 @@ import pytest
 from controllers.driver import Device
 from controllers.emulator.agent import Agent, serve
 from controllers.emulator.faults import Faults
+from controllers.ntcip.message_size import MAX_MESSAGE_BYTES
 from controllers.ntcip.objects import instance
 from controllers.ntcip.session import connect
 from network.errors import ControllerError, RejectedValueError, UnreachableError
+from tests.controllers import net_snmp
 from tests.controllers.test_cabinet import cabinet
+from tests.controllers.wire import guarded, wired
 
 MUTANTS_PER_REQUEST = 100
 REQUESTS = 100
@@ -20,6 +26,15 @@ REQUESTS = 100
 
 def device_at(address: tuple[str, int], version: str = "v1") -> Device:
     return Device("s", *address, "look", "change", version)
+
+
+def ipv6_loopback() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
 
 
 @pytest.mark.parametrize("version", ["v1", "v2c"])
@@ -58,6 +73,133 @@ def test_a_refused_set_names_object_and_reason() -> None:
                 await session.set([(instance("patternOffsetTime", 9), 256)])
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("version", ["v1", "v2c"])
+def test_messages_are_full_but_never_above_484_bytes(version: str) -> None:
+    async def scenario() -> None:
+        agent = Agent(cabinet())
+        async with wired(agent) as (port, wire):
+            device = device_at(("127.0.0.1", port), version)
+            async with connect(device) as session:
+                await session.set([(instance("splitTime", row, 1), row) for row in range(1, 17)])
+                assert len(wire.requests) == 1
+                await session.set([(instance("splitTime", 1 + n % 16, 1), 9) for n in range(36)])
+                assert len(wire.requests) == 3
+                # Values of the answer are not known yet, so a GET leaves room for the widest.
+                await session.get([instance("splitTime", row, 1) for row in range(1, 17)])
+                assert len(wire.requests) <= 5
+            assert max(wire.requests) <= MAX_MESSAGE_BYTES
+            assert max(wire.requests) > 420
+
+    asyncio.run(scenario())
+
+
+def test_a_number_that_fits_no_integer_is_refused_before_anything_is_sent() -> None:
+    async def scenario() -> None:
+        async with wired(Agent(cabinet())) as (port, wire):
+            async with connect(device_at(("127.0.0.1", port))) as session:
+                with pytest.raises(ControllerError, match=r"2147483648 for .*\.9 does not fit"):
+                    await session.set(
+                        [
+                            (instance("patternOffsetTime", 8), 1),
+                            (instance("patternOffsetTime", 9), 2**31),
+                        ]
+                    )
+            assert wire.requests == []
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_an_address_outside_the_networks_gets_no_datagram(host: str) -> None:
+    async def scenario() -> None:
+        async with wired(Agent(cabinet())) as (port, wire):
+            outside = replace(
+                device_at((host, port)), networks=(ip_network("10.0.0.0/8"), ip_network("::/64"))
+            )
+            with pytest.raises(
+                ControllerError, match=r"127\.0\.0\.1 lies outside .*\(10\.0\.0\.0/8, ::/64\)"
+            ):
+                async with connect(outside) as session:
+                    await session.get([instance("maxPatterns")])
+            assert wire.requests == []
+            inside = replace(outside, networks=(ip_network("127.0.0.0/24"),))
+            async with connect(inside) as session:
+                assert await session.get([instance("maxPatterns")]) == (16,)
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("host", ["203.0.113.1", "2001:db8::1", "::ffff:203.0.113.1"])
+def test_a_public_address_is_refused_unless_listed(host: str) -> None:
+    async def scenario() -> None:
+        with pytest.raises(ControllerError, match="lies outside the allowed networks"):
+            async with connect(Device("s", host, 161, "look", "change")):
+                pass
+
+    asyncio.run(scenario())
+
+
+def test_an_ipv4_address_in_ipv6_clothing_is_judged_as_ipv4() -> None:
+    async def scenario() -> None:
+        device = Device("s", "::ffff:127.0.0.1", 9, "look", "change")
+        clothed = replace(device, networks=(ip_network("::/0"),))
+        with pytest.raises(ControllerError, match=r"127\.0\.0\.1 lies outside"):
+            async with connect(clothed):
+                pass
+
+    asyncio.run(scenario())
+
+
+def test_a_name_with_both_kinds_of_address_is_reached_over_ipv4(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # What such a name resolves to differs from machine to machine, so the resolver is told.
+    async def scenario() -> None:
+        async with serve([cabinet()]) as [(_, port)]:
+            both = [
+                (socket.AF_INET6, socket.SOCK_DGRAM, 17, "", ("2001:db8::1", port, 0, 0)),
+                (socket.AF_INET, socket.SOCK_DGRAM, 17, "", ("127.0.0.1", port)),
+            ]
+            monkeypatch.setattr("socket.getaddrinfo", lambda *_args, **_named: both)
+            async with connect(device_at(("corner.example", port))) as session:
+                assert await session.get([instance("maxPatterns")]) == (16,)
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.skipif(not ipv6_loopback(), reason="no IPv6 on this machine's loopback")
+@pytest.mark.parametrize("version", ["v1", "v2c", "v3"])
+def test_a_device_is_reached_over_ipv6(version: str) -> None:
+    async def scenario() -> None:
+        async with (
+            serve([guarded()], "::1") as [(host, port)],
+            connect(net_snmp.device_at(port, version, host)) as session,
+        ):
+            await session.set([(instance("patternOffsetTime", 9), 8)])
+            assert await session.get([instance("patternOffsetTime", 9)]) == (8,)
+
+    asyncio.run(scenario())
+
+
+def test_a_request_given_up_leaves_nothing_behind(caplog: pytest.LogCaptureFixture) -> None:
+    # The library once kept the record of a cancelled request and stumbled over its late answer.
+    async def scenario() -> None:
+        agent = Agent(cabinet())
+        async with wired(agent, delay_s=0.2) as (port, wire):
+            async with connect(device_at(("127.0.0.1", port)), 5.0, 4.0) as session:
+                asked = asyncio.create_task(session.get([instance("maxPatterns")]))
+                await asyncio.sleep(0.05)
+                asked.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await asked
+                assert await session.get([instance("maxPatterns")]) == (16,)
+            assert len(wire.requests) == 2
+
+    with caplog.at_level(logging.ERROR):
+        asyncio.run(scenario())
+    assert caplog.records == []
 
 
 def test_requests_side_by_side_do_not_mix() -> None:

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import re
-from collections.abc import Iterator
+import shutil
+import signal as signals
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from controllers.driver import Device
+from controllers.kill_switch import release_all
+from controllers.ntcip.driver import connect
+from controllers.rollback import restore
+from controllers.rows import change_of
+from network.errors import ThroughbandError
 from network.files import read_plan
 from tests.throughband.command_line import (
     Outcome,
@@ -16,15 +27,17 @@ from tests.throughband.command_line import (
     ended,
     read_until,
     started,
+    until,
 )
 from tests.throughband.towns import block_town
+from throughband.devices import read_devices
 from throughband.journal import verify
 
 pytestmark = pytest.mark.sumo
 
 PERSON = "A. Engineer"
 SIGNALS = ("A0", "A1", "B0", "B1")
-EMULATE_S = 90
+EMULATE_S = 900
 UDP_DISCARD = 9
 
 
@@ -41,21 +54,59 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def street(town: Path, tmp_path: Path) -> Iterator[Path]:
+@pytest.fixture(scope="module")
+def emulated(town: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Emulate the town's controllers in another process; yield the folder of their list."""
+    folder = tmp_path_factory.mktemp("emulated")
     with started(
-        *("emulate", "town.sumocfg", "--out", tmp_path, "--duration", EMULATE_S), folder=town
+        *("emulate", "town.sumocfg", "--out", folder, "--duration", EMULATE_S), folder=town
     ) as process:
         assert "4 controllers listen" in read_until(process, "devices.toml")
-        yield tmp_path
+        yield folder
+
+
+@pytest.fixture
+def street(emulated: Path, tmp_path: Path) -> Iterator[Path]:
+    """Yield a folder with a list of the controllers, which are as delivered before and after."""
+    for file in emulated.iterdir():
+        shutil.copy2(file, tmp_path)
+    yield tmp_path
+    journal = tmp_path / "journal.sqlite"
+    asyncio.run(_tidy(read_devices(emulated / "devices.toml"), read_events(journal)))
+
+
+async def _tidy(devices: Sequence[Device], events: Sequence[Mapping[str, Any]]) -> None:
+    """Hand the controllers back and restore what the journal says was written."""
+
+    async def pause(_: float) -> None:
+        await asyncio.sleep(0.1)
+
+    async def tick() -> None:
+        return None
+
+    ends = await release_all(devices, tick=tick)
+    assert all(end.released for end in ends)
+    by_signal = {device.signal_id: device for device in devices}
+    for event in reversed(events):
+        for entry in event["devices"] if event["event"] == "intent" else ():
+            change = change_of(entry, "the journal")
+            async with connect(by_signal[change.signal_id]) as driver:
+                await restore(driver, change, pause, change.signal_id)
+
+
+def read_events(journal: Path) -> list[dict[str, Any]]:
+    """Return what a journal holds, if it is there and whole."""
+    try:
+        return verify(journal) if journal.exists() else []
+    except ThroughbandError:
+        return []
 
 
 def arguments(town: Path, street: Path, *more: object) -> tuple[object, ...]:
     return (
         *("push", town / "town.sumocfg", "--plan", town / "plan.json"),
         *("--report", town / "validation.json", "--devices", street / "devices.toml"),
-        *("--journal", street / "journal.jsonl", *more),
+        *("--journal", street / "journal.sqlite", *more),
     )
 
 
@@ -68,7 +119,20 @@ def test_a_dry_run_shows_the_change_and_makes_none(town: Path, street: Path) -> 
         assert " -> " in outcome.out
         assert outcome.out.endswith("dry run: nothing was written\n")
     assert shown[0].out == shown[1].out
-    assert not (street / "journal.jsonl").exists()
+    assert not (street / "journal.sqlite").exists()
+
+
+@pytest.mark.parametrize("version", ["v2c", "v3"])
+def test_emulated_controllers_speak_every_version_and_are_found_on_loopback(
+    town: Path, tmp_path: Path, version: str
+) -> None:
+    emulate = ("emulate", "town.sumocfg", "--out", tmp_path, "--duration", EMULATE_S)
+    with started(*emulate, "--snmp", version, "--host", "0.0.0.0", folder=town) as process:
+        read_until(process, "devices.toml")
+        told = call("bridge", "identify", tmp_path / "devices.toml")
+    assert told.code == 0, told.err + told.out
+    for name in SIGNALS:
+        assert re.search(rf"^{name} at 127\.0\.0\.1:\d+: .*, clock [-+]\d", told.out, re.M)
 
 
 def test_an_approved_plan_is_written_and_recorded(town: Path, street: Path) -> None:
@@ -77,9 +141,9 @@ def test_an_approved_plan_is_written_and_recorded(town: Path, street: Path) -> N
         outcome: Outcome = ended(process)
     assert outcome.code == 0, outcome.err
     assert "written, read back and activated" in outcome.out
-    approved, intent, activated = verify(street / "journal.jsonl")
-    events = [event["event"] for event in (approved, intent, activated)]
-    assert events == ["approved", "intent", "activated"]
+    approved, intent, stored, activated = verify(street / "journal.sqlite")
+    events = [event["event"] for event in (approved, intent, stored, activated)]
+    assert events == ["approved", "intent", "stored", "activated"]
     assert approved["by"] == PERSON
     digest = read_plan(town / "plan.json").digest
     for event in (intent, activated):
@@ -92,21 +156,21 @@ def test_an_approved_plan_is_written_and_recorded(town: Path, street: Path) -> N
     # Again: the rows in use are spared, and the journal is continued.
     second = call(*write)
     assert second.code == 0, second.err
-    *_, again = verify(street / "journal.jsonl")
-    assert again["number"] == 6
+    *_, again = verify(street / "journal.sqlite")
+    assert again["number"] == 8
     assert isinstance(again["patterns"], dict)
     assert all(again["patterns"][name] != patterns[name] for name in SIGNALS)
 
-    listed = call("journal", street / "journal.jsonl")
-    assert "6 events, chain unbroken" in listed.out
+    listed = call("journal", "verify", street / "journal.sqlite")
+    assert "8 events, chain unbroken" in listed.out
     secrets = [(street / f"{kind}.secret").read_text().strip() for kind in ("read", "write")]
-    record = (street / "journal.jsonl").read_text()
+    record = (street / "journal.sqlite").read_bytes().decode("utf-8", "replace")
     for text in (record, outcome.out, outcome.err, second.out):
         assert not any(secret in text for secret in secrets)
 
 
 def test_a_broken_journal_stops_the_push(town: Path, street: Path) -> None:
-    (street / "journal.jsonl").write_text('{"event": "forged", "number": 1, "hash": "0"}\n')
+    (street / "journal.sqlite").write_text('{"event": "forged", "number": 1, "hash": "0"}\n')
     outcome = call(
         *arguments(town, street, "--write", "--despite-verdict", "--approved-by", PERSON)
     )
@@ -127,7 +191,7 @@ def test_a_wrong_port_stops_the_push_for_all(town: Path, street: Path) -> None:
         *arguments(town, street, "--write", "--despite-verdict", "--approved-by", PERSON)
     )
     assert_one_line(outcome, f"signal 'A0' at 127.0.0.1:{UDP_DISCARD}", "devices.toml")
-    assert not (street / "journal.jsonl").exists()
+    assert not (street / "journal.sqlite").exists()
 
 
 def test_a_wrong_community_stops_the_push(town: Path, street: Path) -> None:
@@ -144,7 +208,7 @@ def test_a_wrong_write_community_takes_everything_back(town: Path, street: Path)
         *arguments(town, street, "--write", "--despite-verdict", "--approved-by", PERSON)
     )
     assert_one_line(outcome, "signal 'A0'")
-    events = [event["event"] for event in verify(street / "journal.jsonl")]
+    events = [event["event"] for event in verify(street / "journal.sqlite")]
     assert events == ["approved", "intent", "failed"]
 
 
@@ -166,4 +230,168 @@ def test_controllers_that_have_gone_are_one_line(town: Path, tmp_path: Path) -> 
         *arguments(town, tmp_path, "--write", "--despite-verdict", "--approved-by", PERSON)
     )
     assert_one_line(outcome, "signal 'A0'", "check that the controller runs")
-    assert not (tmp_path / "journal.jsonl").exists()
+    assert not (tmp_path / "journal.sqlite").exists()
+
+
+# The bridge: approved once, pushed, kept alive, watched, handed back.
+
+
+def bridge_config(street: Path, more: str = "") -> Path:
+    file = street / "bridge.toml"
+    file.write_text(
+        'devices = "devices.toml"\nstate = "state"\njournal = "journal.sqlite"\n'
+        f'[alert]\nfile = "alerts.log"\n{more}'
+    )
+    return file
+
+
+def approve(town: Path, street: Path, name: str = "release.json") -> Path:
+    file = street / name
+    outcome = call(
+        *("bridge", "approve", town / "town.sumocfg", "--plan", town / "plan.json"),
+        *("--report", town / "validation.json", "--out", file, "--despite-verdict"),
+        *("--journal", street / "journal.sqlite", "--approved-by", PERSON),
+    )
+    assert outcome.code == 0, outcome.err
+    return file
+
+
+def bridge_push(town: Path, config: Path, *more: object) -> Outcome:
+    scenario, plan = town / "town.sumocfg", town / "plan.json"
+    return call("bridge", "push", scenario, "--plan", plan, "--config", config, *more)
+
+
+def test_the_bridge_keeps_a_push_alive_until_it_is_released(town: Path, street: Path) -> None:
+    config, release = bridge_config(street), approve(town, street)
+    shown = bridge_push(town, config)
+    assert shown.code == 0, shown.err
+    assert " -> " in shown.out
+    assert "dry run: nothing was written" in shown.out
+
+    pushed = bridge_push(town, config, "--release", release, "--write")
+    assert pushed.code == 0, pushed.err
+    assert "no bridge runs" in pushed.out
+    (receipt,) = (street / "state" / "receipts").iterdir()
+    assert len(list((street / "state" / "profiles").iterdir())) == len(SIGNALS)
+
+    replayed = bridge_push(town, config, "--release", release, "--write")
+    assert_one_line(replayed, "this release was used")
+
+    with started("bridge", "run", config, folder=street) as process:
+        read_until(process, '"state"')
+        second = call("bridge", "run", config)
+        assert_one_line(second, "another bridge serves this corridor")
+        asked = call("bridge", "status", config)
+        assert asked.code == 0, asked.err + asked.out
+        assert asked.out.count("under systemControl") == len(SIGNALS)
+        assert "the bridge runs" in asked.out
+        process.send_signal(signals.SIGTERM)
+        end = ended(process)
+    assert end.code == 0, end.err
+    assert "4 controllers keep their pattern until their backup time ends" in end.err
+
+    withdrawn = call("bridge", "withdraw", receipt, "--config", config)
+    assert withdrawn.code == 0, withdrawn.err
+    told = call("bridge", "identify", street / "devices.toml")
+    assert told.code == 0, told.err + told.out
+    assert told.out.count("called 0") == len(SIGNALS)
+    events = [event["event"] for event in verify(street / "journal.sqlite")]
+    assert events[:4] == ["approved", "intent", "stored", "activated"]
+    assert events[-2:] == ["withdraw", "withdrawn"]
+    assert "bridge begins" in events
+    assert "bridge ends" in events
+
+
+def test_the_kill_switch_ends_a_running_bridge_and_releases_all(town: Path, street: Path) -> None:
+    config = bridge_config(street)
+    pushed = bridge_push(town, config, "--release", approve(town, street), "--write")
+    assert pushed.code == 0, pushed.err
+    with started("bridge", "run", config, folder=street) as process:
+        read_until(process, '"state"')
+        released = call(
+            *("bridge", "release", street / "devices.toml", "--state", street / "state"),
+            *("--wait", 1.5, "--journal", street / "journal.sqlite"),
+        )
+        assert released.code == 0, released.err + released.out
+        assert released.out.count(": released, pattern") == len(SIGNALS)
+        end = ended(process)
+    assert_one_line_end(end, "STOP is there: released at the command line")
+    assert_one_line(call("bridge", "run", config), "STOP is there", "remove it")
+    again = bridge_push(town, config, "--release", approve(town, street, "two.json"), "--write")
+    assert_one_line(again, "STOP is there")
+
+
+def assert_one_line_end(outcome: Outcome, part: str) -> None:
+    """Check the last line of a command that logs."""
+    assert outcome.code == 1, outcome.err
+    assert outcome.message.startswith("throughband: ")
+    assert part in outcome.message
+
+
+def test_the_kill_switch_needs_only_the_device_list(town: Path, street: Path) -> None:
+    config = bridge_config(street)
+    pushed = bridge_push(town, config, "--release", approve(town, street), "--write")
+    assert pushed.code == 0, pushed.err
+    released = call("bridge", "release", street / "devices.toml", "--wait", 0.2)
+    assert released.code == 0, released.err + released.out
+    told = call("bridge", "status", config)
+    assert_one_line(told, "no longer called by us: A0, A1, B0, B1")
+
+
+def test_a_controller_that_is_not_as_it_was_met_is_named_until_it_is_accepted(
+    street: Path,
+) -> None:
+    identify = ("bridge", "identify", street / "devices.toml", "--state", street / "state")
+    first = call(*identify)
+    assert first.code == 0, first.err + first.out
+    files = sorted((street / "state" / "profiles").iterdir())
+    assert len(files) == len(SIGNALS)
+    kept = json.loads(files[0].read_text())
+    kept["profile"]["max_splits"] += 1
+    files[0].write_text(json.dumps(kept))
+    second = call(*identify)
+    assert_one_line(second, f"not as they were met before: {SIGNALS[0]}; --accept")
+    assert "  changed: max_splits is" in second.out
+    assert call(*identify, "--accept").code == 0
+    assert call(*identify).code == 0
+    assert_one_line(call(*identify[:3], "--accept"), "--state FOLDER")
+
+
+@pytest.mark.slow
+def test_a_bridge_killed_in_mid_push_is_recovered(town: Path, street: Path) -> None:
+    config, release = bridge_config(street), approve(town, street)
+    before = call("bridge", "identify", street / "devices.toml").out
+    scenario, plan = town / "town.sumocfg", town / "plan.json"
+    arguments = ("bridge", "push", scenario, "--plan", plan, "--config", config)
+    with started(
+        *arguments, "--release", release, "--write", "--at", "23:59:59", folder=street
+    ) as p:
+        until(lambda: "stored" in recorded(street))
+        p.kill()
+        p.wait()
+    assert_one_line(call("bridge", "run", config), "bridge recover")
+    concluded = call("bridge", "recover", config)
+    assert concluded.code == 0, concluded.err
+    assert "taken back" in concluded.out
+    assert recorded(street)[-1] == "recovered"
+    after = call("bridge", "identify", street / "devices.toml").out
+    assert [line.split(", clock")[0] for line in after.splitlines()] == [
+        line.split(", clock")[0] for line in before.splitlines()
+    ]
+    assert "nothing was left open" in call("bridge", "recover", config).out
+
+
+def recorded(street: Path) -> list[object]:
+    file = street / "journal.sqlite"
+    return [event["event"] for event in verify(file)] if file.exists() else []
+
+
+def test_a_bridge_push_without_a_release_is_refused(town: Path, street: Path) -> None:
+    assert_one_line(bridge_push(town, bridge_config(street), "--write"), "--release FILE")
+
+
+def test_plans_are_read_off_the_street(town: Path, street: Path) -> None:
+    outcome = call("bridge", "upload", street / "devices.toml", "--out", street / "read")
+    assert outcome.code == 0, outcome.err + outcome.out
+    found = read_plan(street / "read" / "pattern-1.plan.json")
+    assert {plan.signal_id for plan in found.plans} == set(SIGNALS)

@@ -74,7 +74,7 @@ def played(block: Path, journal: Path) -> RunResult:
 
 @pytest.fixture(scope="module")
 def journal(block: Path) -> Path:
-    return block.parent / "journal.jsonl"
+    return block.parent / "journal.sqlite"
 
 
 @pytest.fixture(scope="module")
@@ -163,12 +163,12 @@ def test_the_counts_of_the_street_came_over_the_wire(result: RunResult) -> None:
 
 def test_the_record_of_the_run_is_unbroken(result: RunResult, journal: Path) -> None:
     events = [str(event["event"]) for event in verify(journal)]
-    assert events == ["validated", "intent", "activated", "in step"]
+    assert events == ["validated", "intent", "stored", "activated", "in step"]
     assert all("utc" in event for event in verify(journal))
 
 
 def test_the_same_run_gives_the_same_plan(result: RunResult, block: Path, tmp_path: Path) -> None:
-    again = played(block, tmp_path / "journal.jsonl")
+    again = played(block, tmp_path / "journal.sqlite")
     assert again.optimization.plan_set.digest == result.optimization.plan_set.digest
     assert again.report.baseline["delay_s"] == result.report.baseline["delay_s"]
     assert again.report.candidate["delay_s"] == result.report.candidate["delay_s"]
@@ -264,7 +264,7 @@ def test_the_run_command_leaves_a_finished_folder(tmp_path: Path) -> None:
     arguments = ("--effort", EFFORT, "--seeds", 3, "--approve-by-policy", "--out", out)
     outcome = call("run", scenario, *arguments)
     assert outcome.code == 0, outcome.err
-    assert {file.name for file in out.iterdir()} == RUN_FILES
+    assert {file.name for file in out.iterdir()} == RUN_FILES - {"journal.jsonl"}
     result = read_json(out / "result.json")
     assert result["verdict"] == "better"
     assert result["seeds"] == [101, 102, 103]
@@ -273,9 +273,9 @@ def test_the_run_command_leaves_a_finished_folder(tmp_path: Path) -> None:
     assert result["signals_retimed"] == 1
     assert len(result["signals_left_alone"]) == 4
     assert result["plan_digest"] == read_plan(out / "plan.json").digest
-    events = [event["event"] for event in verify(out / "journal.jsonl")]
+    events = [event["event"] for event in verify(out / "journal.sqlite")]
     assert events == [
-        *("run", "validated", "approved", "intent", "activated", "in step", "finished"),
+        *("run", "validated", "approved", "intent", "stored", "activated", "in step", "finished"),
     ]
     page = (out / "report.html").read_text(encoding="utf-8")
     assert "<html" in page
@@ -301,7 +301,7 @@ def test_the_run_command_without_a_terminal_pushes_nothing(tmp_path: Path) -> No
     assert "Not approved, nothing is pushed" in outcome.err
     result = read_json(out / "result.json")
     assert (result["approval"], result["street"]) == (None, None)
-    events = [event["event"] for event in verify(out / "journal.jsonl")]
+    events = [event["event"] for event in verify(out / "journal.sqlite")]
     assert events == ["run", "validated", "not approved", "finished"]
 
 
@@ -316,4 +316,4 @@ def test_a_city_goes_the_whole_path(tmp_path: Path) -> None:
     result = read_json(out / "result.json")
     assert result["verdict"] == "better"
     assert result["street"]["controllers"] == 3
-    assert len(verify(out / "journal.jsonl")) == 7
+    assert len(verify(out / "journal.sqlite")) == 7

@@ -30,14 +30,14 @@ def test_an_imported_intersection_of_two_rings_goes_the_whole_path(tmp_path: Pat
         *("run", town, "--effort", 50, "--seeds", 2, "--out", out, "--approve-by-policy")
     )
     assert outcome.code == 0, outcome.err
-    assert {file.name for file in out.iterdir()} == RUN_FILES
+    assert {file.name for file in out.iterdir()} == RUN_FILES - {"journal.jsonl"}
     result = read_json(out / "result.json")
     assert result["verdict"] == "better"
     assert result["street"]["controllers"] == 1
     assert result["street"]["statuses"] == {signal.signal_id: "pattern 15, systemControl"}
     [plan] = read_plan(out / "plan.json").plans
     assert {signal.phasing.phase(number).ring for number in plan.sequence} == {1, 2}
-    events = [event["event"] for event in verify(out / "journal.jsonl")]
-    assert events[-4:] == ["intent", "activated", "in step", "finished"]
+    events = [event["event"] for event in verify(out / "journal.sqlite")]
+    assert events[-5:] == ["intent", "stored", "activated", "in step", "finished"]
     page = (out / "report.html").read_text(encoding="utf-8")
     assert f"phase {plan.coordinated_phase}" in page

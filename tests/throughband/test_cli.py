@@ -284,10 +284,10 @@ def test_a_failed_run_leaves_the_finished_one(town: Path) -> None:
     out = town.parent / "out"
     out.mkdir()
     (out / COMPLETE).write_text("{}")
-    (out / "journal.jsonl").write_text("kept")
+    (out / "journal.sqlite").write_text("kept")
     gzipped("<routes/>")(town)
     assert_one_line(on("run", town / "town.sumocfg", out))
-    assert (out / "journal.jsonl").read_text() == "kept"
+    assert (out / "journal.sqlite").read_text() == "kept"
 
 
 def edited(text: str, old: str, new: str) -> str:
@@ -390,17 +390,6 @@ def test_a_network_without_an_end_can_be_emulated(town: Path) -> None:
     outcome = call("emulate", town / "town.sumocfg", "--out", out, "--duration", 0)
     assert outcome.code == 0, outcome.err
     assert (out / "devices.toml").is_file()
-
-
-@pytest.mark.parametrize("content", [None, "", "x\n", "[]\n"])
-def test_a_journal_that_is_none_is_one_line_or_empty(tmp_path: Path, content: str | None) -> None:
-    if content is not None:
-        (tmp_path / "journal").write_text(content)
-    outcome = call("journal", tmp_path / "journal")
-    if content == "":
-        assert outcome.code == 0
-    else:
-        assert_one_line(outcome, str(tmp_path / "journal"))
 
 
 @pytest.mark.parametrize(

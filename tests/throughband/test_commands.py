@@ -145,7 +145,7 @@ def test_validate_writes_pairs_under_validation_seeds(
 
 @pytest.fixture
 def approval(tmp_path: Path) -> tuple[Teller, Journal, Path]:
-    path = tmp_path / "journal.jsonl"
+    path = tmp_path / "journal.sqlite"
     return Teller(1), Journal(path), path
 
 
@@ -220,13 +220,14 @@ def push_arguments(
     (folder / "validation.json").write_text(json.dumps(evidence))
     for kind in ("read", "write"):
         (folder / f"{kind}.secret").write_text(f"{kind}-hush")
+        (folder / f"{kind}.secret").chmod(0o600)
     (folder / "devices.toml").write_text(
         '[[device]]\nsignal = "A0"\nhost = "127.0.0.1"\nport = 9\n'
         'read_secret_file = "read.secret"\nwrite_secret_file = "write.secret"\n'
     )
     return [
         *("push", corner, "--plan", plan, "--report", folder / "validation.json"),
-        *("--devices", folder / "devices.toml", "--journal", folder / "journal.jsonl"),
+        *("--devices", folder / "devices.toml", "--journal", folder / "journal.sqlite"),
     ]
 
 
@@ -244,7 +245,7 @@ def test_a_report_without_evidence_is_refused(
     del evidence[lack]
     arguments = push_arguments(corner, planned / "plan.json", tmp_path, evidence)
     assert_one_line(call(*arguments, "--write", "--approved-by", "A. Engineer"), "report")
-    assert not (tmp_path / "journal.jsonl").exists()
+    assert not (tmp_path / "journal.sqlite").exists()
 
 
 @pytest.mark.parametrize("name", ["", " "])
@@ -253,7 +254,7 @@ def test_writing_needs_a_name(corner: Path, planned: Path, tmp_path: Path, name:
     arguments = push_arguments(corner, planned / "plan.json", tmp_path, evidence)
     outcome = call(*arguments, "--write", "--approved-by", name, typed="A. Engineer\n")
     assert_one_line(outcome, "approv")
-    assert not (tmp_path / "journal.jsonl").exists()
+    assert not (tmp_path / "journal.sqlite").exists()
 
 
 def test_a_report_of_another_scenario_is_refused(
@@ -272,7 +273,7 @@ def test_a_plan_without_a_proven_gain_is_not_written(
     arguments = push_arguments(corner, planned / "plan.json", tmp_path, evidence)
     outcome = call(*arguments, "--write", "--approved-by", "A. Engineer")
     assert_one_line(outcome, "verdict 'worse'", "--despite-verdict")
-    assert not (tmp_path / "journal.jsonl").exists()
+    assert not (tmp_path / "journal.sqlite").exists()
 
 
 def test_an_unreachable_controller_is_one_line(corner: Path, planned: Path, tmp_path: Path) -> None:
@@ -281,7 +282,7 @@ def test_an_unreachable_controller_is_one_line(corner: Path, planned: Path, tmp_
     outcome = call(*arguments, "--write", "--approved-by", "A. Engineer")
     assert_one_line(outcome, "signal 'A0' at 127.0.0.1:9", "devices.toml")
     assert "hush" not in outcome.out + outcome.err
-    assert not (tmp_path / "journal.jsonl").exists()
+    assert not (tmp_path / "journal.sqlite").exists()
 
 
 def test_a_plan_without_a_device_is_refused(corner: Path, planned: Path, tmp_path: Path) -> None:
@@ -290,21 +291,6 @@ def test_a_plan_without_a_device_is_refused(corner: Path, planned: Path, tmp_pat
     listed = tmp_path / "devices.toml"
     listed.write_text(listed.read_text().replace('"A0"', '"nowhere"'))
     assert_one_line(call(*arguments), "no device for signal 'A0'")
-
-
-def test_a_journal_is_listed(tmp_path: Path) -> None:
-    Journal(tmp_path / "j").write({"event": "intent", "utc": "2026-05-04T06:00:00+00:00"})
-    outcome = call("journal", tmp_path / "j")
-    assert outcome.code == 0
-    assert "1 2026-05-04T06:00:00+00:00 intent" in outcome.out
-    assert "1 events, chain unbroken" in outcome.out
-
-
-def test_an_empty_journal_is_listed(tmp_path: Path) -> None:
-    (tmp_path / "j").touch()
-    outcome = call("journal", tmp_path / "j")
-    assert outcome.code == 0, outcome.err
-    assert "0 events" in outcome.out
 
 
 def test_the_doctor_s_verdict_is_the_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:

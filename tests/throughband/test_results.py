@@ -19,7 +19,7 @@ from throughband.results import (
 
 def finished(target: Path, mark: str = "old") -> Path:
     with run_folder(target) as folder:
-        (folder / "journal.jsonl").write_text(mark)
+        (folder / "journal.sqlite").write_text(mark)
         write_json(folder / COMPLETE, {"mark": mark})
     return target
 
@@ -75,7 +75,7 @@ def test_an_older_run_is_replaced_only_at_the_end(tmp_path: Path) -> None:
         write_json(folder / COMPLETE, {"mark": "new"})
         assert read_json(target / COMPLETE) == {"mark": "old"}
     assert read_json(target / COMPLETE) == {"mark": "new"}
-    assert not (target / "journal.jsonl").exists()
+    assert not (target / "journal.sqlite").exists()
     assert [entry.name for entry in tmp_path.iterdir()] == ["town"]
 
 

@@ -1,0 +1,1 @@
+"""What the controller bridge withstands and carries, measured."""

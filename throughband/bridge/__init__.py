@@ -1,0 +1,1 @@
+"""The bridge as a long-running service and its commands."""
