@@ -13,9 +13,10 @@ from typing import Any
 from rich.console import Console
 
 from controllers.acquaintance import ProfileMemory
-from controllers.driver import Device
+from controllers.driver import Device, ObjectValue
 from controllers.emulator.agent import serve
 from controllers.emulator.cabinet import Cabinet, CabinetConfig
+from controllers.ntcip.objects import OBJECTS
 from controllers.ntcip.reach import reaching
 from controllers.push import push
 from controllers.push_terms import PushTerms
@@ -167,9 +168,18 @@ def show_changes(receipt: PushReceipt, console: Console) -> None:
             soft_wrap=True,
         )
         for before, after in entry.change.difference:
-            console.print(f"  {before}  ->  {after.value!r}", markup=False, soft_wrap=True)
+            line = f"  {before}{_meaning(before)}  ->  {after.value!r}{_meaning(after)}"
+            console.print(line, markup=False, soft_wrap=True)
         for text in entry.warnings:
             console.print(f"  warning: {text}", markup=False, soft_wrap=True)
+
+
+def _meaning(entry: ObjectValue) -> str:
+    """Return the standard's word for an enumerated value, in brackets; nothing for a number."""
+    kind = OBJECTS.get(entry.name)
+    if kind is None or not isinstance(entry.value, int) or entry.value not in kind.values:
+        return ""
+    return f" ({kind.values[entry.value]})"
 
 
 def emulate_controllers(
@@ -178,7 +188,9 @@ def emulate_controllers(
     """Carry out ``throughband emulate``."""
     access = new_access(version)
     setting = open_setting(name, *ANY_WINDOW_S)
-    midnight_utc_s = int(time.time()) // 86400 * 86400
+    # All begin at one moment, however long building the rest takes.
+    now_utc_s, begin_s = time.time(), time.monotonic()
+    midnight_utc_s = int(now_utc_s) // 86400 * 86400
     console = Console(stderr=True, highlight=False)
     cabinets = []
     for signal in setting.network.signals.values():
@@ -196,7 +208,7 @@ def emulate_controllers(
             write_user=access.write_user,
         )
         try:
-            cabinets.append(Cabinet(config, time.time() - midnight_utc_s))
+            cabinets.append(Cabinet(config, now_utc_s - midnight_utc_s))
         except ControllerError as error:
             console.print(f"      not emulated: {error}", markup=False, soft_wrap=True)
     if not cabinets:
@@ -220,24 +232,25 @@ def emulate_controllers(
             )
             path = write_devices(out, devices)
             console.print(f"{len(devices)} controllers listen; device list: {path}", soft_wrap=True)
-            await _keep_time(cabinets, duration_s, console)
+            await _keep_time(cabinets, begin_s, duration_s, console)
 
     asyncio.run(serve_them())
 
 
-async def _keep_time(cabinets: list[Cabinet], duration_s: float | None, console: Console) -> None:
-    """Step the cabinets in step with the wall clock."""
-    loop = asyncio.get_running_loop()
-    begin_s = loop.time()
+async def _keep_time(
+    cabinets: list[Cabinet], begin_s: float, duration_s: float | None, console: Console
+) -> None:
+    """Step the cabinets in step with the wall clock since a reading of the monotonic clock."""
+    listening_s = time.monotonic()
     ticks = 0
     next_status_s = 0.0
-    while duration_s is None or loop.time() - begin_s < duration_s:
-        due = int((loop.time() - begin_s) / EMULATOR_TICK_S)
+    while duration_s is None or time.monotonic() - listening_s < duration_s:
+        due = int((time.monotonic() - begin_s) / EMULATOR_TICK_S)
         while ticks < due:
             for cabinet in cabinets:
                 cabinet.step()
             ticks += 1
-        if console.is_terminal and loop.time() - begin_s >= next_status_s:
+        if console.is_terminal and time.monotonic() - begin_s >= next_status_s:
             next_status_s += STATUS_EVERY_S
             patterns = " ".join(str(cabinet.pattern) for cabinet in cabinets)
             console.print(f"patterns {patterns}", end="\r")
