@@ -139,8 +139,13 @@ class Actuated:
         for lane in self._lanes:
             before = (lane.ring.phase, lane.ring.green)
             lane.ring.step()
-            if (lane.ring.phase, lane.ring.green) != before and lane.ring.green:
+            if (lane.ring.phase, lane.ring.green) == before:
+                continue
+            if lane.ring.green:
                 self._restart(lane)
+            elif lane.ring.phase == IDLE:
+                # `_move` counts this tenth, of which nothing has passed in red yet.
+                lane.idle_ds = -1
         if self._cross_ds is not None:
             self._cross_ds -= 1
             self._go_on_crossing()

@@ -1,9 +1,8 @@
 """A plain second opinion on what several rings have shown, tenth by tenth.
 
 Every ring is read by itself as the tape of a single ring that may also be idle. Together they
-must have been between the same barriers, and the street must have seen the most permissive. A
-ring goes dark only as another one begins a green, which is when all cross over together, or
-because it was told to rest in red when its green ended.
+must have been between the same barriers, and the street must have seen the most permissive. They
+are all dark only where the last one lit was told to rest in red when its green ended.
 """
 
 from __future__ import annotations
@@ -38,20 +37,20 @@ def check_rings(phasing: Phasing, tape: list[Row]) -> None:
         assert lamps == "".join(max(aspects, key=PERMISSIVENESS.index) for aspects in seen)
         # None at all where every ring has gone dark, for which `_check_dark` wants a reason.
         assert len({phasing.phase(phase).barrier for phase, *_ in rings if phase}) <= 1
+    _check_dark([rings for _, rings in tape])
     for ring in range(len(phasing.rings)):
         _check_ring(phasing, [rings[ring] for _, rings in tape])
-        _check_dark([rings for _, rings in tape], ring)
 
 
-def _check_dark(tape: list[tuple[Entry, ...]], ring: int) -> None:
-    """Assert that a ring never went dark by itself without being told to rest in red."""
-    told = False
+def _check_dark(tape: list[tuple[Entry, ...]]) -> None:
+    """Assert that the rings never all went dark without the last ones being told to rest in red."""
+    told = [False] * len(tape[0])
     for before, now in pairwise(tape):
-        if before[ring][1] and now[ring][:2] != before[ring][:2]:
-            told = now[ring][3]
-        if before[ring][0] and not now[ring][0]:
-            begun = any(b[:2] != n[:2] and n[1] for b, n in zip(before, now, strict=True))
-            assert begun or told
+        for ring, (was, entry) in enumerate(zip(before, now, strict=True)):
+            if was[1] and entry[:2] != was[:2]:
+                told[ring] = entry[3]
+        if not any(phase for phase, *_ in now):
+            assert all(told[ring] for ring, (phase, *_) in enumerate(before) if phase)
 
 
 def _check_ring(phasing: Phasing, tape: list[Entry]) -> None:

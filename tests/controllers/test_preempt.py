@@ -121,7 +121,7 @@ def test_a_preempt_goes_from_entry_through_track_and_dwell_to_its_exit() -> None
     passed = states(device, 40)
     assert [name for name, _ in passed] == ["exitStarted", "notActive"]
     order = [rings for _, rings in tape]
-    shown = [tuple(phase for phase, green, _ in rings if green) for rings in order]
+    shown = [tuple(phase for phase, green, *_ in rings if green) for rings in order]
     kept = [pair for pair, _ in itertools.groupby(shown) if len(pair) == 2]
     assert kept == [(2, 6), (1, 5), (4, 8)]
     assert sum(pair == (1, 5) for pair in shown) == 120
