@@ -96,6 +96,10 @@ def optimize(
         float | None,
         typer.Option(help="Seconds after which the best lawful plans so far are taken.", min=1),
     ] = None,
+    lock: Annotated[
+        Path | None,
+        typer.Option(help="What is to stay (TOML): plans, cycles, splits, offsets, sequences."),
+    ] = None,
 ) -> None:
     """Compute plans from counts and write plan.json, plan.add.xml and counts.csv.
 
@@ -103,7 +107,7 @@ def optimize(
     """
     from throughband.commands import optimize_scenario
 
-    optimize_scenario(scenario, out, counts, begin, end, effort, time_limit)
+    optimize_scenario(scenario, out, counts, begin, end, effort, time_limit, lock)
 
 
 @app.command()
@@ -449,7 +453,8 @@ def corridor(
 @app.command()
 def schema(
     name: Annotated[
-        str, typer.Argument(help="counts, inventory, network, plan, schedule or signals.")
+        str,
+        typer.Argument(help="counts, explanation, inventory, network, plan, schedule or signals."),
     ],
 ) -> None:
     """Print the JSON Schema of a file that throughband reads and writes."""

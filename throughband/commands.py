@@ -15,6 +15,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from controllers.release import PlanRelease
 from engine.forecast.forecast import Forecast
+from engine.optimize.explanation import Explanation
+from engine.optimize.locks import Locks
 from engine.optimize.optimizer import Optimization
 from engine.optimize.problem import Limits
 from engine.validate.simulator import RunMeasures
@@ -40,6 +42,7 @@ from throughband.demand import (
 )
 from throughband.imported import imported_counts
 from throughband.journal import Journal
+from throughband.optimize_options import read_locks
 from throughband.pipeline import FIRST_VALIDATION_SEED, RunResult, Setting, open_setting
 from throughband.results import (
     COMPLETE,
@@ -179,12 +182,14 @@ def optimize_scenario(
     end_s: float | None,
     effort: int,
     time_limit_s: float | None = None,
+    lock: Path | None = None,
 ) -> None:
     """Carry out ``throughband optimize``."""
     with Teller(4) as teller, output_folder(out) as folder:
         teller.step("read the network and its signals")
         setting = open_setting(name, begin_s, end_s)
         _describe(setting, teller)
+        locks = read_locks(lock, setting.network) if lock is not None else Locks()
         counts = counts or imported_counts(setting.scenario)
         if counts is None:
             teller.step("count the plan in force in SUMO, seeds 1 to 3")
@@ -210,7 +215,7 @@ def optimize_scenario(
         teller.step("optimize cycles, phases, splits and offsets")
         halt = Halt(time_limit_s, time.monotonic)
         with halt.on_interrupt():
-            limits = Limits(effort=effort)
+            limits = Limits(effort=effort, locks=locks)
             done = pipeline.plan(setting, wanted, limits, teller.tell, halt.called)
         teller.step("write the plans")
         if done.cut_short:
@@ -219,7 +224,9 @@ def optimize_scenario(
                 f"Halted by {reason} after {done.evaluations} of {effort} evaluations; these are "
                 "the best lawful plans so far"
             )
-        _write_plan_files(folder, setting, done, wanted.flows, pipeline.explain(setting, done))
+        worth = pipeline.priced(setting, done, limits)
+        reasons = pipeline.explain(setting, done, limits, worth)
+        _write_plan_files(folder, setting, done, wanted.flows, reasons, worth)
         if counts is None:
             write_counts_csv(folder / "counts.csv", mean_day(days))
         teller.say(
@@ -441,9 +448,17 @@ def _write_plan_files(
     done: Optimization,
     flows: Forecast,
     reasons: Mapping[str, tuple[str, ...]],
+    worth: Explanation | None = None,
 ) -> None:
+    from throughband.explaining import signal_document
+
     notes = {
         "reasons": {signal: list(sentences) for signal, sentences in reasons.items()},
+        "sensitivity": {
+            signal.signal_id: signal_document(signal, group)
+            for group in (worth.groups if worth is not None else ())
+            for signal in group.signals
+        },
         "groups": [list(group) for group in done.groups],
         "model": {
             "delay_s_in_force": round(done.in_force.delay_s, 3),

@@ -21,6 +21,8 @@ from controllers.receipt import PushReceipt
 from controllers.release import PlanRelease
 from controllers.watch import await_pattern, refresh
 from engine.optimize.explain import reasons
+from engine.optimize.explanation import Explanation, Question, explanation_of
+from engine.optimize.lock_costs import LockCost, lock_costs
 from engine.optimize.optimizer import Optimization, optimize
 from engine.optimize.problem import Limits
 from engine.validate.report import ValidationReport, validate
@@ -47,6 +49,9 @@ LEAST_REMAINING_S = 300
 
 LONGEST_WINDOW_S = 7 * 86400
 """More than a week is taken for a slip of the pen, s."""
+
+MOST_PRICED = 200
+"""Signals up to which the reasons of a plan tell what its seconds are worth."""
 
 LOOK_S = 10
 MOST_LOOKS = 60
@@ -162,10 +167,48 @@ def plan(
     )
 
 
-def explain(setting: Setting, done: Optimization) -> dict[str, tuple[str, ...]]:
-    """Give the reasons of an optimization."""
+def priced(setting: Setting, done: Optimization, limits: Limits) -> Explanation | None:
+    """Price the seconds of optimized plans; None of a city, where `explain_scenario` is to ask."""
+    if len(done.plan_set.plans) > MOST_PRICED:
+        return None
+    plans = {found.signal_id: found for found in done.plan_set.plans}
+    named = corridors_of(setting.scenario, setting.network)
+    together = [corridor.signals for corridor in named]
+    return explanation_of(Question(setting.network, done.street, 0, plans, limits, together))
+
+
+def explain(
+    setting: Setting,
+    done: Optimization,
+    limits: Limits | None = None,
+    worth: Explanation | None = None,
+) -> dict[str, tuple[str, ...]]:
+    """Give the reasons of an optimization.
+
+    Parameters
+    ----------
+    setting, done
+        What was asked, and the plans found.
+    limits
+        What was allowed; what was locked is told with its price.
+    worth
+        From `priced`, what the plans' seconds are worth.
+    """
+    costs: tuple[LockCost, ...] = ()
+    locks = limits.locks if limits is not None else None
+    if limits is not None and limits.locks and worth is not None:
+        plans = {found.signal_id: found for found in done.plan_set.plans}
+        costs = lock_costs(setting.network, done.street, plans, limits)
     return reasons(
-        setting.network, done.street, done.plan_set, done.groups, done.in_force, done.planned
+        setting.network,
+        done.street,
+        done.plan_set,
+        done.groups,
+        done.in_force,
+        done.planned,
+        worth,
+        locks,
+        costs,
     )
 
 

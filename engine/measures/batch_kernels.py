@@ -1,465 +1,506 @@
 """Cyclic flow profiles of many plans at a time: the same cycle as `cyclic_kernels`, side by side.
 
 Plans differ in the offsets of their signals and in which of a few prepared programs (splits and
-phase sequence) each signal runs. `WIDTH` plans are solved in step, the innermost loop runs over
-them, so that one machine instruction serves several. Single precision: plans are compared, not
-accounted for.
+phase sequence) each signal runs. Sixteen plans are solved in step. What a lane shows is a bit per
+plan and second. Single precision: plans are compared, not accounted for.
+
+A part of a group can be solved alone, with the profiles around it as they were: what one signal's
+plans cost is decided at its own lanes and at those it feeds.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from engine.measures.cyclic_kernels import MIXED, YIELDS, CyclicArrays
+from engine.measures.cyclic_kernels import MIXED, PLAIN, YIELDS, CyclicArrays
 from engine.measures.kernels import GAP_STEPS_PER_VPS, TINY
 from engine.measures.street import Floats, Integers
-
-WIDTH = 64
-"""Plans solved in step: as many single-precision numbers as the widest registers hold."""
+from engine.measures.vector_kernels import (
+    WIDTH,
+    above,
+    choose,
+    least,
+    load,
+    looked_up,
+    most,
+    root,
+    splat,
+    store,
+)
 
 Singles = NDArray[np.float32]
+Bits = NDArray[np.uint16]
 
 FAST = {"reassoc", "contract", "nsz", "arcp"}
+
+
+class Part(NamedTuple):
+    """What of a group is to be solved, and what of the rest stands still."""
+
+    nodes: Integers  # as `CyclicArrays.order`
+    ways: Integers  # whose departures are read before they are solved
+    approaches: Integers  # whose arrivals are
+    departures: Singles  # [way, second], what stands still
+    inflow: Singles  # [approach, second]
+
+
+class Programs(NamedTuple):
+    """What ways show; tables are written twice in a row, so that no index runs over their end."""
+
+    opens: Bits  # [row, 2 cycles], all bits set where green is protected
+    yields: Bits  # where it is permissive
+    row: Integers  # per way, of its first program
+    stride: Integers  # per way, rows from one of its programs to the next
+    kind: Integers  # [program, lane], as `CyclicArrays.kind`
+    column: Integers  # per signal, where in a plan its program and its beginning stand
+
+
+class Room(NamedTuple):
+    """Space to work in."""
+
+    inflow: Singles  # [approach, second, WIDTH]
+    departures: Singles  # [way, second, WIDTH]
+    scratch: Singles  # [second, WIDTH]
+    rate: Singles  # [second, WIDTH]
+    found: Singles  # [way of a lane, second, WIDTH]
+    box: Singles  # [way of a lane, WIDTH]
+    bits: Bits  # [open or yielding, way of a lane, second]
 
 
 @njit(cache=True, error_model="numpy", fastmath=FAST)
 def batch_costs(
     arrays: CyclicArrays,
-    service: Singles,
-    kind: Integers,
+    part: Part,
+    programs: Programs,
+    fading: Singles,
     program: Integers,
     begin_s: Integers,
     manners: tuple[Singles, float, float],
     weights: Floats,
+    room: Room,
     costs: Floats,
 ) -> None:
     """Cost many plans.
 
     Parameters
     ----------
-    arrays
-        The group.
-    service
-        [program, way, second]: usable part of every second, as for `cyclic_kernels.profile`.
-    kind
-        [program, lane]: `PLAIN`, `YIELDS` or `MIXED`.
+    arrays, part, programs
+        The group, what of it to solve, and what its signals may show.
+    fading
+        [stream, second]: what is left of a platoon's tail so many seconds after it began.
     program, begin_s
-        [plan, signal]: the program a signal runs, and when its table begins, 0 to cycle - 1.
+        [plan, column]: the program a signal runs, and when its table begins, 0 to cycle - 1.
     manners, weights
         As for `cyclic_kernels.profile` and `total_cost`; the table in single precision.
+    room
+        To work in.
     costs
-        [plan]: filled in, vehicle-seconds per second.
+        [plan]: filled in, vehicle-seconds per second at the part's lanes.
     """
     plans = program.shape[0]
     approaches = arrays.steady_vps.size
-    ways = arrays.way_lane.size
-    cycle = service.shape[2]
-    gap_table, bunch_s, slack_veh = manners
-    inflow = np.empty((approaches, cycle, WIDTH), dtype=np.float32)
-    departures = np.empty((ways, cycle, WIDTH), dtype=np.float32)
-    leaving = np.empty((cycle, WIDTH), dtype=np.float32)
-    rate = np.empty((cycle, WIDTH), dtype=np.float32)
-    most_ways = 1
-    for lane in range(arrays.storage_veh.size):
-        most_ways = max(most_ways, arrays.first_way[lane + 1] - arrays.first_way[lane])
-    # Per way what it shows, and behind that who finds a gap.
-    codes = np.empty((most_ways, 2 * cycle, WIDTH), dtype=np.float32)
-    cost = np.empty((arrays.storage_veh.size, WIDTH), dtype=np.float32)
-    chosen = np.empty((WIDTH, program.shape[1]), dtype=np.int32)
-    begins = np.empty((WIDTH, program.shape[1]), dtype=np.int32)
+    cycle = room.rate.shape[0]
+    chosen = np.empty(WIDTH, dtype=np.int64)
     for first in range(0, plans, WIDTH):
-        for b in range(WIDTH):
-            # The last chunk is filled up with its last plan.
-            plan = min(first + b, plans - 1)
-            chosen[b] = program[plan]
-            begins[b] = begin_s[plan]
-        for w in range(ways):
-            departures[w, :, :] = np.float32(arrays.way_vps[w])
-        for a in range(approaches):
-            inflow[a, :, :] = np.float32(arrays.approach_vps[a])
-        for node in arrays.order:
+        for w in part.ways:
+            gone = room.departures[w]
+            for t in range(cycle):
+                store(gone, t, splat(part.departures[w, t]))
+        for a in part.approaches:
+            coming = room.inflow[a]
+            for t in range(cycle):
+                store(coming, t, splat(part.inflow[a, t]))
+        total = splat(0.0)
+        for node in part.nodes:
             if node < approaches:
-                _gather(arrays, node, departures, inflow[node], leaving)
+                _gather(arrays, node, fading, room, room.inflow[node])
                 continue
             lane = node - approaches
-            signal = arrays.way_signal[arrays.first_way[lane]]
+            column = programs.column[arrays.way_signal[arrays.first_way[lane]]]
             worst = 0
             for b in range(WIDTH):
-                worst = max(worst, kind[chosen[b, signal], lane])
+                # The last chunk is filled up with its last plan.
+                plan = min(first + b, plans - 1)
+                chosen[b] = plan
+                worst = max(worst, programs.kind[program[plan, column], lane])
             if worst != MIXED:
-                _rates(
-                    arrays,
-                    lane,
-                    service,
-                    (chosen[:, signal], begins[:, signal]),
-                    (departures, gap_table, bunch_s),
-                    worst == YIELDS,
-                    rate,
-                )
-                _lane(arrays, lane, inflow, rate, leaving, departures, weights, cost[lane])
+                shown = _shown(arrays, lane)
+                _light(programs, shown, program, begin_s, column, chosen, room.bits[:, 0])
+                if worst == YIELDS:
+                    _gaps(arrays, shown, room, manners, room.bits[1, 0], room.found[0])
+                _rates(arrays, lane, shown, worst == YIELDS, room)
+                total = total + _lane(arrays, lane, weights, room)
             else:
-                _mixed_lane(
-                    arrays,
-                    lane,
-                    service,
-                    (chosen[:, signal], begins[:, signal]),
-                    (departures, gap_table, bunch_s, slack_veh),
-                    inflow,
-                    codes,
-                    weights,
-                    cost[lane],
-                )
+                for w in range(arrays.first_way[lane], arrays.first_way[lane + 1]):
+                    n = w - arrays.first_way[lane]
+                    _light(programs, w, program, begin_s, column, chosen, room.bits[:, n])
+                    if arrays.way_share[w] > TINY:
+                        _gaps(arrays, w, room, manners, room.bits[1, n], room.found[n])
+                total = total + _mixed_lane(arrays, lane, manners[2], weights, room)
+        store(room.scratch, 0, total)
         for b in range(min(WIDTH, plans - first)):
-            total = 0.0
-            for lane in range(cost.shape[0]):
-                total += cost[lane, b]
-            costs[first + b] = total
+            costs[first + b] = room.scratch[0, b]
 
 
 @njit(cache=True, error_model="numpy", fastmath=FAST)
-def _gather(
-    arrays: CyclicArrays, a: int, departures: Singles, inflow: Singles, leaving: Singles
-) -> None:
+def _gather(arrays: CyclicArrays, a: int, fading: Singles, room: Room, coming: Singles) -> None:
     """Fill in what arrives on an approach, [second, plan]."""
-    cycle = leaving.shape[0]
-    inflow[:, :] = np.float32(arrays.steady_vps[a])
-    tail = np.empty(WIDTH, dtype=np.float32)
+    cycle = coming.shape[0]
+    steady = splat(arrays.steady_vps[a])
+    for t in range(cycle):
+        store(coming, t, steady)
+    scratch = room.scratch
     for s in range(arrays.first_stream[a], arrays.first_stream[a + 1]):
         x = arrays.stream_exit[s]
         begin, end = arrays.first_source[x], arrays.first_source[x + 1]
-        w = arrays.source[begin]
+        keep = splat(1.0 - arrays.stream_smoothing[s])
+        take = splat(arrays.stream_smoothing[s] * arrays.stream_share[s])
+        k = -arrays.stream_delay_s[s] % cycle
+        tail = splat(0.0)
         for t in range(cycle):
-            for b in range(WIDTH):
-                leaving[t, b] = departures[w, t, b]
-        for n in range(begin + 1, end):
-            w = arrays.source[n]
-            for t in range(cycle):
-                for b in range(WIDTH):
-                    leaving[t, b] += departures[w, t, b]
-        keep = np.float32(1.0 - arrays.stream_smoothing[s])
-        take = np.float32(arrays.stream_smoothing[s] * arrays.stream_share[s])
-        at = -arrays.stream_delay_s[s] % cycle
-        tail[:] = np.float32(0.0)
-        k = at
-        for _ in range(cycle):
-            for b in range(WIDTH):
-                tail[b] = keep * tail[b] + take * leaving[k, b]
+            leaving = load(room.departures, arrays.source[begin] * cycle + k)
+            for n in range(begin + 1, end):
+                leaving = leaving + load(room.departures, arrays.source[n] * cycle + k)
+            tail = keep * tail + take * leaving
+            store(scratch, t, tail)
             k = k + 1 if k + 1 < cycle else 0
-        whole = np.float32(1.0 / (1.0 - keep**cycle))
-        for b in range(WIDTH):
-            tail[b] *= whole
-        k = at
+        # From empty the tail of all cycles before is missing; it is a geometric series.
+        tail = tail * splat(1.0 / (1.0 - fading[s, cycle - 1]))
         for t in range(cycle):
-            for b in range(WIDTH):
-                tail[b] = keep * tail[b] + take * leaving[k, b]
-                inflow[t, b] += tail[b]
-            k = k + 1 if k + 1 < cycle else 0
+            arriving = load(scratch, t) + tail * splat(fading[s, t])
+            store(coming, t, load(coming, t) + arriving)
 
 
-@njit(cache=True, error_model="numpy", fastmath=FAST)
-def _rates(
-    arrays: CyclicArrays,
-    lane: int,
-    service: Singles,
-    plans: tuple[Integers, Integers],
-    foes: tuple[Singles, Singles, float],
-    yields: bool,
-    rate: Singles,
-) -> None:
-    """Fill in how fast a lane can be served, [second, plan], veh/s."""
-    program, begin_s = plans
-    departures, gap_table, bunch_s = foes
-    cycle = rate.shape[0]
-    zero = np.float32(0.0)
-    headway = 0.0
+@njit(cache=True, error_model="numpy")
+def _shown(arrays: CyclicArrays, lane: int) -> int:
+    """Return the way whose signal a lane goes by."""
     shown = arrays.first_way[lane]
     for w in range(arrays.first_way[lane], arrays.first_way[lane + 1]):
-        headway += arrays.way_share[w] * arrays.way_headway_s[w]
         if arrays.way_share[w] > TINY:
             shown = w
-    fastest = np.float32(1.0 / headway) if headway > TINY else zero
-    if yields:
-        # What would find a gap, were it the turn of those who yield in every second.
-        _gaps(arrays, shown, departures, gap_table, bunch_s, rate)
-        for t in range(cycle):
-            for b in range(WIDTH):
-                rate[t, b] = min(rate[t, b], fastest)
-    box = np.float32(arrays.way_box_veh[shown])
-    for b in range(WIDTH):
-        k = -begin_s[b] % cycle
-        row = service[program[b], shown]
-        before = row[k - 1 if k else cycle - 1]
-        for t in range(cycle):
-            code = row[k]
-            if code > zero:
-                rate[t, b] = code * fastest
-            elif code == zero:
-                rate[t, b] = box if before < zero else zero
-            before = code
-            k = k + 1 if k + 1 < cycle else 0
+    return shown
 
 
-@njit(cache=True, error_model="numpy", fastmath=FAST)
-def _lane(
-    arrays: CyclicArrays,
-    lane: int,
-    inflow: Singles,
-    rate: Singles,
-    levels: Singles,
-    departures: Singles,
-    weights: Floats,
-    cost: Singles,
+@njit(cache=True, error_model="numpy")
+def _light(
+    programs: Programs,
+    way: int,
+    program: Integers,
+    begin_s: Integers,
+    column: int,
+    chosen: NDArray[np.int64],
+    bits: Bits,
 ) -> None:
-    """Solve the queue of a lane whose vehicles all leave at the same rate."""
-    cycle = rate.shape[0]
-    zero, one = np.float32(0.0), np.float32(1.0)
-    share = np.float32(arrays.lane_share[lane])
-    storage = np.float32(arrays.storage_veh[lane])
-    coming = inflow[arrays.lane_approach[lane]]
-    first, last = arrays.first_way[lane], arrays.first_way[lane + 1]
-    sums = np.zeros((10, WIDTH), dtype=np.float32)
-    queue, start, held, stops, over = sums[0], sums[1], sums[2], sums[3], sums[4]
-    volume, capacity, level, lowest, shut_before = sums[5], sums[6], sums[7], sums[8], sums[9]
-    # As in `cyclic_kernels`: two short sums instead of one long chain.
-    for t in range(cycle):
-        for b in range(WIDTH):
-            level[b] += share * coming[t, b] - rate[t, b]
-            levels[t, b] = level[b]
-            lowest[b] = min(lowest[b], level[b])
+    """Fill in a bit per plan for what a way shows: protected in row 0, permissive in row 1."""
+    cycle = bits.shape[1]
+    bits[:, :] = 0
+    opens, yields = bits[0], bits[1]
     for b in range(WIDTH):
-        start[b] = level[b] - lowest[b]
-        queue[b] = start[b]
-        lowest[b] = -start[b]
-        shut_before[b] = one if rate[cycle - 1, b] <= zero else zero
-    for t in range(cycle):
-        for b in range(WIDTH):
-            arriving = share * coming[t, b]
-            shut = one if rate[t, b] <= zero else zero
-            waits = one if queue[b] > np.float32(0.05) else shut
-            stops[b] += arriving * waits + queue[b] * shut * (one - shut_before[b])
-            shut_before[b] = shut
-            lowest[b] = min(lowest[b], levels[t, b])
-            left = levels[t, b] - lowest[b]
-            volume[b] += arriving
-            capacity[b] += rate[t, b]
-            held[b] += left
-            over[b] += max(zero, left - storage)
-            levels[t, b] = max(zero, queue[b] + arriving - left)
-            queue[b] = left
-    for w in range(first, last):
-        part = np.float32(arrays.way_share[w])
+        plan = chosen[b]
+        k = -begin_s[plan, column] % cycle
+        row = programs.row[way] + program[plan, column] * programs.stride[way]
+        green = programs.opens[row, k : k + cycle]
+        permissive = programs.yields[row, k : k + cycle]
+        bit = np.uint16(1 << b)
         for t in range(cycle):
-            for b in range(WIDTH):
-                departures[w, t, b] = levels[t, b] * part
-    for b in range(WIDTH):
-        cost[b] = _lane_cost(
-            cycle,
-            weights,
-            (held[b], stops[b], volume[b], capacity[b], queue[b] - start[b], over[b]),
-        )
-
-
-@njit(cache=True, error_model="numpy", fastmath=FAST)
-def _lane_cost(
-    cycle: int, weights: Floats, sums: tuple[float, float, float, float, float, float]
-) -> float:
-    """Return what a lane costs, from sums over its cycle; as `cyclic_kernels.total_cost`."""
-    held, stopped, volume, capacity, growth, over = sums
-    if volume <= TINY * cycle:
-        return 0.0
-    period_s = weights[0]
-    came = volume / cycle * period_s
-    served = max(capacity / cycle * period_s, 0.5)
-    saturation = came / served
-    beyond = saturation - 1.0
-    root = np.sqrt(beyond * beyond + 4.0 * saturation / served)
-    random_s = 0.25 * period_s * (root - abs(beyond))
-    stops = stopped / cycle + random_s * volume / cycle / cycle
-    cost = held / cycle + max(0.0, growth) / cycle * 0.5 * period_s
-    cost += random_s * volume / cycle + weights[1] * stops + weights[2] * over / cycle
-    return float(cost)
-
-
-@njit(cache=True, error_model="numpy", fastmath=FAST)
-def _mixed_lane(
-    arrays: CyclicArrays,
-    lane: int,
-    service: Singles,
-    plans: tuple[Integers, Integers],
-    foes: tuple[Singles, Singles, float, float],
-    inflow: Singles,
-    codes: Singles,
-    weights: Floats,
-    cost: Singles,
-) -> None:
-    """Solve a lane of several ways that yield, or are open at different seconds.
-
-    What `cyclic_kernels` decides by branches is done here with factors of 0 and 1.
-    """
-    program, begin_s = plans
-    departures, gap_table, bunch_s, slack = foes
-    cycle = inflow.shape[1]
-    zero, one, far = np.float32(0.0), np.float32(1.0), np.float32(1e9)
-    slack_veh = np.float32(slack)
-    first, last = arrays.first_way[lane], arrays.first_way[lane + 1]
-    lane_share = np.float32(arrays.lane_share[lane])
-    storage = np.float32(arrays.storage_veh[lane])
-    coming = inflow[arrays.lane_approach[lane]]
-    box = np.zeros((last - first, WIDTH), dtype=np.float32)
-    was_open = np.zeros((last - first, WIDTH), dtype=np.float32)
-    for w in range(first, last):
-        yields = False
-        for b in range(WIDTH):
-            k = -begin_s[b] % cycle
-            row = service[program[b], w]
-            for t in range(cycle):
-                codes[w - first, t, b] = row[k]
-                yields |= row[k] < zero
-                k = k + 1 if k + 1 < cycle else 0
-        if yields:
-            _gaps(arrays, w, departures, gap_table, bunch_s, codes[w - first, cycle:])
-        else:
-            codes[w - first, cycle:, :] = zero
-    sums = np.zeros((12, WIDTH), dtype=np.float32)
-    queue, start, held, stops, over, capacity = (
-        sums[0],
-        sums[1],
-        sums[2],
-        sums[3],
-        sums[4],
-        sums[5],
-    )
-    volume, spent, cap, steady, closed, stopped = (
-        sums[6],
-        sums[7],
-        sums[8],
-        sums[9],
-        sums[10],
-        sums[11],
-    )
-    lane_open = np.zeros(WIDTH, dtype=np.float32)
-    busy = np.float32(0.0)
-    for w in range(first, last):
-        if arrays.way_share[w] > TINY:
-            busy += np.float32(arrays.way_share[w] * arrays.way_headway_s[w])
-    for turn in range(2):
-        counts = np.float32(turn)
-        for b in range(WIDTH):
-            start[b] = queue[b]
-            for n in range(last - first):
-                start[b] += box[n, b]
+            opens[t] |= green[t] & bit
         for t in range(cycle):
-            for b in range(WIDTH):
-                spent[b] = zero
-                cap[b] = far
-                steady[b] = far
-                closed[b] = one
-                stopped[b] = zero
-            for w in range(first, last):
-                n = w - first
-                if arrays.way_share[w] <= TINY:
-                    for b in range(WIDTH):
-                        departures[w, t, b] = zero
-                    continue
-                share = np.float32(arrays.way_share[w])
-                headway = np.float32(arrays.way_headway_s[w])
-                most = one / headway
-                room_veh = np.float32(arrays.way_box_veh[w])
-                for b in range(WIDTH):
-                    code = codes[n, t, b]
-                    is_open = one if code > zero else zero
-                    yielding = one if code < zero else zero
-                    shut = one - is_open - yielding
-                    gap = min(codes[n, cycle + t, b], most)
-                    limit = is_open * most + yielding * gap + shut * was_open[n, b] * room_veh
-                    out = min(box[n, b], limit)
-                    spent[b] += is_open * out * headway
-                    room = (
-                        is_open * far
-                        + yielding * (room_veh + slack_veh - box[n, b] + out)
-                        + shut * (slack_veh - box[n, b])
-                    )
-                    cap[b] = min(cap[b], max(room, zero) / share)
-                    steady[b] = min(steady[b], (is_open * far + yielding * gap) / share)
-                    capacity[b] += counts * shut * out / share
-                    stopped[b] = max(stopped[b], shut)
-                    closed[b] *= shut
-                    was_open[n, b] = one - shut
-                    box[n, b] -= out
-                    departures[w, t, b] = out
-            for b in range(WIDTH):
-                arriving = lane_share * coming[t, b]
-                at_most = min(max(zero, one - spent[b]) / busy, cap[b])
-                served = (one - closed[b]) * min(queue[b] + arriving, at_most)
-                capacity[b] += counts * (one - closed[b]) * min(one / busy, steady[b])
-                waits = one if queue[b] > np.float32(0.05) else max(closed[b], stopped[b])
-                queue[b] = max(zero, queue[b] + arriving - served)
-                volume[b] += counts * arriving
-                stops[b] += counts * (arriving * waits + closed[b] * lane_open[b] * queue[b])
-                lane_open[b] = one - closed[b]
-                # From here on what the lane let go, and all that stands.
-                spent[b] = served
-                cap[b] = queue[b]
-            for w in range(first, last):
-                n = w - first
-                share = np.float32(arrays.way_share[w])
-                for b in range(WIDTH):
-                    gone = one if codes[n, t, b] > zero else zero
-                    part = spent[b] * share
-                    departures[w, t, b] += gone * part
-                    box[n, b] += (one - gone) * part
-                    cap[b] += box[n, b]
-            for b in range(WIDTH):
-                held[b] += counts * cap[b]
-                over[b] += counts * max(zero, cap[b] - storage)
-    for b in range(WIDTH):
-        end = queue[b]
-        for n in range(last - first):
-            end += box[n, b]
-        cost[b] = _lane_cost(
-            cycle, weights, (held[b], stops[b], volume[b], capacity[b], end - start[b], over[b])
-        )
+            yields[t] |= permissive[t] & bit
 
 
 @njit(cache=True, error_model="numpy", fastmath=FAST)
 def _gaps(
     arrays: CyclicArrays,
     way: int,
-    departures: Singles,
-    gap_table: Singles,
-    bunch_s: float,
+    room: Room,
+    manners: tuple[Singles, float, float],
+    yields: Bits,
     found: Singles,
 ) -> None:
-    """Fill in how many would find a gap in what opposed a way the second before, [second, plan]."""
+    """Fill in how many find a gap in what opposed a way the second before, [second, plan]."""
     cycle = found.shape[0]
-    zero, one = np.float32(0.0), np.float32(1.0)
-    bunch = np.float32(bunch_s)
-    per_vps = np.float32(GAP_STEPS_PER_VPS)
-    most = np.float32(gap_table.size - 2)
-    scratch = np.empty((3, WIDTH), dtype=np.float32)
-    opposing, on_lane, free = scratch[0], scratch[1], scratch[2]
+    zero, one = splat(0.0), splat(1.0)
+    gap_table, bunch_s, _ = manners
+    bunch = splat(bunch_s)
+    fastest = splat(1.0 / arrays.way_headway_s[way])
+    per_vps = splat(GAP_STEPS_PER_VPS)
+    last = splat(gap_table.size - 1.001)
     for t in range(cycle):
+        if yields[t] == 0:
+            continue
         second = t - 1 if t else cycle - 1
-        for b in range(WIDTH):
-            opposing[b] = zero
-            on_lane[b] = zero
-            free[b] = one
+        opposing, on_lane, free = zero, zero, one
         lane_before = -1
         for f in range(arrays.first_foe[way], arrays.first_foe[way + 1]):
             foe = arrays.foe[f]
             if arrays.way_lane[foe] != lane_before:
-                for b in range(WIDTH):
-                    free[b] *= max(zero, one - bunch * on_lane[b])
-                    on_lane[b] = zero
+                free = free * most(zero, one - bunch * on_lane)
+                on_lane = zero
                 lane_before = arrays.way_lane[foe]
-            for b in range(WIDTH):
-                on_lane[b] += departures[foe, second, b]
-                opposing[b] += departures[foe, second, b]
-        for b in range(WIDTH):
-            step = min(opposing[b] * per_vps, most)
-            below = np.int32(step)
-            gap = gap_table[below]
-            gap += (step - np.float32(below)) * (gap_table[below + 1] - gap)
-            found[t, b] = free[b] * max(zero, one - bunch * on_lane[b]) * gap
+            flow = load(room.departures, foe * cycle + second)
+            on_lane = on_lane + flow
+            opposing = opposing + flow
+        free = free * most(zero, one - bunch * on_lane)
+        gap = looked_up(gap_table, most(zero, least(opposing * per_vps, last)))
+        store(found, t, least(free * gap, fastest))
+
+
+@njit(cache=True, error_model="numpy", fastmath=FAST)
+def _rates(arrays: CyclicArrays, lane: int, shown: int, yields: bool, room: Room) -> None:
+    """Fill in how fast a lane can be served, [second, plan], veh/s."""
+    cycle = room.rate.shape[0]
+    headway = 0.0
+    for w in range(arrays.first_way[lane], arrays.first_way[lane + 1]):
+        headway += arrays.way_share[w] * arrays.way_headway_s[w]
+    fastest = splat(1.0 / headway) if headway > TINY else splat(0.0)
+    zero = splat(0.0)
+    opens, permits = room.bits[0, 0], room.bits[1, 0]
+    rate = room.rate
+    if not yields:
+        for t in range(cycle):
+            store(rate, t, choose(opens[t], fastest, zero))
+        return
+    # Those who wait inside the node clear it when their green ends.
+    box = splat(arrays.way_box_veh[shown])
+    before = permits[cycle - 1]
+    found = room.found[0]
+    for t in range(cycle):
+        ended = before & ~(opens[t] | permits[t])
+        value = choose(opens[t], fastest, choose(ended, box, zero))
+        if permits[t]:
+            value = choose(permits[t], least(load(found, t), fastest), value)
+        store(rate, t, value)
+        before = permits[t]
+
+
+@njit(cache=True, error_model="numpy", fastmath=FAST)
+def _lane(arrays: CyclicArrays, lane: int, weights: Floats, room: Room):  # type: ignore[no-untyped-def]
+    """Solve the queue of a lane whose vehicles all leave at the same rate; return its cost."""
+    rate, levels = room.rate, room.scratch
+    cycle = rate.shape[0]
+    zero = splat(0.0)
+    share = splat(arrays.lane_share[lane])
+    storage = splat(arrays.storage_veh[lane])
+    coming = room.inflow[arrays.lane_approach[lane]]
+    level, lowest = zero, zero
+    # As in `cyclic_kernels`: two short sums instead of one long chain.
+    for t in range(cycle):
+        level = level + (share * load(coming, t) - load(rate, t))
+        store(levels, t, level)
+        lowest = least(lowest, level)
+    start = level - lowest
+    queue = start
+    lowest = zero - start
+    held, stops, over, volume, capacity = zero, zero, zero, zero, zero
+    few = splat(0.05)
+    open_before = above(load(rate, cycle - 1), zero)
+    for t in range(cycle):
+        arriving = share * load(coming, t)
+        served = load(rate, t)
+        is_open = above(served, zero)
+        waits = above(queue, few) | ~is_open
+        # Who is left over when green ends has moved up and stops again.
+        stops = stops + choose(waits, arriving, zero) + choose(open_before & ~is_open, queue, zero)
+        open_before = is_open
+        level = load(levels, t)
+        lowest = least(lowest, level)
+        left = level - lowest
+        volume = volume + arriving
+        capacity = capacity + served
+        held = held + left
+        over = over + most(zero, left - storage)
+        store(levels, t, most(zero, queue + arriving - left))
+        queue = left
+    for w in range(arrays.first_way[lane], arrays.first_way[lane + 1]):
+        way_part = splat(arrays.way_share[w])
+        gone = room.departures[w]
+        for t in range(cycle):
+            store(gone, t, load(levels, t) * way_part)
+    return _cost(splat(cycle), weights, held, stops, volume, capacity, queue - start, over)
+
+
+@njit(cache=True, error_model="numpy", fastmath=FAST)
+def _cost(  # type: ignore[no-untyped-def]
+    cycle, weights: Floats, held, stopped, volume, capacity, growth, over
+):
+    """Return what a lane costs, from sums over its cycle; as `cyclic_kernels.total_cost`."""
+    zero, one = splat(0.0), splat(1.0)
+    period = splat(weights[0])
+    per_s = one / cycle
+    came = volume * per_s * period
+    served = most(capacity * per_s * period, splat(0.5))
+    saturation = came / served
+    beyond = saturation - one
+    chance = root(beyond * beyond + splat(4.0) * saturation / served)
+    random = splat(0.25) * period * (chance - most(beyond, zero - beyond))
+    delayed = random * volume * per_s
+    stops = stopped * per_s + delayed * per_s
+    growing = most(zero, growth) * per_s * splat(0.5) * period
+    cost = held * per_s + growing + delayed + splat(weights[1]) * stops
+    cost = cost + splat(weights[2]) * over * per_s
+    return choose(above(volume, splat(TINY) * cycle), cost, zero)
+
+
+@njit(cache=True, error_model="numpy", fastmath=FAST)
+def _mixed_lane(  # type: ignore[no-untyped-def]
+    arrays: CyclicArrays, lane: int, slack_veh: float, weights: Floats, room: Room
+):
+    """Solve a lane of several ways that yield, or are open at different seconds."""
+    first, last = arrays.first_way[lane], arrays.first_way[lane + 1]
+    opens, permits, found, box = room.bits[0], room.bits[1], room.found, room.box
+    cycle = room.rate.shape[0]
+    zero, one, far = splat(0.0), splat(1.0), splat(1e9)
+    few, slack = splat(0.05), splat(slack_veh)
+    lane_share = splat(arrays.lane_share[lane])
+    storage = splat(arrays.storage_veh[lane])
+    coming = room.inflow[arrays.lane_approach[lane]]
+    busy_s = 0.0
+    for w in range(first, last):
+        store(box, w - first, zero)
+        if arrays.way_share[w] > TINY:
+            busy_s += arrays.way_share[w] * arrays.way_headway_s[w]
+    if busy_s <= TINY:
+        for w in range(first, last):
+            room.departures[w] = np.float32(0.0)
+        return zero
+    per_busy = splat(1.0 / busy_s)
+    queue, start = zero, zero
+    held, stops, over, capacity, volume = zero, zero, zero, zero, zero
+    lane_open = np.uint16(0)
+    for turn in range(2):
+        if turn == 1:
+            held, stops, over, capacity, volume = zero, zero, zero, zero, zero
+            start = queue
+            for n in range(last - first):
+                start = start + load(box, n)
+        for t in range(cycle):
+            before = t - 1 if t else cycle - 1
+            spent, cap, steady, passed = zero, far, far, zero
+            some_open = np.uint16(0)
+            some_shut = np.uint16(0)
+            for w in range(first, last):
+                n = w - first
+                if arrays.way_share[w] <= TINY:
+                    store(room.departures, w * cycle + t, zero)
+                    continue
+                is_open, permitted = opens[n, t], permits[n, t]
+                shut = ~(is_open | permitted)
+                some_open |= is_open | permitted
+                some_shut |= shut
+                headway = splat(arrays.way_headway_s[w])
+                room_veh = splat(arrays.way_box_veh[w])
+                per_share = splat(1.0 / arrays.way_share[w])
+                inside = load(box, n)
+                # Nobody clears a node in the very first second: it is empty then.
+                ended = shut & (opens[n, before] | permits[n, before])
+                limit = choose(is_open, one / headway, choose(ended, room_veh, zero))
+                way_cap = choose(is_open, far, most(slack - inside, zero) * per_share)
+                way_steady = choose(is_open, far, zero)
+                if permitted:
+                    gap = load(found[n], t)
+                    out = least(inside, gap)
+                    space = most(room_veh + slack - inside + out, zero) * per_share
+                    limit = choose(permitted, gap, limit)
+                    way_cap = choose(permitted, space, way_cap)
+                    way_steady = choose(permitted, gap * per_share, way_steady)
+                out = least(inside, limit)
+                spent = spent + choose(is_open, out * headway, zero)
+                cap = least(cap, way_cap)
+                steady = least(steady, way_steady)
+                passed = passed + choose(ended, out * per_share, zero)
+                store(box, n, inside - out)
+                store(room.departures, w * cycle + t, out)
+            arriving = lane_share * load(coming, t)
+            possible = least(most(zero, one - spent) * per_busy, cap)
+            served = choose(some_open, least(queue + arriving, possible), zero)
+            capacity = capacity + passed + choose(some_open, least(per_busy, steady), zero)
+            waits = above(queue, few) | ~some_open | some_shut
+            queue = most(zero, queue + arriving - served)
+            stops = stops + choose(waits, arriving, zero)
+            stops = stops + choose(lane_open & ~some_open, queue, zero)
+            volume = volume + arriving
+            lane_open = some_open
+            standing = queue
+            for w in range(first, last):
+                n = w - first
+                gone = served * splat(arrays.way_share[w])
+                departed = load(room.departures, w * cycle + t)
+                inside = load(box, n)
+                store(room.departures, w * cycle + t, departed + choose(opens[n, t], gone, zero))
+                inside = inside + choose(opens[n, t], zero, gone)
+                store(box, n, inside)
+                standing = standing + inside
+            held = held + standing
+            over = over + most(zero, standing - storage)
+    end = queue
+    for n in range(last - first):
+        end = end + load(box, n)
+    return _cost(splat(cycle), weights, held, stops, volume, capacity, end - start, over)
+
+
+@njit(cache=True, error_model="numpy")
+def write_tables(
+    arrays: CyclicArrays,
+    programs: Programs,
+    number: int,
+    ways: Integers,
+    lanes: Integers,
+    shown: NDArray[np.int8],
+    begin_s: int,
+) -> None:
+    """Lay one program of a signal into the tables.
+
+    Parameters
+    ----------
+    arrays, programs
+        The group and its tables.
+    number
+        Of the program.
+    ways, lanes
+        The signal's, ways in the order of `shown`.
+    shown
+        [way, second]: 1 protected, -1 permissive, 0 red.
+    begin_s
+        When its second 0 comes, for tables that are in system time.
+    """
+    cycle = shown.shape[1]
+    everything = np.uint16(0xFFFF)
+    for n in range(ways.size):
+        row = programs.row[ways[n]] + number * programs.stride[ways[n]]
+        k = -begin_s % cycle
+        for t in range(cycle):
+            green = everything if shown[n, k] > 0 else np.uint16(0)
+            permissive = everything if shown[n, k] < 0 else np.uint16(0)
+            programs.opens[row, t] = green
+            programs.opens[row, t + cycle] = green
+            programs.yields[row, t] = permissive
+            programs.yields[row, t + cycle] = permissive
+            k = k + 1 if k + 1 < cycle else 0
+    for lane in lanes:
+        programs.kind[number, lane] = lane_kind(arrays, lane, programs, number)
+
+
+@njit(cache=True, error_model="numpy")
+def lane_kind(arrays: CyclicArrays, lane: int, programs: Programs, number: int) -> int:
+    """Return which kind a lane is under a program in the tables."""
+    yields = False
+    apart = False
+    busy = 0
+    before = 0
+    for w in range(arrays.first_way[lane], arrays.first_way[lane + 1]):
+        if arrays.way_share[w] <= TINY:
+            continue
+        row = programs.row[w] + number * programs.stride[w]
+        for t in range(programs.opens.shape[1]):
+            yields |= programs.yields[row, t] != 0
+            if busy:
+                apart |= programs.opens[row, t] != programs.opens[before, t]
+        before = row
+        busy += 1
+    if busy > 1:
+        return MIXED if yields or apart else PLAIN
+    return YIELDS if yields else PLAIN

@@ -15,8 +15,9 @@ import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.measures import batch_kernels
+from engine.measures import batch, batch_kernels
 from engine.measures import cyclic_kernels as kernels
+from engine.measures.batch_kernels import Singles
 from engine.measures.cyclic_kernels import CyclicArrays
 from engine.measures.evaluation import second_codes, usable
 from engine.measures.kernels import TINY, accepted_gaps
@@ -75,8 +76,9 @@ def cyclic_group(street: Street, signals: Iterable[str]) -> CyclicGroup:
     CyclicGroup
     """
     names = tuple(signals)
-    number = {street.signals.index(name): row for row, name in enumerate(names)}
-    ways = np.array([w for w, s in enumerate(street.lanes.signal) if int(s) in number], np.int32)
+    row_of = {name: row for row, name in enumerate(street.signals)}
+    number = {row_of[name]: row for row, name in enumerate(names)}
+    ways = np.flatnonzero(np.isin(street.lanes.signal, list(number))).astype(np.int32)
     lanes = np.unique(street.lanes.lane[ways]).astype(np.int32)
     approaches = np.unique(street.lane_approach[lanes]).astype(np.int32)
     lane_at = {int(row): at for at, row in enumerate(lanes)}
@@ -87,18 +89,19 @@ def cyclic_group(street: Street, signals: Iterable[str]) -> CyclicGroup:
 
     exit_vps = np.zeros(street.streams.exit_approach.size)
     np.add.at(exit_vps, street.lanes.exit, street.way_volume_vps)
-    steady = street.approaches.outside_vps.mean(axis=0)[approaches].copy()
+    steady = street.approaches.outside_vps[:, approaches].mean(axis=0)
     inside: list[list[int]] = [[] for _ in approaches]
-    for s, (x, a) in enumerate(zip(street.streams.exit, street.streams.approach, strict=True)):
-        if int(a) not in approach_at:
-            continue
-        at = approach_at[int(a)]
-        if int(x) in exit_at:
+    for s in np.flatnonzero(np.isin(street.streams.approach, approaches)).tolist():
+        at = approach_at[int(street.streams.approach[s])]
+        x = int(street.streams.exit[s])
+        if x in exit_at:
             inside[at].append(s)
         else:
-            steady[at] += street.streams.share[s] * exit_vps[int(x)]
+            steady[at] += street.streams.share[s] * exit_vps[x]
     stream_rows = [s for rows in inside for s in rows]
-    sources = [[way_at[int(w)] for w in ways if int(street.lanes.exit[w]) == x] for x in exits]
+    sources: list[list[int]] = [[] for _ in exits]
+    for way in ways.tolist():
+        sources[exit_at[int(street.lanes.exit[way])]].append(way_at[way])
     foes = [
         [
             way_at[int(f)]
@@ -169,6 +172,7 @@ class CyclicTables:
         self._inflow = np.zeros((arrays.steady_vps.size, cycle_s))
         self.departures = np.zeros_like(self.service)
         self.results = np.zeros((arrays.storage_veh.size, kernels.RESULTS))
+        self._fading = fading(arrays, cycle_s)
         self._manners = manners_of(group.street)
         self._weights = cost_weights(group.street)
 
@@ -186,6 +190,7 @@ class CyclicTables:
         """Solve the cycle; the results per lane, as the kernel has them."""
         kernels.profile(
             self.group.arrays,
+            self._fading,
             self.service,
             self.begin_s,
             self._manners,
@@ -194,6 +199,22 @@ class CyclicTables:
             self.results,
         )
         return self.results
+
+    def costs(self, begin_s: Integers) -> Floats:
+        """Cost plans that differ only in when the signals' tables begin, [plan, signal]."""
+        costs = np.empty(len(begin_s))
+        kernels.plan_costs(
+            self.group.arrays,
+            self._fading,
+            self.service,
+            begin_s,
+            self._manners,
+            self._weights,
+            (self._inflow, self.departures),
+            self.results,
+            costs,
+        )
+        return costs
 
     def cost(self) -> float:
         """Return what the plans cost, vehicle-seconds per second."""
@@ -291,6 +312,19 @@ def manners_of(street: Street) -> tuple[Floats, float, float]:
     return table, driving.bunch_s, driving.slack_veh
 
 
+def single_manners(street: Street) -> tuple[Singles, float, float]:
+    """Return `manners_of` with the table in single precision."""
+    table, bunch_s, slack_veh = manners_of(street)
+    return table.astype(np.float32), bunch_s, slack_veh
+
+
+def fading(arrays: CyclicArrays, cycle_s: int) -> Floats:
+    """Return what is left of a platoon's tail, [stream, second]."""
+    keep = 1.0 - arrays.stream_smoothing
+    found: Floats = np.power(keep[:, None], np.arange(1, cycle_s + 1)[None, :])
+    return found
+
+
 def cost_weights(street: Street) -> Floats:
     """Return period, cost of a stop and price of a queue beyond storage."""
     return np.array([float(street.horizon_s), street.driving.stop_cost_s, OVER_PRICE])
@@ -365,20 +399,23 @@ class CyclicBatch:
         self.cycle_s = cycle_s
         most = max(len(plans) for plans in programs.values())
         arrays = group.arrays
-        self._service = np.zeros((most, arrays.way_lane.size, cycle_s), np.float32)
-        self._kind = np.zeros((most, arrays.storage_veh.size), np.int32)
+        self._programs = batch.empty_programs(arrays, most, cycle_s)
         self._begin_s = np.zeros((most, len(group.signals)), np.int32)
         for row, name in enumerate(group.signals):
             phasing = network.signals[name].phasing
             assert phasing is not None
             ways = group.ways_of(name)
+            lanes = np.unique(arrays.way_lane[ways]).astype(np.int32)
             for number, plan in enumerate(programs[name]):
-                self._service[number, ways] = way_service(group, network, plan, cycle_s)
+                service = way_service(group, network, plan, cycle_s)
+                assert np.isin(service, (-1, 0, 1)).all(), "a second is usable whole or not at all"
+                shown = service.astype(np.int8)
+                batch_kernels.write_tables(arrays, self._programs, number, ways, lanes, shown, 0)
                 self._begin_s[number, row] = plan.begin_s(phasing) - plan.offset_s
-                for lane in np.unique(arrays.way_lane[ways]):
-                    self._kind[number, lane] = kind_of(group, int(lane), self._service[number])
-        table, bunch_s, slack_veh = manners_of(group.street)
-        self._manners = (table.astype(np.float32), bunch_s, slack_veh)
+        self._part = batch.whole_part(arrays, cycle_s)
+        self._room = batch.working_room(arrays, cycle_s)
+        self._fading = fading(arrays, cycle_s).astype(np.float32)
+        self._manners = single_manners(group.street)
         self._weights = cost_weights(group.street)
 
     def costs(self, program: Integers, offset_s: Integers) -> Floats:
@@ -399,12 +436,14 @@ class CyclicBatch:
         costs = np.empty(len(program))
         batch_kernels.batch_costs(
             self.group.arrays,
-            self._service,
-            self._kind,
+            self._part,
+            self._programs,
+            self._fading,
             program.astype(np.int32),
             begin_s.astype(np.int32),
             self._manners,
             self._weights,
+            self._room,
             costs,
         )
         return costs

@@ -8,6 +8,8 @@ junction upstream; queues beyond the storage of a lane are priced by the caller 
 
 Robertson's platoon dispersion with its exact cyclic start; a lane's queue reaches its cycle after
 one pass from empty, because with spare capacity it is empty at least once a cycle (Lindley 1952).
+What has to be gone through second after second is kept short; the rest stands in loops whose
+seconds do not depend on each other.
 """
 
 from __future__ import annotations
@@ -67,9 +69,14 @@ class CyclicArrays(NamedTuple):
     foe: Integers
 
 
+LOOSE = {"reassoc", "contract", "nsz", "nnan", "arcp"}
+"""Sums may be taken in another order; nothing here is infinite or no number."""
+
+
 @njit(cache=True, error_model="numpy")
 def profile(
     arrays: CyclicArrays,
+    fading: Floats,
     service: Floats,
     begin_s: Integers,
     manners: tuple[Floats, float, float],
@@ -83,6 +90,8 @@ def profile(
     ----------
     arrays
         The group.
+    fading
+        [stream, second]: what is left of a platoon's tail so many seconds after it began.
     service
         [way, second of its signal's cycle]: above 0 the usable part of that second under
         protected green, below 0 under permissive green (sign turned), 0 under red.
@@ -96,19 +105,48 @@ def profile(
     results
         [lane, RESULTS]: filled in.
     """
+    if arrays.order.size > arrays.steady_vps.size + arrays.storage_veh.size:
+        # Streets that feed each other in a loop are begun with mean flows.
+        for w in range(departures.shape[0]):
+            for t in range(departures.shape[1]):
+                departures[w, t] = arrays.way_vps[w]
+        for a in range(arrays.steady_vps.size):
+            for t in range(departures.shape[1]):
+                inflow[a, t] = arrays.approach_vps[a]
+    resolve(arrays, arrays.order, fading, service, begin_s, manners, inflow, departures, results)
+
+
+@njit(cache=True, error_model="numpy", fastmath=LOOSE)
+def resolve(
+    arrays: CyclicArrays,
+    nodes: Integers,
+    fading: Floats,
+    service: Floats,
+    begin_s: Integers,
+    manners: tuple[Floats, float, float],
+    inflow: Floats,
+    departures: Floats,
+    results: Floats,
+) -> None:
+    """Solve some approaches and lanes again, from what the others have now.
+
+    Parameters
+    ----------
+    nodes
+        Approaches and lanes, as `CyclicArrays.order` has them.
+    arrays, fading, service, begin_s, manners, inflow, departures, results
+        As for `profile`.
+    """
     approaches = arrays.steady_vps.size
-    for w in range(departures.shape[0]):
-        departures[w, :] = arrays.way_vps[w]
-    for a in range(approaches):
-        inflow[a, :] = arrays.approach_vps[a]
     gap_table, bunch_s, slack_veh = manners
     rate = np.zeros(departures.shape[1])
     box = np.zeros(departures.shape[0])
     was_open = np.zeros(departures.shape[0], dtype=np.bool_)
     leaving = np.zeros(departures.shape[1])
-    for node in arrays.order:
+    lows = np.zeros(departures.shape[1])
+    for node in nodes:
         if node < approaches:
-            _gather(arrays, node, departures, inflow, leaving)
+            _gather(arrays, node, fading, departures, inflow, leaving)
         elif arrays.kind[node - approaches] == MIXED:
             _mixed_lane(
                 arrays,
@@ -132,47 +170,55 @@ def profile(
                 departures,
                 rate,
             )
-            _lane(arrays, node - approaches, rate, leaving, inflow, departures, results)
+            _lane(arrays, node - approaches, rate, (leaving, lows), inflow, departures, results)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=LOOSE, inline="always")
 def _gather(
-    arrays: CyclicArrays, a: int, departures: Floats, inflow: Floats, leaving: Floats
+    arrays: CyclicArrays,
+    a: int,
+    fading: Floats,
+    departures: Floats,
+    inflow: Floats,
+    leaving: Floats,
 ) -> None:
     """Fill in what arrives on an approach: the steady part and the dispersed platoons."""
     cycle = leaving.size
-    coming = inflow[a]
-    coming[:] = arrays.steady_vps[a]
+    # No slices in here: each would be counted in and out of use, which costs more than the sums.
+    steady = arrays.steady_vps[a]
+    for t in range(cycle):
+        inflow[a, t] = steady
     for s in range(arrays.first_stream[a], arrays.first_stream[a + 1]):
         x = arrays.stream_exit[s]
         keep = 1.0 - arrays.stream_smoothing[s]
         take = arrays.stream_smoothing[s] * arrays.stream_share[s]
         first, last = arrays.first_source[x], arrays.first_source[x + 1]
         # What arrives in second t left `at` seconds further round the cycle.
-        at = -arrays.stream_delay_s[s] % cycle
+        at = max(0, -arrays.stream_delay_s[s] % cycle)
+        rest = max(0, cycle - at)
         for k in range(first, last):
-            gone = departures[arrays.source[k]]
+            w = max(0, arrays.source[k])
             if k == first:
-                for t in range(cycle - at):
-                    leaving[t] = take * gone[t + at]
-                for t in range(cycle - at, cycle):
-                    leaving[t] = take * gone[t + at - cycle]
+                for t in range(rest):
+                    leaving[t] = take * departures[w, t + at]
+                for t in range(at):
+                    leaving[t + rest] = take * departures[w, t]
             else:
-                for t in range(cycle - at):
-                    leaving[t] += take * gone[t + at]
-                for t in range(cycle - at, cycle):
-                    leaving[t] += take * gone[t + at - cycle]
+                for t in range(rest):
+                    leaving[t] += take * departures[w, t + at]
+                for t in range(at):
+                    leaving[t + rest] += take * departures[w, t]
         # From empty the tail of all cycles before is missing; it is a geometric series.
         tail = 0.0
         for t in range(cycle):
             tail = keep * tail + leaving[t]
-        tail /= 1.0 - keep**cycle
+            leaving[t] = tail
+        tail /= 1.0 - fading[s, cycle - 1]
         for t in range(cycle):
-            tail = keep * tail + leaving[t]
-            coming[t] += tail
+            inflow[a, t] += leaving[t] + tail * fading[s, t]
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", inline="always")
 def _rates(
     arrays: CyclicArrays,
     lane: int,
@@ -195,6 +241,15 @@ def _rates(
         rate[:] = 0.0
         return
     k = -begin_s[arrays.way_signal[shown]] % cycle
+    if arrays.kind[lane] == PLAIN:
+        fastest = 1.0 / headway
+        begin = max(0, k)
+        rest = max(0, cycle - begin)
+        for t in range(rest):
+            rate[t] = service[shown, t + begin] * fastest
+        for t in range(begin):
+            rate[t + rest] = service[shown, t] * fastest
+        return
     before = service[shown, k - 1 if k else cycle - 1]
     for t in range(cycle):
         code = service[shown, k]
@@ -210,20 +265,21 @@ def _rates(
         k = k + 1 if k + 1 < cycle else 0
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=LOOSE, inline="always")
 def _lane(
     arrays: CyclicArrays,
     lane: int,
     rate: Floats,
-    levels: Floats,
+    scratch: tuple[Floats, Floats],
     inflow: Floats,
     departures: Floats,
     results: Floats,
 ) -> None:
     """Solve the queue of a lane whose vehicles all leave at the same rate."""
+    left, lows = scratch
     cycle = inflow.shape[1]
     first, last = arrays.first_way[lane], arrays.first_way[lane + 1]
-    coming = inflow[arrays.lane_approach[lane]]
+    a = max(0, arrays.lane_approach[lane])
     share = arrays.lane_share[lane]
     storage = arrays.storage_veh[lane]
     # A queue is how far the sum of what came less what could leave stands above its lowest point
@@ -231,45 +287,47 @@ def _lane(
     level = 0.0
     lowest = 0.0
     for t in range(cycle):
-        level += share * coming[t] - rate[t]
-        levels[t] = level
+        level += share * inflow[a, t] - rate[t]
         lowest = min(lowest, level)
+        left[t] = level
+        lows[t] = lowest
     start = level - lowest
-    lowest = -start
-    queue = start
-    held = 0.0
-    stops = 0.0
-    volume = 0.0
-    capacity = 0.0
-    longest = 0.0
-    over = 0.0
-    shut_before = 1.0 if rate[cycle - 1] <= 0.0 else 0.0
     for t in range(cycle):
-        arriving = share * coming[t]
-        shut = 1.0 if rate[t] <= 0.0 else 0.0
-        waits = 1.0 if queue > 0.05 else shut
-        # Who is left over when green ends has moved up and stops again.
-        stops += arriving * waits + queue * shut * (1.0 - shut_before)
-        shut_before = shut
-        lowest = min(lowest, levels[t])
-        left = levels[t] - lowest
-        volume += arriving
+        left[t] -= min(lows[t], -start)
+    end = left[cycle - 1]
+    held, volume, capacity, longest, over = 0.0, 0.0, 0.0, 0.0, 0.0
+    for t in range(cycle):
+        volume += inflow[a, t]
         capacity += rate[t]
-        held += left
-        longest = max(longest, left)
-        over += max(0.0, left - storage)
-        # What leaves; rounding must not make it less than nothing.
-        levels[t] = max(0.0, queue + arriving - left)
-        queue = left
-    for w in range(first, last):
+        held += left[t]
+        longest = max(longest, left[t])
+        over += max(0.0, left[t] - storage)
+    # In `lows` from here on what leaves; rounding must not make it less than nothing.
+    arriving = share * inflow[a, 0]
+    lows[0] = max(0.0, start + arriving - left[0])
+    stops = 0.0
+    if start > 0.05 or rate[0] <= 0.0:
+        stops += arriving
+    if rate[0] <= 0.0 and rate[cycle - 1] > 0.0:
+        stops += start
+    for t in range(cycle - 1):
+        lows[t + 1] = max(0.0, left[t] + share * inflow[a, t + 1] - left[t + 1])
+    for t in range(cycle - 1):
+        shut = 1.0 if rate[t + 1] <= 0.0 else 0.0
+        was_open = 1.0 if rate[t] > 0.0 else 0.0
+        waits = 1.0 if left[t] > 0.05 else shut
+        # Who is left over when green ends has moved up and stops again.
+        stops += share * inflow[a, t + 1] * waits + left[t] * shut * was_open
+    for w in range(max(0, first), last):
+        part = arrays.way_share[w]
         for t in range(cycle):
-            departures[w, t] = levels[t] * arrays.way_share[w]
+            departures[w, t] = lows[t] * part
     results[lane, DELAYED] = held / cycle
     results[lane, STOPS] = stops / cycle
-    results[lane, VOLUME] = volume / cycle
+    results[lane, VOLUME] = share * volume / cycle
     results[lane, CAPACITY] = capacity / cycle
     results[lane, LONGEST] = longest
-    results[lane, GROWTH] = max(0.0, queue - start)
+    results[lane, GROWTH] = max(0.0, end - start)
     results[lane, OVER] = over / cycle
 
 
@@ -464,3 +522,36 @@ def total_cost(results: Floats, cycle_s: int, weights: Floats) -> float:
         cost += results[lane, DELAYED] + results[lane, GROWTH] / cycle_s * 0.5 * period_s
         cost += random_s * volume + stop_cost_s * stops + over_price * results[lane, OVER]
     return cost
+
+
+@njit(cache=True, error_model="numpy")
+def plan_costs(
+    arrays: CyclicArrays,
+    fading: Floats,
+    service: Floats,
+    begin_s: Integers,
+    manners: tuple[Floats, float, float],
+    weights: Floats,
+    flows: tuple[Floats, Floats],
+    results: Floats,
+    costs: Floats,
+) -> None:
+    """Cost plans that differ in their offsets, one after the other.
+
+    Parameters
+    ----------
+    begin_s
+        [plan, signal], as for `profile`.
+    weights
+        As for `total_cost`.
+    flows
+        `inflow` and `departures` of `profile`.
+    costs
+        [plan]: filled in.
+    arrays, fading, service, manners, results
+        As for `profile`.
+    """
+    inflow, departures = flows
+    for plan in range(costs.size):
+        profile(arrays, fading, service, begin_s[plan], manners, inflow, departures, results)
+        costs[plan] = total_cost(results, service.shape[1], weights)

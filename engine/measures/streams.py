@@ -10,7 +10,7 @@ in between and a source for what enters it (Deming and Stephan 1940; van Zuylen 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,7 +64,9 @@ class Way:
     travel_time_s: float
 
 
-def ways_onward(network: RoadNetwork, exit_link: str) -> tuple[dict[str, Way], float]:
+def ways_onward(
+    network: RoadNetwork, exit_link: str, approaches: Set[str] | None = None
+) -> tuple[dict[str, Way], float]:
     """Follow a link downstream to the next signals.
 
     Parameters
@@ -73,6 +75,8 @@ def ways_onward(network: RoadNetwork, exit_link: str) -> tuple[dict[str, Way], f
         The roads.
     exit_link
         Link to start on.
+    approaches
+        Links that end at a signal, if the caller has them at hand.
 
     Returns
     -------
@@ -81,7 +85,8 @@ def ways_onward(network: RoadNetwork, exit_link: str) -> tuple[dict[str, Way], f
     lost : float
         Weight of ending before any signal.
     """
-    approaches = {movement.from_link for movement in network.movements.values()}
+    if approaches is None:
+        approaches = {movement.from_link for movement in network.movements.values()}
     found: dict[str, Way] = {}
     lost = 0.0
     start = network.links[exit_link]
@@ -155,23 +160,34 @@ def fit_streams(
     exits, approaches = sorted(departing), sorted(arriving)
     row = {link: i for i, link in enumerate(exits)}
     column = {link: j for j, link in enumerate(approaches)}
-    prior = np.zeros((len(exits) + 1, len(approaches) + 1))
+    rows: list[int] = []
+    columns: list[int] = []
+    prior: list[float] = []
+
+    def place(i: int, j: int, weight: float) -> None:
+        rows.append(i)
+        columns.append(j)
+        prior.append(weight)
+
     ways: dict[tuple[str, str], Way] = {}
+    stop_links, leaving = set(approaches), set(exits)
     for link in exits:
-        onward, lost = ways_onward(network, link)
-        prior[row[link], -1] = max(lost, SIDE_WEIGHT) * departing[link]
+        onward, lost = ways_onward(network, link, stop_links)
+        place(row[link], len(approaches), max(lost, SIDE_WEIGHT) * departing[link])
         for approach, way in onward.items():
             ways[link, approach] = way
-            prior[row[link], column[approach]] = way.weight * departing[link]
+            place(row[link], column[approach], way.weight * departing[link])
     for approach in approaches:
-        prior[-1, column[approach]] = (
-            _outside_weight(network, approach, set(exits)) * arriving[approach]
-        )
-    flows = _fit(
-        prior,
+        outside_weight = _outside_weight(network, approach, leaving)
+        place(len(exits), column[approach], outside_weight * arriving[approach])
+    fitted = _fit(
+        np.array(rows),
+        np.array(columns),
+        np.array(prior),
         np.array([departing[link] for link in exits]),
         np.array([arriving[link] for link in approaches]),
     )
+    flows = dict(zip(zip(rows, columns, strict=True), fitted.tolist(), strict=True))
     streams = tuple(
         Stream(exit_link, approach, share, way.distance_m, way.travel_time_s)
         for (exit_link, approach), way in sorted(ways.items())
@@ -179,7 +195,8 @@ def fit_streams(
         > SMALLEST_SHARE
     )
     outside = {
-        approach: _ratio(flows[-1, column[approach]], arriving[approach]) for approach in approaches
+        approach: _ratio(flows[len(exits), column[approach]], arriving[approach])
+        for approach in approaches
     }
     return streams, outside
 
@@ -213,23 +230,35 @@ def _outside_weight(network: RoadNetwork, approach: str, exits: set[str]) -> flo
 
 
 def _fit(
-    prior: NDArray[np.float64], rows_vph: NDArray[np.float64], columns_vph: NDArray[np.float64]
+    row: NDArray[np.int64],
+    column: NDArray[np.int64],
+    prior: NDArray[np.float64],
+    rows_vph: NDArray[np.float64],
+    columns_vph: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Scale a prior to its row and column totals; the last row and column are free."""
+    """Scale a prior, given by its entries, to totals; the last row and column are free."""
     flows = prior.copy()
+    last_row, last_column = rows_vph.size, columns_vph.size
+    wanted = np.append(rows_vph, 0.0), np.append(columns_vph, 0.0)
+    bound_row, bound_column = row < last_row, column < last_column
+
+    def sums(of: NDArray[np.int64], size: int) -> NDArray[np.float64]:
+        return np.asarray(np.bincount(of, weights=flows, minlength=size + 1), dtype=np.float64)
+
     for _ in range(FITTING_ROUNDS):
-        sums = flows[:-1].sum(axis=1)
-        flows[:-1] *= np.divide(rows_vph, sums, out=np.ones_like(sums), where=sums > 0)[:, None]
-        sums = flows[:, :-1].sum(axis=0)
-        flows[:, :-1] *= np.divide(columns_vph, sums, out=np.ones_like(sums), where=sums > 0)
+        for of, bound, target in ((row, bound_row, wanted[0]), (column, bound_column, wanted[1])):
+            found = sums(of, target.size - 1)
+            scale = np.divide(target, found, out=np.ones_like(found), where=found > 0)
+            flows[bound] *= scale[of[bound]]
     # What the last column scaling left of the rows must not exceed what departs.
-    sums = flows[:-1].sum(axis=1)
-    excess = np.divide(rows_vph, sums, out=np.ones_like(sums), where=sums > rows_vph)
-    inner = flows[:-1, :-1] * np.minimum(excess, 1.0)[:, None]
-    fitted = flows.copy()
-    fitted[:-1, :-1] = inner
-    fitted[-1, :-1] = np.maximum(columns_vph - inner.sum(axis=0), 0.0)
-    return fitted
+    found = sums(row, last_row)
+    excess = np.divide(wanted[0], found, out=np.ones_like(found), where=found > wanted[0])
+    inner = bound_row & bound_column
+    flows[inner] *= np.minimum(excess, 1.0)[row[inner]]
+    passed = np.bincount(column[inner], weights=flows[inner], minlength=last_column + 1)
+    entering = ~bound_row & bound_column
+    flows[entering] = np.maximum(columns_vph[column[entering]] - passed[column[entering]], 0.0)
+    return flows
 
 
 def _ratio(part: float, whole: float) -> float:

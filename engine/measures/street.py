@@ -225,12 +225,11 @@ def build_street(
     by_connection = _flows_by_period(network, flows, periods, driving, lane_shares or {})
     builder = _Builder(network, driving, by_connection)
     outside_vps = np.zeros((periods, len(builder.approach_names)))
-    for a, link in enumerate(builder.approach_names):
-        total = np.zeros(periods)
-        for movement in network.movements.values():
-            if movement.from_link == link:
-                total += flows[movement.movement_id] / 3600.0
-        outside_vps[:, a] = total * outside.get(link, 1.0)
+    row_of = {link: a for a, link in enumerate(builder.approach_names)}
+    for movement in network.movements.values():
+        if movement.from_link in row_of:
+            outside_vps[:, row_of[movement.from_link]] += flows[movement.movement_id] / 3600.0
+    outside_vps *= [outside.get(link, 1.0) for link in builder.approach_names]
     return builder.street(stream_table, outside_vps, period_s)
 
 
@@ -410,6 +409,8 @@ class _Builder:
     def _lanes(
         self, ways: tuple[Connection, ...], flows: Floats, storage_veh: list[float]
     ) -> LaneArrays:
+        signal_row = {name: row for row, name in enumerate(self.signals)}
+        exit_row = {name: row for row, name in enumerate(self.exit_names)}
         joined = [alike for lane in self.alike.values() for alike in lane]
         row_of = {c.connection_id: row for row, alike in enumerate(joined) for c in alike}
         foes = [
@@ -426,13 +427,11 @@ class _Builder:
             first,
             np.array(storage_veh),
             np.array([self.lane_row[w.from_link, w.from_lane] for w in ways], dtype=np.int32),
-            np.array(
-                [self.signals.index(self.signal_of[w.connection_id]) for w in ways], dtype=np.int32
-            ),
+            np.array([signal_row[self.signal_of[w.connection_id]] for w in ways], dtype=np.int32),
             np.array(shares).T.copy(),
             np.array([self.driving.saturation_vps(way.speed_mps) for way in ways]),
             np.array([self._box(way) for way in ways]),
-            np.array([self.exit_names.index(way.to_link) for way in ways], dtype=np.int32),
+            np.array([exit_row[way.to_link] for way in ways], dtype=np.int32),
             _firsts([len(found) for found in foes]),
             np.array([foe for found in foes for foe in found], dtype=np.int32),
         )
@@ -456,8 +455,11 @@ class _Builder:
         gate_lane: list[int] = []
         lane_share: list[Floats] = []
         approach_storage: list[float] = []
+        lanes_of: dict[str, list[int]] = {}
+        for name, lane in self.by_lane:
+            lanes_of.setdefault(name, []).append(lane)
         for link in self.approach_names:
-            lanes = [lane for (name, lane) in self.by_lane if name == link]
+            lanes = lanes_of.get(link, [])
             reach_m, mapping = self._upstream(link, lanes)
             gates = sorted({gate for found in mapping.values() for gate in found})
             for lane in lanes:
@@ -550,12 +552,14 @@ class _Builder:
         return max(1.0, lane_m / self.driving.spacing_m)
 
     def _streams(self, stream_table: tuple[Stream, ...]) -> StreamArrays:
+        exit_row = {name: row for row, name in enumerate(self.exit_names)}
+        approach_row = {name: row for row, name in enumerate(self.approach_names)}
         blocked = np.full(len(self.exit_names), -1, dtype=np.int32)
         for stream in stream_table:
             # A full approach holds its feeders only where the way leads nowhere else.
             if stream.share > 0.5:
-                row = self.exit_names.index(stream.exit_link)
-                blocked[row] = self.approach_names.index(stream.approach_link)
+                row = exit_row[stream.exit_link]
+                blocked[row] = approach_row[stream.approach_link]
         smoothing: list[float] = []
         delays: list[int] = []
         for stream in stream_table:
@@ -565,10 +569,8 @@ class _Builder:
             # The exponential tail is (1 - F) / F long on average; the rest is a plain delay.
             delays.append(max(1, round(stream.travel_time_s - (1.0 - factor) / factor)))
         return StreamArrays(
-            np.array([self.exit_names.index(s.exit_link) for s in stream_table], dtype=np.int32),
-            np.array(
-                [self.approach_names.index(s.approach_link) for s in stream_table], dtype=np.int32
-            ),
+            np.array([exit_row[s.exit_link] for s in stream_table], dtype=np.int32),
+            np.array([approach_row[s.approach_link] for s in stream_table], dtype=np.int32),
             np.array([s.share for s in stream_table]),
             np.array(delays, dtype=np.int32),
             np.array(smoothing),

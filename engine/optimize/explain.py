@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from engine.measures.evaluation import StreetMeasures
 from engine.measures.street import Street
+from engine.optimize.explanation import Explanation
+from engine.optimize.lock_costs import LockCost
+from engine.optimize.locks import Locks
+from engine.optimize.narrative import lock_sentences, signal_sentences
 from network.graph import RoadNetwork, Signal
 from network.phasing import Phasing
 from network.timing import PlanSet, TimingPlan
@@ -16,6 +22,9 @@ def reasons(
     groups: tuple[tuple[str, ...], ...],
     before: StreetMeasures,
     after: StreetMeasures,
+    priced: Explanation | None = None,
+    locks: Locks | None = None,
+    costs: Sequence[LockCost] = (),
 ) -> dict[str, tuple[str, ...]]:
     """Explain every signal's plan.
 
@@ -25,6 +34,10 @@ def reasons(
         The problem and its solution.
     before, after
         What the model says of the plan in force and of the new one.
+    priced
+        What seconds of the plans are worth, to be told too.
+    locks, costs
+        What was locked, and what each lock costs.
 
     Returns
     -------
@@ -32,23 +45,35 @@ def reasons(
         Sentences by signal.
     """
     found: dict[str, tuple[str, ...]] = {}
+    worth = {
+        signal.signal_id: tuple(signal_sentences(signal, group))
+        for group in (priced.groups if priced is not None else ())
+        for signal in group.signals
+    }
     for plan in plan_set.plans:
         signal = network.signals[plan.signal_id]
         if signal.phasing is None or signal.plan_in_force is None:
             continue
         group = next((g for g in groups if plan.signal_id in g), (plan.signal_id,))
         found[plan.signal_id] = (
-            _cycle(plan, signal.plan_in_force, group),
+            _cycle(plan, signal.plan_in_force, group, plan_set),
             *_phases(plan, signal, signal.phasing),
             *_critical_lane(plan.signal_id, street, before, after),
             *_offset(plan, street, group),
+            *worth.get(plan.signal_id, ()),
+            *lock_sentences(plan.signal_id, locks or Locks(), costs),
         )
     return found
 
 
-def _cycle(plan: TimingPlan, in_force: TimingPlan, group: tuple[str, ...]) -> str:
+def _cycle(
+    plan: TimingPlan, in_force: TimingPlan, group: tuple[str, ...], plan_set: PlanSet
+) -> str:
+    common_s = max(other.cycle_s for other in plan_set.plans if other.signal_id in group)
     with_whom = (
-        f"common to its coordination group of {len(group)} signals"
+        f"half of the {common_s} s of its coordination group of {len(group)} signals"
+        if 2 * plan.cycle_s == common_s
+        else f"common to its coordination group of {len(group)} signals"
         if len(group) > 1
         else "its own, since no strong platoon links it to a neighbor"
     )

@@ -1,17 +1,32 @@
-"""Each signal on its own: its best phases and splits at every cycle length."""
+"""Each signal on its own: its best phases and splits at every cycle length.
+
+Traffic arrives evenly, and a plan costs what its steady cycle costs (`engine.measures.cyclic`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from engine.measures.evaluation import StreetMeasures, Tables, evaluate
-from engine.measures.street import Driving, Floats, build_street
+import numpy as np
+
+from engine.measures import batch, batch_kernels
+from engine.measures import cyclic_kernels as columns
+from engine.measures.batch_kernels import Part, Room, Singles
+from engine.measures.cyclic import (
+    CyclicGroup,
+    cost_weights,
+    cyclic_group,
+    fading,
+    manners_of,
+    single_manners,
+)
+from engine.measures.delay import random_delay_s
+from engine.measures.street import Floats, Street
 from engine.optimize import rings
 from engine.optimize.problem import Choice, Limits
-from engine.optimize.splits import allocate
+from engine.optimize.programs import Program, SignalPrograms
 from network.errors import InsufficientDataError
-from network.graph import RoadNetwork
 from network.timing import TimingPlan
 
 SCREENING_CYCLES_S = (40, 60, 90)
@@ -26,29 +41,32 @@ of level of service D (HCM 2010, exhibit 18-4), unless it is past it in force.""
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A plan of one signal with what it costs alone, vehicle-seconds."""
+    """A program of one signal with what it costs alone, vehicle-seconds per second.
+
+    Attributes
+    ----------
+    cost, program
+        Both as said.
+    plan
+        The program as a plan, with offset 0.
+    """
 
     cost: float
+    program: Program
     plan: TimingPlan
 
 
 class IsolatedSignal:
-    """One signal as if nothing stood around it; plans are worked out when first asked for.
+    """One signal as if nothing stood around it; programs are worked out when first asked for.
 
     Parameters
     ----------
-    network
-        The roads.
+    street
+        The street under its demand.
     choice
         The signal and the sequences it may run.
-    movement_vph, period_s
-        The demand, as for `build_street`.
-    start_s
-        System time of the demand's beginning.
     limits
         Cycle lengths to try.
-    driving, lane_shares
-        As for `build_street`.
 
     Raises
     ------
@@ -56,44 +74,50 @@ class IsolatedSignal:
         If the signal carries no traffic.
     """
 
-    def __init__(
-        self,
-        network: RoadNetwork,
-        choice: Choice,
-        movement_vph: Mapping[str, Floats],
-        period_s: int,
-        start_s: int,
-        limits: Limits,
-        driving: Driving,
-        lane_shares: Mapping[str, float],
-    ) -> None:
-        signal_id = choice.signal.signal_id
-        alone = RoadNetwork(
-            network.name, network.links, {signal_id: choice.signal}, network.connections
-        )
+    def __init__(self, street: Street, choice: Choice, limits: Limits) -> None:
+        name = choice.signal.signal_id
         self.choice = choice
-        self._street = build_street(alone, movement_vph, period_s, driving, lane_shares)
-        self._start_s = start_s
-        longest_s = max(limits.longest_cycle_s, choice.in_force.cycle_s)
-        self._tables = Tables(self._street, alone, longest_s)
-        in_force = self._measures(choice.in_force)
-        self._in_force_lane_s = max(LONG_DELAY_S, float(in_force.lane_delay_s.max()))
-        sequences = self._screened(limits)
-        self._rough = self._by_cycle(sequences, limits)
+        self._group: CyclicGroup = cyclic_group(street, [name])
+        arrays = self._group.arrays
+        if not arrays.approach_vps.sum() > 0:
+            raise InsufficientDataError(f"no traffic was counted at signal {name!r}")
+        self.programs = SignalPrograms(choice, street, self._group.ways.tolist())
+        self._manners = manners_of(street)
+        self._single_manners = single_manners(street)
+        self._weights = cost_weights(street)
+        self._spaces: dict[int, tuple[Part, Singles, Room]] = {}
+        self._ways = np.arange(arrays.way_lane.size, dtype=np.int32)
+        self._lanes = np.arange(arrays.storage_veh.size, dtype=np.int32)
+        in_force = choice.in_force
+        standing = Program(in_force.sequence, in_force.splits_s, in_force.cycle_s)
+        self._in_force_lane_s = max(LONG_DELAY_S, self._worst_lane_s(standing))
+        self._wanted_s = limits.locks.cycles_s
+        self._sequences = self._screened(limits)
+        self._lengths = [
+            cycle_s
+            for cycle_s in cycle_lengths(limits)
+            if choice.hold is None or choice.hold.allows_cycle(cycle_s)
+            if any(self.programs.least_cycle_s(found) <= cycle_s for found in self._sequences)
+        ]
+        self._rough = self._by_cycle()
         if not self._rough:
             # Where every cycle that holds the phases is longer and crowded, somebody waits long
             # in any case; the search weighs it with the rest of the street.
             self._in_force_lane_s = float("inf")
-            self._rough = self._by_cycle(sequences, limits)
+            self._rough = self._by_cycle()
         self._refined: dict[int, tuple[Candidate, ...]] = {}
 
     @property
     def cycles_s(self) -> Mapping[int, float]:
-        """Cycle lengths that hold the phases, each with the cost of a rough plan."""
+        """Cycle lengths that hold the phases, each with the cost of a rough program."""
         return {cycle_s: found[0].cost for cycle_s, found in self._rough.items()}
 
+    def roughly(self, cycle_s: int) -> Candidate:
+        """Return the cheapest program at a cycle length of `cycles_s`, splits as allocated."""
+        return self._rough[cycle_s][0]
+
     def candidates(self, cycle_s: int) -> tuple[Candidate, ...]:
-        """Return plans at a cycle length, the cheapest first; empty where none fits."""
+        """Return programs at a cycle length, the cheapest first; empty where none fits."""
         if cycle_s not in self._refined:
             rough = self._rough.get(cycle_s, ())
             found = [self._refine(c) for c in rough[:SEQUENCES_REFINED]]
@@ -101,79 +125,141 @@ class IsolatedSignal:
             self._refined[cycle_s] = tuple(sorted(found, key=_order))
         return self._refined[cycle_s]
 
-    def _measures(self, plan: TimingPlan) -> StreetMeasures:
-        self._tables.set(plan)
-        return evaluate(self._tables, self._start_s, self._street.horizon_s)
+    def costs(self, programs: Sequence[Program]) -> Floats:
+        """Return what programs of one cycle length cost, vehicle-seconds per second."""
+        cycle_s = programs[0].cycle_s
+        arrays = self._group.arrays
+        tables = batch.empty_programs(arrays, len(programs), cycle_s)
+        for number, program in enumerate(programs):
+            batch_kernels.write_tables(
+                arrays,
+                tables,
+                number,
+                self._ways,
+                self._lanes,
+                self.programs.shown(program, cycle_s),
+                0,
+            )
+        costs = np.empty(len(programs))
+        if cycle_s not in self._spaces:
+            self._spaces = {
+                cycle_s: (
+                    batch.whole_part(arrays, cycle_s),
+                    fading(arrays, cycle_s).astype(np.float32),
+                    batch.working_room(arrays, cycle_s),
+                )
+            }
+        part, fades, room = self._spaces[cycle_s]
+        batch_kernels.batch_costs(
+            arrays,
+            part,
+            tables,
+            fades,
+            np.arange(len(programs), dtype=np.int32)[:, None],
+            np.zeros((len(programs), 1), np.int32),
+            self._single_manners,
+            self._weights,
+            room,
+            costs,
+        )
+        return costs
 
-    def _judged(self, plan: TimingPlan) -> Candidate:
-        measures = self._measures(plan)
-        return Candidate(measures.cost_s * measures.volume_veh, plan)
+    def _worst_lane_s(self, program: Program) -> float:
+        """Return the longest mean delay on any lane, s."""
+        arrays = self._group.arrays
+        shown = self.programs.shown(program, program.cycle_s).astype(np.float64)
+        arrays.kind[:] = columns.MIXED
+        results = np.zeros((arrays.storage_veh.size, columns.RESULTS))
+        columns.profile(
+            arrays,
+            fading(arrays, program.cycle_s),
+            shown,
+            np.zeros(1, np.int32),
+            self._manners,
+            np.zeros((arrays.steady_vps.size, program.cycle_s)),
+            np.zeros_like(shown),
+            results,
+        )
+        period_s = float(self._weights[0])
+        volume, capacity = results[:, columns.VOLUME], results[:, columns.CAPACITY]
+        busy = volume > 0
+        growing = results[:, columns.GROWTH] / program.cycle_s * 0.5 * period_s
+        fluid_s = (results[:, columns.DELAYED] + growing)[busy] / volume[busy]
+        chance_s = random_delay_s(volume * period_s, capacity * period_s, period_s)[busy]
+        return float((fluid_s + chance_s).max(initial=0.0))
 
     def _screened(self, limits: Limits) -> list[tuple[int, ...]]:
         """Return the sequences that do best at a few cycle lengths, that in force among them."""
         best: dict[tuple[int, ...], float] = {}
-        for sequence in self.choice.sequences:
-            for cycle_s in SCREENING_CYCLES_S:
-                if not limits.shortest_cycle_s <= cycle_s <= limits.longest_cycle_s:
-                    continue
-                plan = allocate(self.choice, sequence, cycle_s, self._street)
-                if plan is not None:
-                    cost = self._judged(plan).cost
-                    best[sequence] = min(cost, best.get(sequence, cost))
+        for cycle_s in sorted({*SCREENING_CYCLES_S, *self._wanted_s}):
+            within = limits.shortest_cycle_s <= cycle_s <= limits.longest_cycle_s
+            if not within and cycle_s not in self._wanted_s:
+                continue
+            for found in self._judged(self.choice.sequences, cycle_s):
+                sequence = found.program.sequence
+                best[sequence] = min(found.cost, best.get(sequence, found.cost))
         ranked = sorted(best, key=lambda sequence: (best[sequence], sequence))
         full = self.choice.sequences[0]
         kept = ranked[:SEQUENCES_KEPT]
         return kept if full in kept else [*kept, full]
 
-    def _by_cycle(
-        self, sequences: list[tuple[int, ...]], limits: Limits
-    ) -> dict[int, tuple[Candidate, ...]]:
-        return {
-            cycle_s: found
-            for cycle_s in cycle_lengths(limits)
-            if (found := self._roughly(sequences, cycle_s))
-        }
+    def _judged(self, sequences: Sequence[tuple[int, ...]], cycle_s: int) -> list[Candidate]:
+        allocated = (self.programs.allocated(sequence, cycle_s) for sequence in sequences)
+        programs = [program for program in allocated if program is not None]
+        costs = self.costs(programs) if programs else ()
+        return [
+            Candidate(float(cost), program, self.programs.plan(program, 0))
+            for program, cost in zip(programs, costs, strict=True)
+        ]
 
-    def _roughly(self, sequences: list[tuple[int, ...]], cycle_s: int) -> tuple[Candidate, ...]:
-        found: list[Candidate] = []
-        for sequence in sequences:
-            plan = allocate(self.choice, sequence, cycle_s, self._street)
-            if plan is None:
-                continue
-            measures = self._measures(plan)
-            longer = cycle_s > self.choice.in_force.cycle_s
-            if longer and float(measures.lane_delay_s.max()) > self._in_force_lane_s:
-                continue
-            found.append(Candidate(measures.cost_s * measures.volume_veh, plan))
+    def _by_cycle(self) -> dict[int, tuple[Candidate, ...]]:
+        return {cycle_s: found for cycle_s in self._lengths if (found := self._allocated(cycle_s))}
+
+    def _allocated(self, cycle_s: int) -> tuple[Candidate, ...]:
+        longer = cycle_s > self.choice.in_force.cycle_s and cycle_s not in self._wanted_s
+        found = [
+            candidate
+            for candidate in self._judged(self._sequences, cycle_s)
+            if not longer or self._worst_lane_s(candidate.program) <= self._in_force_lane_s
+        ]
         return tuple(sorted(found, key=_order))
 
     def _refine(self, rough: Candidate) -> Candidate:
         """Move seconds between phases while that helps."""
-        best = rough
+        best, cost = rough.program, rough.cost
         for step_s in SPLIT_MOVES_S:
-            improved = True
-            while improved:
-                improved = False
-                for moved in split_moves(self.choice, best.plan, step_s):
-                    trial = self._judged(moved)
-                    if trial.cost < best.cost * (1.0 - 1e-6):
-                        best = trial
-                        improved = True
-                        break
-        return best
+            while True:
+                moved = self.programs.moved(best, (step_s,))
+                if not moved:
+                    break
+                costs = self.costs(moved)
+                taken = self.first_lawful(moved, costs, cost * (1.0 - 1e-6))
+                if taken is None:
+                    break
+                best, cost = moved[taken], float(costs[taken])
+        return Candidate(cost, best, self.programs.plan(best, 0))
+
+    def first_lawful(self, programs: Sequence[Program], costs: Floats, below: float) -> int | None:
+        """Return the cheapest program below a cost that is lawful; None where there is none."""
+        for number in np.argsort(costs, kind="stable").tolist():
+            if not costs[number] < below:
+                return None
+            if self.choice.lawful(self.programs.plan(programs[number], 0)):
+                return int(number)
+        return None
 
 
 def isolated_signals(
-    network: RoadNetwork,
-    choices: Mapping[str, Choice],
-    movement_vph: Mapping[str, Floats],
-    period_s: int,
-    start_s: int,
-    limits: Limits,
-    driving: Driving,
-    lane_shares: Mapping[str, float],
+    street: Street, choices: Mapping[str, Choice], limits: Limits
 ) -> tuple[dict[str, IsolatedSignal], dict[str, str]]:
     """Study every signal alone.
+
+    Parameters
+    ----------
+    street
+        The street under its demand.
+    choices, limits
+        What is allowed.
 
     Returns
     -------
@@ -186,9 +272,7 @@ def isolated_signals(
     absent: dict[str, str] = {}
     for signal_id, choice in choices.items():
         try:
-            signal = IsolatedSignal(
-                network, choice, movement_vph, period_s, start_s, limits, driving, lane_shares
-            )
+            signal = IsolatedSignal(street, choice, limits)
         except InsufficientDataError:
             absent[signal_id] = "no traffic was counted here"
             continue
@@ -197,14 +281,21 @@ def isolated_signals(
         else:
             absent[signal_id] = (
                 f"no cycle from {limits.shortest_cycle_s} to {limits.longest_cycle_s} s holds its "
-                "phases"
+                "phases" + _missing(choice, limits)
             )
     return found, absent
 
 
-def cycle_lengths(limits: Limits) -> range:
-    """Return the cycle lengths to try, s."""
-    return range(limits.shortest_cycle_s, limits.longest_cycle_s + 1, limits.cycle_step_s)
+def _missing(choice: Choice, limits: Limits) -> str:
+    least_s = min(choice.least_cycle_s(sequence) for sequence in choice.sequences)
+    missing_s = least_s - cycle_lengths(limits)[-1]
+    return f", which need {least_s} s: {missing_s} s are missing" if missing_s > 0 else ""
+
+
+def cycle_lengths(limits: Limits) -> list[int]:
+    """Return the cycle lengths to try, and those that are locked somewhere, s."""
+    tried = range(limits.shortest_cycle_s, limits.longest_cycle_s + 1, limits.cycle_step_s)
+    return sorted({*tried, *limits.locks.cycles_s})
 
 
 def split_moves(choice: Choice, plan: TimingPlan, step_s: int) -> list[TimingPlan]:
@@ -212,10 +303,10 @@ def split_moves(choice: Choice, plan: TimingPlan, step_s: int) -> list[TimingPla
     splits = dict(zip(plan.sequence, plan.splits_s, strict=True))
     moved = (
         replace(plan, splits_s=tuple(changed[number] for number in plan.sequence))
-        for changed in rings.moves(choice.phasing, plan.sequence, splits, step_s)
+        for changed in rings.moves(choice.phasing, plan.sequence, splits, step_s, choice.bounds)
     )
     return [candidate for candidate in moved if choice.lawful(candidate)]
 
 
 def _order(candidate: Candidate) -> tuple[float, tuple[int, ...]]:
-    return (candidate.cost, candidate.plan.sequence)
+    return (candidate.cost, candidate.program.sequence)

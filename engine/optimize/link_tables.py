@@ -181,7 +181,9 @@ def link_tables(
     lanes = sorted({lane for _, lane, _, _ in fed})
     uniform = _costs([np.zeros(cycle_s)] * len(lanes), demand[lanes].tolist(), lanes, service)
     alone = dict(zip(lanes, uniform, strict=True))
-    flow = {lane: sum(f[3] for f in fed if f[1] == lane) for lane in lanes}
+    flow = dict.fromkeys(lanes, 0.0)
+    for _, fed_lane, _, part in fed:
+        flow[fed_lane] += part
     # A lane fed by several signals: each table holds its own platoon's effect and its part of
     # the delay under uniform arrivals, so that their sum holds that delay once.
     edges = [
@@ -192,14 +194,15 @@ def link_tables(
 
 
 def common_cycle_s(plans: Mapping[str, TimingPlan], group: tuple[str, ...]) -> int:
-    """Return the cycle of a group's plans, s; raise `PlanError` unless it is one."""
+    """Return the cycle of a group's plans, s; raise `PlanError` unless all others divide it."""
     missing = [signal for signal in group if signal not in plans]
     if missing:
         raise PlanError(f"link tables: no plan for {', '.join(missing)}")
     cycles = {plans[signal].cycle_s for signal in group}
-    if len(cycles) != 1:
+    longest_s = max(cycles)
+    if any(longest_s % cycle_s for cycle_s in cycles):
         raise PlanError(f"link tables: a group needs one cycle, found {sorted(cycles)} s")
-    return cycles.pop()
+    return longest_s
 
 
 def _way_service(
@@ -221,7 +224,7 @@ def _way_service(
             shown = codes[:, list(street.ways[way].groups)].min(axis=1)
             driving = street.driving
             parts = usable(shown, driving.start_loss_s, driving.end_gain_s)
-            service[way] = np.roll(parts, -event_s)
+            service[way] = np.tile(np.roll(parts, -event_s), cycle_s // plan.cycle_s)
     return service
 
 

@@ -154,6 +154,6 @@ def table_offsets(
     found_s = find_offsets(tables, start_s, seed)
     found_s = (found_s - found_s[:1] + start_s[:1]) % tables.cycle_s
     return {
-        signal: replace(plans[signal], offset_s=int(offset_s))
+        signal: replace(plans[signal], offset_s=int(offset_s) % plans[signal].cycle_s)
         for signal, offset_s in zip(group, found_s, strict=True)
     }

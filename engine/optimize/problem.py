@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from itertools import chain, combinations
 
 from engine.optimize import rings
+from engine.optimize.locks import Hold, Locks
+from network.errors import InfeasibleError
 from network.graph import RoadNetwork, Signal
 from network.phasing import Phasing
 from network.safety import SignalRules
@@ -32,6 +34,8 @@ class Limits:
         Evaluations of the whole street in the final search; time grows in proportion.
     seed
         For the order in which moves are tried.
+    locks
+        What is to stay.
     """
 
     shortest_cycle_s: int = 30
@@ -41,6 +45,7 @@ class Limits:
     may_omit_phases: bool = True
     effort: int = 1500
     seed: int = 1
+    locks: Locks = field(default_factory=Locks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +57,16 @@ class Choice:
     in_force: TimingPlan
     sequences: tuple[tuple[int, ...], ...] = field(default_factory=tuple)
     rules: SignalRules | None = None
+    hold: Hold | None = None
+
+    @property
+    def bounds(self) -> rings.SplitBounds:
+        """Bounds of its splits that are locked."""
+        return self.hold.splits if self.hold is not None else rings.UNBOUNDED
 
     def least_cycle_s(self, sequence: tuple[int, ...]) -> int:
         """Shortest cycle that holds the least splits of a sequence, s."""
-        return rings.least_cycle_s(self.phasing, sequence)
+        return rings.least_cycle_s(self.phasing, sequence, self.bounds)
 
     def lawful(self, plan: TimingPlan) -> bool:
         """Tell whether splits moved within their limits keep a plan lawful.
@@ -86,7 +97,10 @@ def choices(network: RoadNetwork, limits: Limits) -> dict[str, Choice]:
     for signal in network.signals.values():
         if signal.left_alone or signal.phasing is None or signal.plan_in_force is None:
             continue
+        hold = limits.locks.holds.get(signal.signal_id)
         sequences = _sequences(signal, signal.phasing, signal.plan_in_force, limits)
+        if hold is not None:
+            sequences = _kept_by(hold, sequences)
         if sequences:
             several = len(signal.phasing.rings) > 1
             found[signal.signal_id] = Choice(
@@ -95,8 +109,22 @@ def choices(network: RoadNetwork, limits: Limits) -> dict[str, Choice]:
                 signal.plan_in_force,
                 sequences,
                 SignalRules(signal) if several else None,
+                hold,
             )
     return found
+
+
+def _kept_by(hold: Hold, sequences: tuple[tuple[int, ...], ...]) -> tuple[tuple[int, ...], ...]:
+    """Return the sequences that locks leave; one that was written down was judged already."""
+    kept = tuple(sequence for sequence in sequences if hold.allows_sequence(sequence))
+    if not kept and hold.sequence:
+        return (hold.sequence,)
+    if not kept:
+        named = ", ".join(str(lock) for lock in hold.locks)
+        raise InfeasibleError(
+            f"signal {hold.signal_id!r}: no lawful sequence serves what is locked: {named}"
+        )
+    return kept
 
 
 def _sequences(

@@ -8,18 +8,63 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from itertools import combinations, permutations, product
+from types import MappingProxyType
 
 from network.phasing import Phasing
 
 Splits = dict[int, int]
+SplitBounds = Mapping[int, tuple[int, int]]
+"""Least and greatest split of some phases, s, beside what is lawful."""
+
+UNBOUNDED: SplitBounds = MappingProxyType({})
 
 
-def least_cycle_s(phasing: Phasing, sequence: tuple[int, ...]) -> int:
+def least_split_s(phasing: Phasing, number: int, bounds: SplitBounds = UNBOUNDED) -> int:
+    """Return the least split of a phase that is lawful and within its bounds, s."""
+    least_s = phasing.phase(number).min_split_s
+    return max(least_s, bounds[number][0]) if number in bounds else least_s
+
+
+def least_cycle_s(
+    phasing: Phasing, sequence: tuple[int, ...], bounds: SplitBounds = UNBOUNDED
+) -> int:
     """Return the shortest cycle that holds the least splits of a sequence, s."""
     return sum(
-        max(sum(phasing.phase(n).min_split_s for n in ring) for ring in segment)
+        max(sum(least_split_s(phasing, n, bounds) for n in ring) for ring in segment)
         for segment in phasing.segments(sequence)
     )
+
+
+def longest_cycle_s(
+    phasing: Phasing, sequence: tuple[int, ...], bounds: SplitBounds = UNBOUNDED
+) -> float | None:
+    """Return the longest cycle that a sequence can fill, s.
+
+    Parameters
+    ----------
+    phasing, sequence
+        The signal's phases, and those to serve.
+    bounds
+        Of its splits.
+
+    Returns
+    -------
+    float or None
+        Infinite where a phase between all barriers is without bounds; None where rings cannot
+        meet at a barrier.
+    """
+    whole_s = 0.0
+    for segment in phasing.segments(sequence):
+        rings = [ring for ring in segment if ring]
+        least_s = max(sum(least_split_s(phasing, n, bounds) for n in ring) for ring in rings)
+        most_s = min(
+            sum(float(bounds[n][1]) if n in bounds else float("inf") for n in ring)
+            for ring in rings
+        )
+        if most_s < least_s:
+            return None
+        whole_s += most_s
+    return whole_s
 
 
 def filled(
@@ -27,6 +72,7 @@ def filled(
     sequence: tuple[int, ...],
     cycle_s: int,
     worth: Callable[[Mapping[int, int]], Mapping[int, float]],
+    bounds: SplitBounds = UNBOUNDED,
 ) -> Splits | None:
     """Fill a cycle second by second, each where it is worth most.
 
@@ -38,27 +84,37 @@ def filled(
         Cycle, s.
     worth
         From the splits so far, what one more second of each phase is worth.
+    bounds
+        Of its splits.
 
     Returns
     -------
     dict or None
         Split of each phase in s; rings meet at the barriers. None where the least splits do not
-        fit into the cycle.
+        fit into the cycle, or the greatest do not fill it.
     """
     segments = phasing.segments(sequence)
-    spare_s = cycle_s - least_cycle_s(phasing, sequence)
-    if spare_s < 0:
+    spare_s = cycle_s - least_cycle_s(phasing, sequence, bounds)
+    most_s = longest_cycle_s(phasing, sequence, bounds)
+    if spare_s < 0 or most_s is None or most_s < cycle_s:
         return None
-    splits = {number: phasing.phase(number).min_split_s for number in sequence}
+    splits = {number: least_split_s(phasing, number, bounds) for number in sequence}
+
+    def able(ring: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(n for n in ring if n not in bounds or splits[n] < bounds[n][1])
+
     for segment in segments:
         length_s = max(sum(splits[n] for n in ring) for ring in segment)
         for ring in segment:
             for _ in range(length_s - sum(splits[n] for n in ring) if ring else 0):
                 gain = worth(splits)
-                splits[_best(ring, gain, splits)] += 1
+                splits[_best(able(ring), gain, splits)] += 1
     for _ in range(spare_s):
         gain = worth(splits)
-        takers = [[_best(ring, gain, splits) for ring in segment if ring] for segment in segments]
+        open_rings = [[able(ring) for ring in segment if ring] for segment in segments]
+        takers = [
+            [_best(ring, gain, splits) for ring in rings] for rings in open_rings if all(rings)
+        ]
         # Nobody gains: the shortest phase gets the second, so that none is left far behind.
         if max(gain.values()) > 0:
             chosen = max(takers, key=lambda numbers: sum(gain[n] for n in numbers))
@@ -76,7 +132,11 @@ def _best(ring: tuple[int, ...], gain: Mapping[int, float], splits: Splits) -> i
 
 
 def moves(
-    phasing: Phasing, sequence: tuple[int, ...], splits: Mapping[int, int], step_s: int
+    phasing: Phasing,
+    sequence: tuple[int, ...],
+    splits: Mapping[int, int],
+    step_s: int,
+    bounds: SplitBounds = UNBOUNDED,
 ) -> Iterator[Splits]:
     """Yield every way to move some seconds from phases to others and keep the barriers.
 
@@ -88,17 +148,20 @@ def moves(
         Split of each, s.
     step_s
         Seconds to move.
+    bounds
+        Of its splits.
     """
     segments = phasing.segments(sequence)
-    spare = {n for n in sequence if splits[n] - step_s >= phasing.phase(n).min_split_s}
+    spare = {n for n in sequence if splits[n] - step_s >= least_split_s(phasing, n, bounds)}
+    full = {n for n, (_, most_s) in bounds.items() if n in splits and splits[n] + step_s > most_s}
     for segment in segments:
         for ring in segment:
             for giver, taker in permutations(ring, 2):
-                if giver in spare:
+                if giver in spare and taker not in full:
                     yield {**splits, giver: splits[giver] - step_s, taker: splits[taker] + step_s}
     for giving, taking in permutations(segments, 2):
         givers = [[n for n in ring if n in spare] for ring in giving if ring]
-        takers = [list(ring) for ring in taking if ring]
+        takers = [[n for n in ring if n not in full] for ring in taking if ring]
         for less in product(*givers):
             for more in product(*takers):
                 moved = dict(splits)

@@ -71,7 +71,7 @@ class Search:
             improved = True
             while improved and self.spent < stop and not self.exhausted:
                 improved = False
-                moves = list(self._moves(signal, current))
+                moves = list(self._kept_moves(signal, current))
                 for index in rng.permutation(len(moves)):
                     move = moves[index]
                     trial = self.cost({**current, **move}, tuple(move))
@@ -89,6 +89,18 @@ class Search:
                     if self.spent >= stop or self.exhausted:
                         break
         return cost, current
+
+    def _kept_moves(self, signal: str, plans: Plans) -> Iterator[Plans]:
+        """Yield the moves with locked offsets put back, unless nothing is left of them."""
+        locks = self.limits.locks
+        for move in self._moves(signal, plans):
+            if not locks:
+                yield move
+                continue
+            carried = locks.carried({**plans, **move}, move)
+            kept = {name: plan for name, plan in carried.items() if plan != plans[name]}
+            if kept:
+                yield kept
 
     def _moves(self, signal: str, plans: Plans) -> Iterator[Plans]:
         plan = plans[signal]
@@ -126,7 +138,7 @@ class Search:
 
     def cycle_moves(self, group: tuple[str, ...], plans: Plans) -> Iterator[Plans]:
         """Return the group's plans at longer and shorter cycles, offsets in proportion."""
-        now = plans[group[0]].cycle_s
+        now = max(plans[name].cycle_s for name in group)
         for step in (1, -1, 2, -2):
             cycle_s = now + step * self.limits.cycle_step_s
             moved = self.at_cycle(group, cycle_s, plans)
@@ -155,7 +167,7 @@ class Search:
             if candidates and rng.random() < 0.3:
                 plan = _in_place_of(candidates[int(rng.integers(len(candidates)))].plan, plan)
             moved[name] = shifted(plan, int(rng.integers(plan.cycle_s)))
-        return moved
+        return self.limits.locks.carried(moved)
 
 
 def shifted(plan: TimingPlan, seconds: int) -> TimingPlan:

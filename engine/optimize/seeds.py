@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine.measures.corridor import strongest_corridor
+from engine.measures.corridor import Corridor
 from engine.measures.street import Street
 from engine.optimize.band_models import BandLimits
 from engine.optimize.bands import band_offsets
@@ -21,7 +21,8 @@ def seeded(
     network: RoadNetwork,
     street: Street,
     plans: Plans,
-    groups: tuple[tuple[str, ...], ...],
+    group: tuple[str, ...],
+    corridor: Corridor | None,
     seed: int,
 ) -> Iterator[Plans]:
     """Yield the plans with other offsets worth starting from.
@@ -31,9 +32,11 @@ def seeded(
     network, street
         The roads and their demand.
     plans
-        Cycles and splits to keep.
-    groups
-        Coordination groups.
+        Cycles and splits to keep, of the whole group.
+    group
+        A coordination group.
+    corridor
+        Where bands are wanted, if anywhere.
     seed
         For the search on the link tables.
 
@@ -42,7 +45,6 @@ def seeded(
     dict
         All plans, some with new offsets.
     """
-    corridor = strongest_corridor(network, street)
     if corridor is not None and all(stop.signal_id in plans for stop in corridor.stops):
         try:
             solution = band_offsets(
@@ -53,9 +55,4 @@ def seeded(
             pass
         else:
             yield {**plans, **solution.plans}
-    tabled = dict(plans)
-    for group in groups:
-        if len(group) > 1:
-            tabled |= table_offsets(street, network, plans, group, seed)
-    if tabled != plans:
-        yield tabled
+    yield {**plans, **table_offsets(street, network, plans, group, seed)}

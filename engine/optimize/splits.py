@@ -6,7 +6,7 @@ of the two usual allocation strategies, and keeps every least split by construct
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -41,7 +41,8 @@ def allocate(
         With offset 0; None where the cycle cannot hold the least splits, or where they would
         trap a left turn.
     """
-    need, worth = _needs(choice, sequence, street)
+    rows = rows_of(choice, street)
+    need, worth = needs(choice, sequence, street, rows)
     columns = {number: column for column, number in enumerate(sequence)}
 
     def gain(splits: Mapping[int, int]) -> Mapping[int, float]:
@@ -51,7 +52,7 @@ def allocate(
         gained = weight @ worth
         return {number: float(gained[column]) for number, column in columns.items()}
 
-    splits = filled(choice.phasing, sequence, cycle_s, gain)
+    splits = filled(choice.phasing, sequence, cycle_s, gain, choice.bounds)
     if splits is None:
         return None
     plan = TimingPlan(
@@ -60,18 +61,29 @@ def allocate(
         sequence,
         tuple(splits[number] for number in sequence),
         0,
-        coordinated_phase(choice, sequence, street),
+        coordinated_phase(choice, sequence, street, rows),
     )
     return plan if choice.lawful(plan) else None
 
 
-def _needs(choice: Choice, sequence: tuple[int, ...], street: Street) -> tuple[Floats, Floats]:
-    """Flow ratio of every way [way], and the worth of a phase's second to it [way, phase]."""
-    rows = [
-        row
-        for row, signal in enumerate(street.lanes.signal)
-        if street.signals[signal] == choice.signal.signal_id
-    ]
+def rows_of(choice: Choice, street: Street) -> list[int]:
+    """Return a signal's ways, as rows of the street."""
+    number = street.signals.index(choice.signal.signal_id)
+    return [int(row) for row in np.flatnonzero(street.lanes.signal == number)]
+
+
+def needs(
+    choice: Choice, sequence: tuple[int, ...], street: Street, rows: Sequence[int]
+) -> tuple[Floats, Floats]:
+    """Flow ratio of every way [way], and the worth of a phase's second to it [way, phase].
+
+    Parameters
+    ----------
+    choice, sequence, street
+        As for `allocate`.
+    rows
+        The signal's ways, as rows of the street.
+    """
     need = np.array([street.way_volume_vps[row] / street.lanes.saturation_vps[row] for row in rows])
     # Turns that share a lane need its green together.
     lane_need: dict[int, float] = {}
@@ -96,12 +108,18 @@ def _needs(choice: Choice, sequence: tuple[int, ...], street: Street) -> tuple[F
     return total, worth
 
 
-def coordinated_phase(choice: Choice, sequence: tuple[int, ...], street: Street) -> int:
-    """Return the phase that serves the most traffic; the offset speaks of its green."""
+def coordinated_phase(
+    choice: Choice, sequence: tuple[int, ...], street: Street, rows: Sequence[int]
+) -> int:
+    """Return the phase that serves the most traffic; the offset speaks of its green.
+
+    Parameters
+    ----------
+    choice, sequence, street, rows
+        As for `needs`.
+    """
     flows = dict.fromkeys(sequence, 0.0)
-    for row, signal in enumerate(street.lanes.signal):
-        if street.signals[signal] != choice.signal.signal_id:
-            continue
+    for row in rows:
         flow = float(street.way_volume_vps[row])
         for number in sequence:
             aspects = choice.phasing.phase(number).aspects

@@ -1,7 +1,8 @@
 """Published descriptions of the project's files, one ``*.json`` each beside this module.
 
 Plans, networks, inventories, schedules and signal sheets are described by JSON Schema, draft
-2020-12; of TOML files it describes what their text means, with dates and times of day as text.
+2020-12, and so are explanations, which are written and never read back; of TOML files it
+describes what their text means, with dates and times of day as text.
 Counts are described by a Table Schema of the Frictionless Data Package, version 2.0. A schema
 tells the form; what fits together is judged by the readers, which refuse all that a schema does.
 """
@@ -12,7 +13,7 @@ import json
 from importlib.resources import files
 from typing import Any
 
-NAMES = ("counts", "inventory", "network", "plan", "schedule", "signals")
+NAMES = ("counts", "explanation", "inventory", "network", "plan", "schedule", "signals")
 
 
 def schema(name: str) -> dict[str, Any]:

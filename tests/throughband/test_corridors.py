@@ -11,6 +11,7 @@ from network.derive.corridors import read_corridors
 from network.errors import ThroughbandError
 from network.files import read_plan
 from network.readers.sumo_net import read_sumo_network
+from network.schemas import NAMES
 from tests.throughband.command_line import call
 from throughband.imported import corridors_of
 from throughband.pipeline import open_setting
@@ -65,7 +66,7 @@ def test_a_corridor_of_unknown_signals_is_refused(street: Path) -> None:
     file.unlink()
 
 
-@pytest.mark.parametrize("name", ["counts", "inventory", "network", "plan", "schedule", "signals"])
+@pytest.mark.parametrize("name", NAMES)
 def test_every_schema_is_printed(name: str) -> None:
     outcome = call("schema", name)
     assert outcome.code == 0
@@ -75,4 +76,4 @@ def test_every_schema_is_printed(name: str) -> None:
 def test_an_unknown_schema_lists_the_known() -> None:
     outcome = call("schema", "plans")
     assert outcome.code != 0
-    assert "counts, inventory, network, plan, schedule, signals" in outcome.message
+    assert "counts, explanation, inventory, network, plan, schedule, signals" in outcome.message

@@ -1,0 +1,162 @@
+"""Whole plans of one coordination group: cycle, sequences, splits and offsets together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import networkx as nx
+
+from engine.measures.corridor import Corridor
+from engine.measures.cyclic import cyclic_group
+from engine.measures.street import Street
+from engine.optimize.descent import Descent, Setting
+from engine.optimize.isolated import IsolatedSignal
+from engine.optimize.search import Plans
+from engine.optimize.seeds import seeded
+from engine.optimize.surroundings import Surroundings
+from network.graph import RoadNetwork
+from network.timing import TimingPlan
+
+CYCLES_SCANNED = 6
+"""Cycles that get plans of their own, the most promising of the signals alone."""
+
+SCANNING_SWEEPS = 2
+
+SMALL_SIGNALS = 10
+
+SAMPLE_SIGNALS = 40
+"""Signals of a larger group, next to each other, that the cycles are scanned on."""
+
+SEEDED_SIGNALS = 150
+"""Signals of a group up to which bands and link tables give offsets to start from."""
+
+
+def cycles_refined(signals: int) -> int:
+    """Return how many cycles a group of some size is planned to the end at."""
+    if signals <= SMALL_SIGNALS:
+        return 4
+    return 2 if signals <= SAMPLE_SIGNALS else 1
+
+
+def common_cycles(
+    group: tuple[str, ...], isolated: Mapping[str, IsolatedSignal]
+) -> dict[int, float]:
+    """Return the cycles that every signal of a group can run, with their cost alone."""
+    first, *others = (isolated[name].cycles_s for name in group)
+    return {
+        cycle_s: cost + sum(other[cycle_s] for other in others)
+        for cycle_s, cost in first.items()
+        if all(cycle_s in other for other in others)
+    }
+
+
+def group_plans(
+    network: RoadNetwork,
+    street: Street,
+    isolated: Mapping[str, IsolatedSignal],
+    group: tuple[str, ...],
+    coupled: nx.Graph,
+    corridor: Corridor | None,
+    seed: int,
+    halted: Callable[[], bool],
+) -> list[Plans]:
+    """Plan one group on its steady cycle.
+
+    Parameters
+    ----------
+    network, street
+        The roads and their demand.
+    isolated
+        The signals alone.
+    group
+        The signals; they have a cycle in common.
+    coupled
+        As `groups.coupling` has it.
+    corridor
+        Street whose bands give offsets to start from, if there is one.
+    seed
+        For the search on link tables.
+    halted
+        Asked before every signal.
+
+    Returns
+    -------
+    list of dict
+        Plans worth judging by the hour-long model, the cheapest first; at least one.
+    """
+    costs = common_cycles(group, isolated)
+    ranked = sorted(costs, key=lambda cycle_s: (costs[cycle_s], cycle_s))[:CYCLES_SCANNED]
+    if len(group) == 1:
+        return _alone(isolated[group[0]], group[0], ranked)
+    sample = group if len(group) <= SAMPLE_SIGNALS else _sampled(group, coupled)
+    laid_out = Surroundings(cyclic_group(street, sample))
+    scanned: list[tuple[float, int, dict[str, Setting]]] = []
+    for cycle_s in ranked:
+        if scanned and halted():
+            break
+        settings = {name: (isolated[name].roughly(cycle_s).program, 0) for name in sample}
+        descent = Descent(laid_out, isolated, cycle_s, settings, halted)
+        descent.descend(full=False, sweeps=1)
+        descent.descend(full=True, sweeps=SCANNING_SWEEPS)
+        scanned.append((descent.cost, cycle_s, descent.settings))
+    scanned.sort(key=lambda found: found[:2])
+    if len(sample) < len(group):
+        laid_out = Surroundings(cyclic_group(street, group))
+    found: list[tuple[float, int, Plans]] = []
+    for _, cycle_s, settings in scanned[: cycles_refined(len(group))]:
+        if found and halted():
+            break
+        start = {name: (isolated[name].roughly(cycle_s).program, 0) for name in group}
+        descent = Descent(laid_out, isolated, cycle_s, {**start, **settings}, halted)
+        if len(sample) < len(group):
+            descent.descend(full=False, sweeps=SCANNING_SWEEPS)
+        _refine(descent, network, street, group, coupled, corridor, seed)
+        found.append((descent.cost, cycle_s, descent.plans()))
+    found.sort(key=lambda one: one[:2])
+    return [plans for _, _, plans in found]
+
+
+def _sampled(group: tuple[str, ...], coupled: nx.Graph) -> tuple[str, ...]:
+    """Return the signals nearest to the one with the most traffic around it."""
+    inside = coupled.subgraph(group)
+    busy = {name: inside.degree(name, weight="flow_vph") for name in group}
+    first = max(sorted(group), key=lambda name: busy[name])
+    near = nx.single_source_shortest_path_length(nx.Graph(inside), first)
+    ranked = sorted(near, key=lambda name: (near[name], name))
+    return tuple(sorted(ranked[:SAMPLE_SIGNALS]))
+
+
+def _alone(isolated: IsolatedSignal, name: str, ranked: list[int]) -> list[Plans]:
+    found = [isolated.candidates(cycle_s)[0] for cycle_s in ranked[: cycles_refined(1)]]
+    found.sort(key=lambda candidate: (candidate.cost, candidate.program.cycle_s))
+    return [{name: candidate.plan} for candidate in found]
+
+
+def _refine(
+    descent: Descent,
+    network: RoadNetwork,
+    street: Street,
+    group: tuple[str, ...],
+    coupled: nx.Graph,
+    corridor: Corridor | None,
+    seed: int,
+) -> None:
+    """Search programs and offsets from where the descent stands, from bands and link tables."""
+    descent.descend(full=True)
+    if len(group) <= SEEDED_SIGNALS:
+        for plans in list(seeded(network, street, descent.plans(), group, corridor, seed)):
+            cost, kept = descent.cost, dict(descent.settings)
+            descent.restore(
+                {name: (kept[name][0], _begin_s(network, plans[name])) for name in group}
+            )
+            descent.descend(full=False)
+            if not descent.cost < cost:
+                descent.restore(kept)
+    descent.move_blocks(coupled)
+    descent.descend(full=True)
+
+
+def _begin_s(network: RoadNetwork, plan: TimingPlan) -> int:
+    phasing = network.signals[plan.signal_id].phasing
+    assert phasing is not None
+    return plan.begin_s(phasing)

@@ -1,0 +1,192 @@
+"""What ``throughband day`` does: flows of a day in, time-of-day plans and their schedule out."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.forecast.quality import judge, lanes_of
+from engine.optimize.periods import plan_day
+from engine.optimize.planned_day import DayWishes, PlannedDay
+from engine.optimize.problem import Limits
+from engine.optimize.robust import Robustness
+from network.counts import CountSeries
+from network.day_plan import SECONDS_PER_DAY
+from network.errors import ThroughbandError
+from network.schedule import zone_of
+from throughband.commands import Teller
+from throughband.day_files import SCHEDULE_NAME, SUMO_NAME, actions_of, times_of, write_day
+from throughband.day_flows import DayFlows, counted_flows, forecast_flows
+from throughband.demand import COUNTING_SEEDS, counted_days, lane_shares, read_counts
+from throughband.imported import corridors_of, imported_counts
+from throughband.pipeline import Setting, open_setting
+from throughband.results import output_folder
+from throughband.stopping import Halt
+
+
+@dataclass(frozen=True, slots=True)
+class DayOrder:
+    """What was asked for on the command line.
+
+    Attributes
+    ----------
+    scenario
+        As all commands take it.
+    counts, forecast
+        Files to take the flows from; the first by default the imported one, else SUMO counts.
+    begin_s, end_s
+        Window; None for the scenario's.
+    period_min, dwell_min
+        Length of periods and least time a plan runs, min.
+    most_plans, plan_price_pct, close_pct
+        As in `engine.optimize.periods.DayWishes`.
+    robust
+        Tail of robust plans, 0 to 0.99; None for plans for the expected demand.
+    time_zone
+        Whose clock the schedule follows.
+    effort, time_limit_s
+        Of the search.
+    """
+
+    scenario: str
+    counts: Path | None = None
+    forecast: Path | None = None
+    begin_s: float | None = None
+    end_s: float | None = None
+    period_min: int = 15
+    dwell_min: int = 30
+    most_plans: int = 5
+    plan_price_pct: float = 0.5
+    close_pct: float = 1.0
+    robust: float | None = None
+    time_zone: str = "UTC"
+    effort: int = 400
+    time_limit_s: float | None = None
+
+    def wishes(self) -> DayWishes:
+        """Return the options as the optimizer takes them."""
+        robustness = None
+        if self.robust is not None:
+            try:
+                robustness = Robustness(alpha=self.robust)
+            except ValueError as error:
+                raise ThroughbandError(f"--robust: {error}") from error
+        return DayWishes(
+            self.most_plans, 60 * self.dwell_min, self.plan_price_pct, self.close_pct, robustness
+        )
+
+
+def flows_of(order: DayOrder, setting: Setting, teller: Teller) -> DayFlows:
+    """Get the flows of the day from where the order says.
+
+    Raises
+    ------
+    ThroughbandError
+        If two sources are named, or the one is unusable.
+    """
+    period_s = 60 * order.period_min
+    if order.forecast is not None:
+        if order.counts is not None:
+            raise ThroughbandError("--counts and --forecast: allowed is one of them")
+        teller.step(f"read the forecast of {order.forecast}")
+        return forecast_flows(order.forecast, setting.network, period_s, order.time_zone, {})
+    counts = order.counts or imported_counts(setting.scenario)
+    if counts is None:
+        if setting.scenario.end_s > SECONDS_PER_DAY:
+            raise ThroughbandError(
+                f"scenario {setting.scenario.name!r} ends at {setting.scenario.end_s:g} s; a day "
+                f"is planned from 0 to {SECONDS_PER_DAY} s: set --begin and --end, or bring counts"
+            )
+        teller.step("count the plan in force in SUMO, seeds 1 to 3")
+        days = counted_days(
+            setting.case,
+            setting.network,
+            COUNTING_SEEDS,
+            lambda done, whole: teller.tell("days", done, whole),
+        )
+    else:
+        teller.step(f"read the counts of {counts}")
+        day = read_counts(counts, setting.network)
+        if order.begin_s is not None or order.end_s is not None:
+            day = day.slice(setting.scenario.begin_s, setting.scenario.end_s)
+        days = (day,)
+    lanes = lanes_of(setting.network) if days[0].kind == "movement" else {}
+    judged: list[CountSeries] = []
+    for day in days:
+        good, rows = judge(day, lanes)
+        judged.append(good)
+        for row in rows:
+            teller.say(f"{row.series_id}: {row.flag.name.lower()}, {row.reason}")
+    shares = lane_shares(judged, setting.network)
+    return counted_flows(judged, setting.network, shares, period_s)
+
+
+def plan_day_command(order: DayOrder, out: Path) -> None:
+    """Carry out ``throughband day``."""
+    wishes = order.wishes()
+    zone_of(order.time_zone)
+    with Teller(4) as teller, output_folder(out) as folder:
+        teller.step("read the network and its signals")
+        setting = open_setting(order.scenario, order.begin_s, order.end_s)
+        flows = flows_of(order, setting, teller)
+        for finding in flows.findings:
+            teller.say(finding)
+        teller.step("plan the day")
+        halt = Halt(order.time_limit_s, time.monotonic)
+        with halt.on_interrupt():
+            done = plan_day(
+                setting.network,
+                flows.day,
+                wishes,
+                Limits(effort=order.effort),
+                progress=teller.tell,
+                halted=halt.called,
+                together=[
+                    corridor.signals for corridor in corridors_of(setting.scenario, setting.network)
+                ],
+            )
+        teller.step("write plans, schedule and timing sheet")
+        write_day(
+            folder, done, setting.network, setting.scenario.name, order.time_zone, flows.findings
+        )
+        for line in summary(done):
+            teller.say(line)
+        teller.say(f"Schedule: {out / SCHEDULE_NAME}; for SUMO: {out / SUMO_NAME}")
+
+
+def summary(done: PlannedDay) -> list[str]:
+    """Return what a person should know of a planned day, line by line."""
+    actions = actions_of(done)
+    lines = ["plans  delay and stops, veh h   of it transitions   switches   saved"]
+    lines += [
+        f"{row.plans:5d} {row.cost / 3600:24.1f} {row.transition_cost / 3600:19.2f} "
+        f"{row.switches:10d} {row.saving_pct:6.1f} %"
+        for row in done.table
+    ]
+    lines.append(f"{done.reason}.")
+    for number, plan in enumerate(done.plans, 1):
+        cycles = ", ".join(str(c) for c in sorted({p.cycle_s for p in plan.plan_set.plans}))
+        lines.append(
+            f"plan-{number}: {times_of(actions, f'plan-{number}')}, cycle {cycles} s, "
+            f"{len(plan.plan_set.plans)} signals"
+        )
+    lines.append(
+        f"The model sees {done.in_force_cost / 3600:.1f} veh h in force, "
+        f"{done.table[0].cost / 3600:.1f} under the best single plan and "
+        f"{done.choice.cost / 3600:.1f} under this day"
+    )
+    if done.apart < done.apart_before:
+        lines.append(
+            f"plans that follow each other were drawn together: distance {done.apart_before:.2f} "
+            f"before, {done.apart:.2f} now"
+        )
+    lines += [
+        f"plan-{row.plan + 1} over drawn demands, veh s per s: mean {row.nominal.mean:.2f} and "
+        f"tail {row.nominal.tail:.2f} nominal, {row.robust.mean:.2f} and {row.robust.tail:.2f} "
+        "robust"
+        for row in done.robust
+    ]
+    if done.cut_short:
+        lines.append("halted early; this is the best lawful day so far")
+    return lines

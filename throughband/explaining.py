@@ -1,0 +1,304 @@
+"""What ``throughband explain`` does: tell why a plan is what it is, and what it could stand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+from engine.measures.corridor import Corridor, strongest_corridor
+from engine.measures.evaluation import StreetMeasures
+from engine.measures.street import Driving
+from engine.optimize.corridors import named_corridors
+from engine.optimize.explanation import (
+    Explanation,
+    GroupExplanation,
+    Question,
+    SignalExplanation,
+    explanation_of,
+)
+from engine.optimize.narrative import corridor_paragraph, group_paragraph, signal_paragraph
+from engine.optimize.problem import Limits
+from engine.optimize.regret import Demand as StreetDemand
+from engine.optimize.sensitivity import SecondCost
+from network.documents import DocumentForm, write_document
+from network.errors import PlanError
+from network.graph import RoadNetwork
+from network.safety import check, require_safe
+from network.timing import PlanSet
+from throughband.commands import Teller, plan_for
+from throughband.demand import COUNTING_SEEDS, Demand, counted_days, demand, read_counts
+from throughband.imported import corridors_of, imported_counts
+from throughband.pipeline import Setting, open_setting
+from throughband.results import output_folder
+
+EXPLANATION_FORM: Final = DocumentForm("throughband.explanation", "explanation", 1, PlanError)
+JSON_NAME: Final = "explain.json"
+TEXT_NAME: Final = "explain.txt"
+DPI: Final = 130
+STRONGEST: Final = "Strongest corridor"
+
+
+def explain_scenario(
+    name: str,
+    plan: Path | None,
+    counts: Path | None,
+    out: Path,
+    begin_s: float | None,
+    end_s: float | None,
+    seed: int,
+) -> None:
+    """Carry out ``throughband explain``."""
+    with Teller(4) as teller, output_folder(out) as folder:
+        teller.step("read the network and the plan")
+        setting = open_setting(name, begin_s, end_s)
+        plan_set = plans_in_force(setting.network) if plan is None else plan_for(plan, setting)
+        require_safe(plan_set, setting.network)
+        teller.step("measure the traffic")
+        wanted = _demand(setting, counts, begin_s is not None or end_s is not None, teller)
+        teller.step("price every second")
+        found = explained(setting, wanted, plan_set, seed, teller)
+        teller.step("write the explanation")
+        source = "the plans in force" if plan is None else f"the plans of {plan}"
+        write_explanation(folder, setting.scenario.name, plan_set, found, source)
+        for number, group in enumerate(found.groups, 1):
+            teller.say(group_paragraph(group, number))
+        teller.say(f"Explanation: {out / TEXT_NAME}, {out / JSON_NAME}")
+
+
+def plans_in_force(network: RoadNetwork) -> PlanSet:
+    """Return the lawful plans in force; the other signals are left alone, with the reason."""
+    plans, alone = [], {}
+    for name, signal in network.signals.items():
+        if signal.left_alone or signal.plan_in_force is None or signal.phasing is None:
+            alone[name] = signal.left_alone or "its plan in force is not known"
+            continue
+        broken = check(signal.plan_in_force, signal)
+        if broken:
+            alone[name] = broken[0].text
+        else:
+            plans.append(signal.plan_in_force)
+    return PlanSet(network.name, tuple(plans), alone)
+
+
+def explained(
+    setting: Setting, wanted: Demand, plan_set: PlanSet, seed: int, teller: Teller | None = None
+) -> Explanation:
+    """Explain plans of a setting under a demand.
+
+    Parameters
+    ----------
+    setting, wanted
+        The roads and the flows.
+    plan_set
+        The plans.
+    seed
+        For what is drawn.
+    teller
+        Shows progress.
+    """
+    flows = wanted.flows
+    network = setting.network
+    built = StreetDemand(flows.movement_vph(), flows.interval_s, Driving(), wanted.lane_shares)
+    street = built.street(network)
+    named = corridors_of(setting.scenario, network)
+    corridors: Mapping[str, Corridor] = named_corridors(network, street, named)
+    if not corridors:
+        strongest = strongest_corridor(network, street)
+        corridors = {STRONGEST: strongest} if strongest is not None else {}
+    return explanation_of(
+        Question(
+            network,
+            street,
+            int(flows.start_s),
+            {found.signal_id: found for found in plan_set.plans},
+            Limits(),
+            [corridor.signals for corridor in named],
+            corridors,
+            built,
+            seed,
+        ),
+        teller.tell if teller else None,
+    )
+
+
+def write_explanation(
+    folder: Path, scenario: str, plan_set: PlanSet, found: Explanation, source: str
+) -> None:
+    """Write explain.json, explain.txt and their figures into a folder.
+
+    Parameters
+    ----------
+    folder
+        Where to.
+    scenario, plan_set
+        What is explained.
+    found
+        The explanation.
+    source
+        Where the plans come from, for the text.
+    """
+    from throughband.reports.explanation_charts import SIGNALS_SHOWN, seconds_chart
+
+    figures: dict[int, str] = {}
+    for number, group in enumerate(found.groups, 1):
+        if len(group.signals) == 1:
+            continue
+        title = f"Group {number}, cycle {group.cycle_s} s: what seconds are worth"
+        figures[number] = f"explain-group{number}.png"
+        seconds_chart(group.signals, title).savefig(folder / figures[number], dpi=DPI)
+    alone = {n: g.signals[0] for n, g in enumerate(found.groups, 1) if len(g.signals) == 1}
+    for page, at in enumerate(range(0, len(alone), SIGNALS_SHOWN), 1):
+        numbers = list(alone)[at : at + SIGNALS_SHOWN]
+        name = f"explain-alone{page}.png"
+        title = "Signals on their own: what seconds are worth"
+        seconds_chart([alone[n] for n in numbers], title).savefig(folder / name, dpi=DPI)
+        figures |= dict.fromkeys(numbers, name)
+    write_document(folder / JSON_NAME, EXPLANATION_FORM, document_of(scenario, plan_set, found))
+    text = "\n".join(_page(scenario, plan_set, found, source, figures)) + "\n"
+    (folder / TEXT_NAME).write_text(text, encoding="utf-8")
+
+
+def document_of(scenario: str, plan_set: PlanSet, found: Explanation) -> dict[str, object]:
+    """Return an explanation as JSON holds it, as the schema ``explanation`` describes it."""
+    return {
+        "scenario": scenario,
+        "plan_digest": plan_set.digest,
+        "model": {"plans": _model(found.measures), "in_force": _model(found.in_force)},
+        "groups": [_group(group, number) for number, group in enumerate(found.groups, 1)],
+        "corridors": [
+            {
+                "name": name,
+                "signals": list(corridor.signals),
+                "text": corridor_paragraph(name, corridor, found),
+            }
+            for name, corridor in found.corridors.items()
+        ],
+        "left_alone": dict(plan_set.left_alone),
+    }
+
+
+def signal_document(signal: SignalExplanation, group: GroupExplanation) -> dict[str, Any]:
+    """Return what is told of a signal as JSON holds it."""
+    following = signal.next_sequence
+    return {
+        "signal_id": signal.signal_id,
+        "cycle_s": signal.plan.cycle_s,
+        "needed_s": round(signal.path.needed_s, 2),
+        "offset": {
+            "offset_s": signal.plan.offset_s,
+            "phase": signal.plan.coordinated_phase,
+            "later": _cost(signal.seconds.later),
+            "earlier": _cost(signal.seconds.earlier),
+        },
+        "phases": [
+            {
+                **{k: _rounded(v) for k, v in asdict(phase).items()},
+                "more": _cost(signal.seconds.more[phase.phase]),
+                "less": _cost(signal.seconds.less[phase.phase]),
+                "bounds": [
+                    {"side": b.side, "constraint": b.constraint, "text": b.text}
+                    for b in signal.bounds
+                    if b.phase == phase.phase
+                ],
+            }
+            for phase in signal.path.phases
+        ],
+        "next_sequence": None
+        if following is None
+        else {
+            "sequence": list(following.plan.sequence),
+            "splits_s": list(following.plan.splits_s),
+            "offset_s": following.plan.offset_s,
+            "veh_s_per_h": round(following.veh_s_per_h, 1),
+            "s_per_veh": round(following.s_per_veh, 4),
+            "tried": following.tried,
+        },
+        "text": signal_paragraph(signal, group),
+    }
+
+
+def _group(group: GroupExplanation, number: int) -> dict[str, Any]:
+    cycles = group.cycles
+    return {
+        "signals": [signal_document(signal, group) for signal in group.signals],
+        "cycle_s": group.cycle_s,
+        "cost_s_per_veh": round(group.cost_s_per_veh, 3),
+        "volume_vph": round(group.volume_vph, 1),
+        "refit_gain_pct": _rounded(group.refit_gain_pct),
+        "cycles": None
+        if cycles is None
+        else {
+            "tried": [
+                {"cycle_s": c.cycle_s, "s_per_veh": round(c.s_per_veh, 3)} for c in cycles.tried
+            ],
+            "plateau_s": list(cycles.plateau_s),
+            "too_short_s": dict(cycles.too_short_s),
+        },
+        "regrets": [{k: _rounded(v) for k, v in asdict(lost).items()} for lost in group.regrets],
+        "text": group_paragraph(group, number),
+    }
+
+
+def _cost(cost: SecondCost | None) -> dict[str, Any] | None:
+    if cost is None:
+        return None
+    return {
+        "seconds": {str(number): s for number, s in cost.seconds.items()},
+        "veh_s_per_h": round(cost.veh_s_per_h, 1),
+        "s_per_veh": round(cost.s_per_veh, 5),
+        "hourly_veh_s_per_h": _rounded(cost.hourly_veh_s_per_h),
+        "pays": asdict(cost.pays) if cost.pays else None,
+        "gains": asdict(cost.gains) if cost.gains else None,
+    }
+
+
+def _model(measures: StreetMeasures) -> dict[str, float]:
+    return {"delay_s": round(measures.delay_s, 3), "stops": round(measures.stops, 4)}
+
+
+def _rounded(value: Any) -> Any:
+    return round(value, 3) if isinstance(value, float) else value
+
+
+def _page(
+    scenario: str, plan_set: PlanSet, found: Explanation, source: str, figures: Mapping[int, str]
+) -> Iterator[str]:
+    yield f"# {scenario}: why the signals are timed as they are"
+    yield ""
+    yield (
+        f"This explains {source}: {len(plan_set.plans)} signals, of which a model of the traffic "
+        f"says that a vehicle waits {found.measures.delay_s:.1f} s at a signal on average (plans "
+        f"in force: {found.in_force.delay_s:.1f} s) and stops {found.measures.stops:.2f} times "
+        f"(in force: {found.in_force.stops:.2f}). All numbers below are the model's; waiting is "
+        "that of all drivers together, with what a stop costs them."
+    )
+    if found.corridors:
+        yield from ("", "## Corridors")
+    for name, corridor in found.corridors.items():
+        yield from ("", corridor_paragraph(name, corridor, found))
+    for number, group in enumerate(found.groups, 1):
+        yield from ("", f"## Group {number}", "", group_paragraph(group, number), "")
+        yield f"![What seconds are worth in group {number}]({figures[number]})"
+        for signal in group.signals:
+            yield from ("", f"### Signal {signal.signal_id}", "", signal_paragraph(signal, group))
+    if plan_set.left_alone:
+        yield from ("", "## Left alone", "")
+        yield from (f"- {name}: {why}" for name, why in plan_set.left_alone.items())
+
+
+def _demand(setting: Setting, counts: Path | None, windowed: bool, teller: Teller) -> Demand:
+    counts = counts or imported_counts(setting.scenario)
+    if counts is None:
+        days = counted_days(
+            setting.case,
+            setting.network,
+            COUNTING_SEEDS,
+            lambda done, whole: teller.tell("days", done, whole),
+        )
+        return demand(setting.network, days)
+    day = read_counts(counts, setting.network)
+    if windowed:
+        day = day.slice(setting.scenario.begin_s, setting.scenario.end_s)
+    return demand(setting.network, (day,))
