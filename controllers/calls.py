@@ -115,31 +115,76 @@ def calls_of(receipt: PushReceipt) -> dict[str, Call]:
 def calls_on_record(events: Iterable[Mapping[str, Any]]) -> dict[str, Call]:
     """Return by signal what a journal's events say is called: activated and not ended since.
 
-    For a bridge that lost its own state; the devices must still be asked.
+    Withdrawing a push calls again what was called before it; if that was a call of ours, it is
+    one again. For a bridge that lost its own state; the devices must still be asked.
 
     Raises
     ------
     ControllerError
         An event is malformed.
     """
-    intents: dict[str, dict[str, Call]] = {}
+    intents: dict[str, dict[str, tuple[Call, object]]] = {}
     active: dict[str, Call] = {}
+    before: dict[str, dict[str, Call]] = {}
     for event in events:
-        kind, push_id = event.get("event"), event.get("push_id")
-        if kind == "intent" and isinstance(push_id, str):
+        kind, push_id = event.get("event"), str(event.get("push_id", ""))
+        if kind == "intent" and push_id:
             intents[push_id] = _intended(event, push_id)
         elif kind == "activated" or (kind == "recovered" and event.get("outcome") == "activated"):
-            active.update(intents.get(str(push_id), {}))
+            pushed = intents.get(push_id, {})
+            before[push_id] = {
+                signal: active[signal]
+                for signal, (_, called_before) in pushed.items()
+                if signal in active and active[signal].pattern == called_before
+            }
+            active.update({signal: call for signal, (call, _) in pushed.items()})
         elif kind in ("withdraw", "recovered"):
-            active = {s: call for s, call in active.items() if call.push_id != push_id}
+            ended = {signal for signal, call in active.items() if call.push_id == push_id}
+            again = before.get(push_id, {})
+            active = {s: c for s, c in active.items() if s not in ended}
+            active.update({s: c for s, c in again.items() if s in ended})
         elif kind == "released":
-            ended = event.get("signals")
-            names = set(ended) if isinstance(ended, list) else set(active)
-            active = {s: call for s, call in active.items() if s not in names}
+            names = event.get("signals")
+            for signal in list(names) if isinstance(names, list) else list(active):
+                active.pop(signal, None)
+                for earlier in before.values():
+                    earlier.pop(signal, None)
     return active
 
 
-def _intended(event: Mapping[str, Any], push_id: str) -> dict[str, Call]:
+def last_pushes(events: Iterable[Mapping[str, Any]]) -> dict[str, tuple[str, str]]:
+    """Return by signal the last push whose rows stand, and when it began.
+
+    A push that was taken back or withdrawn has left the rows as they were before it.
+
+    Parameters
+    ----------
+    events
+        Of a journal, in their order.
+    """
+    standing: dict[str, tuple[str, list[str]]] = {}
+    for event in events:
+        kind, push_id = event.get("event"), str(event.get("push_id", ""))
+        entries = event.get("devices")
+        if kind == "intent" and push_id and isinstance(entries, list):
+            signals = [str(e.get("signal_id")) for e in entries if isinstance(e, dict)]
+            standing.pop(push_id, None)
+            standing[push_id] = (str(event.get("utc")), signals)
+        elif (
+            kind == "withdrawn"
+            or (kind == "failed" and event.get("restored"))
+            or (kind == "recovered" and event.get("outcome") == "taken back")
+        ):
+            standing.pop(push_id, None)
+    return {
+        signal: (push_id, begun_utc)
+        for push_id, (begun_utc, signals) in standing.items()
+        for signal in signals
+    }
+
+
+def _intended(event: Mapping[str, Any], push_id: str) -> dict[str, tuple[Call, object]]:
+    """Return by signal what a push is to call, and what was called there before."""
     where = f"event {event.get('number', '')} of the journal"
     found = {}
     entries = event.get("devices")
@@ -157,5 +202,5 @@ def _intended(event: Mapping[str, Any], push_id: str) -> dict[str, Call]:
             )
         except (KeyError, TypeError) as error:
             raise ControllerError(f"{where}: not an intent ({error})") from error
-        found[call.signal_id] = call
+        found[call.signal_id] = (call, entry.get("called_before"))
     return found

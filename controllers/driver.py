@@ -136,7 +136,7 @@ class Device:
         if len(set(self.slots)) < 2 or min(self.slots) < 1:
             raise ControllerError(
                 f"device of signal {self.signal_id!r}: slots {list(self.slots)}; two pattern rows "
-                "are needed, one to run and one to write"
+                "are needed, different ones from 1 on: one to run and one to write"
             )
 
     @property

@@ -192,6 +192,7 @@ class Service:
     def _adopt(self, calls: Mapping[str, Call]) -> None:
         for signal in [s for s, k in self._kept.items() if calls.get(s) != k.call]:
             del self._kept[signal]
+            self._notebook.changed = True
         now_s = self._now()
         for signal, call in calls.items():
             device = self._devices.get(signal)
@@ -261,6 +262,8 @@ class Service:
             self._notebook.note(keeping, Finding(Trouble.SILENT, str(outcome)))
             return
         if outcome.trouble is not None:
+            # Counted, so that an answer of "recall" to this trouble as well comes to an end.
+            keeping.recalls += 1
             self._notebook.note(keeping, outcome)
             await self._respond(keeping)
             return
@@ -309,6 +312,7 @@ class Service:
         signals = sorted(keeping.call.signal_id for keeping in keepings)
         for signal in signals:
             self._kept.pop(signal, None)
+        self._notebook.changed = True
         try:
             self._book.drop(signals)
         except ThroughbandError as error:

@@ -115,6 +115,18 @@ TABLE: Final[Mapping[Trouble, Response]] = MappingProxyType(
     }
 )
 
+NEVER: Final[Mapping[Trouble, tuple[Action, ...]]] = MappingProxyType(
+    {
+        Trouble.FOREIGN_CALL: (Action.NOTE, Action.RECALL),
+        Trouble.CALL_GONE: (Action.NOTE,),
+        Trouble.EXCHANGED: (Action.NOTE,),
+        Trouble.LIMITS_CHANGED: (Action.NOTE,),
+        Trouble.EDITED: (Action.NOTE,),
+    }
+)
+"""Actions that no configuration may choose: they would undo what somebody else did, or keep calling
+what nobody approved."""
+
 MINOR: Final = frozenset({Trouble.TRANSACTION_OPEN, Trouble.CLOCK_OFF})
 """Troubles beside the pattern, which may arrive all the same; told when nothing worse is."""
 

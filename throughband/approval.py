@@ -159,10 +159,11 @@ def read_release(path: Path) -> PlanRelease:
     return release
 
 
-def require_unused(release: PlanRelease, events: Iterable[Mapping[str, Any]]) -> None:
-    """Refuse a release that has been on the street, or may have been.
+def require_usable(release: PlanRelease, events: Iterable[Mapping[str, Any]]) -> None:
+    """Refuse a release that is not on record, or that has been on the street, or may have been.
 
-    A push that failed and was wholly taken back does not use it up.
+    Only the journal knows whether a release was used, so it must be the one that it was approved
+    in. A push that failed and was wholly taken back does not use it up.
 
     Parameters
     ----------
@@ -174,18 +175,26 @@ def require_unused(release: PlanRelease, events: Iterable[Mapping[str, Any]]) ->
     Raises
     ------
     ApprovalError
-        It was used.
+        It was approved elsewhere, or it was used.
     """
     used: dict[str, str] = {}
+    approved = False
     for event in events:
+        of_this = event.get("release_digest") == release.digest
+        approved = approved or (event.get("event") == "approved" and of_this)
         kind, push_id = event.get("event"), str(event.get("push_id"))
-        if kind == "intent" and event.get("release_digest") == release.digest:
+        if kind == "intent" and of_this:
             used[push_id] = str(event.get("utc"))
         undone = (kind == "failed" and event.get("restored")) or (
             kind == "recovered" and event.get("outcome") == "taken back"
         )
         if undone:
             used.pop(push_id, None)
+    if not approved:
+        raise ApprovalError(
+            "the bridge's journal has no record that this release was approved; approve with "
+            "--journal naming the one in the bridge's configuration"
+        )
     if used:
         raise ApprovalError(
             f"this release was used for the push of {next(iter(used.values()))}; a release is "

@@ -29,6 +29,7 @@ from network.safety import require_safe
 from network.timing import PlanSet
 from throughband.access import new_access, reached_at
 from throughband.approval import VALID_FOR, approve
+from throughband.bridge.config import write_config
 from throughband.commands import ANY_WINDOW_S, answer, approved_event, now_utc, plan_for
 from throughband.devices import read_devices, write_devices
 from throughband.journal import Journal, verify
@@ -231,7 +232,12 @@ def emulate_controllers(
                 for cabinet, where in zip(cabinets, addresses, strict=True)
             )
             path = write_devices(out, devices)
-            console.print(f"{len(devices)} controllers listen; device list: {path}", soft_wrap=True)
+            config = write_config(out)
+            console.print(
+                f"{len(devices)} controllers listen; device list: {path}, a bridge's "
+                f"configuration: {config}",
+                soft_wrap=True,
+            )
             await _keep_time(cabinets, begin_s, duration_s, console)
 
     asyncio.run(serve_them())

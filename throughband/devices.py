@@ -7,6 +7,7 @@ import os
 import shlex
 import stat
 import tomllib
+from collections import Counter
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Final, Literal
@@ -20,6 +21,10 @@ from network.timing import OffsetReference
 
 DEFAULT_COMMUNITIES = frozenset({"public", "private", "administrator"})
 """What devices are shipped with; `administrator` is NTCIP 1103's own."""
+
+LEAST_REQUESTS_PER_S: Final = 0.1
+MOST_REQUESTS_PER_S: Final = 1e6
+"""Bounds of a device's rate; slower, and asking who it is alone would take minutes."""
 
 LEAST_SECRET_BYTES: Final = 8
 """Shortest password of an SNMPv3 user (RFC 3414, section 11.2)."""
@@ -57,7 +62,9 @@ class DeviceEntry(BaseModel):
     slots: tuple[int, ...] = (15, 16)
     profile: str = Field("standard", min_length=1)
     max_clock_error_s: float = Field(2.0, gt=0, allow_inf_nan=False)
-    requests_per_s: float = Field(100.0, gt=0, allow_inf_nan=False)
+    requests_per_s: float = Field(
+        100.0, ge=LEAST_REQUESTS_PER_S, le=MOST_REQUESTS_PER_S, allow_inf_nan=False
+    )
     action_row: int | None = Field(None, ge=1, le=255)
     allow_default_community: bool = False
     allow_same_secret: bool = False
@@ -85,7 +92,8 @@ def read_devices(path: Path) -> tuple[Device, ...]:
     ------
     ControllerError
         If a file cannot be read, a field is missing, unknown or out of range, or a secret is
-        none: known to anybody, readable by other accounts, or the same for reading and writing.
+        none: known to anybody, readable by other accounts, or the same for reading and writing;
+        or if a signal or an address is listed twice.
     """
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -100,12 +108,25 @@ def read_devices(path: Path) -> tuple[Device, ...]:
         raise ControllerError(f"{path}: {where}: {first['msg']}") from error
     networks = PRIVATE_NETWORKS if listed.allow is None else tuple(listed.allow)
     try:
-        return tuple(
+        devices = tuple(
             _device(path.parent, entry, networks, f"device.{position}")
             for position, entry in enumerate(listed.device)
         )
+        _require_once(devices)
     except ControllerError as error:
         raise ControllerError(f"{path}: {error}") from error
+    return devices
+
+
+def _require_once(devices: tuple[Device, ...]) -> None:
+    """Refuse a list that names a signal or an address twice."""
+    for texts in (
+        [f"signal {device.signal_id!r}" for device in devices],
+        [f"address {device.address}" for device in devices],
+    ):
+        for text, times in Counter(texts).items():
+            if times > 1:
+                raise ControllerError(f"{text} is listed {times} times, allowed is once")
 
 
 def _device(
@@ -261,7 +282,7 @@ def write_devices(folder: Path, devices: tuple[Device, ...]) -> Path:
     ------
     ControllerError
         If the files cannot be written, or the devices do not share what they must, or the same
-        secret serves to read and to write.
+        secret serves to read and to write, or a signal or an address is there twice.
     """
     if not devices:
         raise ControllerError(f"{folder}: a device list names at least one device")
@@ -273,6 +294,7 @@ def write_devices(folder: Path, devices: tuple[Device, ...]) -> Path:
                 "version, secrets or networks; one written list has one set of them"
             )
     _require_separate(first)
+    _require_once(devices)
     try:
         return _write_devices(folder, devices)
     except OSError as error:

@@ -151,7 +151,7 @@ def read_json(path: Path) -> dict[str, Any]:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ThroughbandError(f"{path}: cannot be read ({error.strerror})") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ThroughbandError(f"{path}: not JSON ({error})") from error
     if not isinstance(content, dict):
         raise ThroughbandError(f"{path}: expected a JSON object, found {type(content).__name__}")

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from engine.validate.simulator import RunMeasures, SimulationCase
 from network.errors import ScenarioError, ThroughbandError
+from throughband.bridge.config import write_config
 from throughband.commands import measured
 from throughband.devices import write_devices
 from throughband.drill import FASTEST, FILE, Drill, write_drill
@@ -161,6 +162,7 @@ def _announce(street: Street, out: Path, drill: Drill | None, console: Console) 
     # A clock of an earlier street must not be taken for this one's.
     (out / FILE).unlink(missing_ok=True)
     path = write_devices(out, street.devices)
+    write_config(out)
     if drill is None:
         clock = "as fast as it can; no bridge can keep its time"
     elif drill.speed == 1:

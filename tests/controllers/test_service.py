@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from controllers.acquaintance import ProfileMemory
-from controllers.calls import Call, calls_of, calls_on_record
+from controllers.calls import Call, calls_of, calls_on_record, last_pushes
 from controllers.driver import Device
 from controllers.emulator.agent import serve
 from controllers.emulator.cabinet import Cabinet
@@ -23,7 +23,7 @@ from controllers.keeping import Periods
 from controllers.ntcip.driver import connect
 from controllers.ntcip.objects import instance
 from controllers.push_terms import PushTerms
-from controllers.service import Service
+from controllers.service import MOST_RECALLS, Service
 from controllers.troubles import TABLE, Action, Trouble
 from network.errors import ThroughbandError
 from network.timing import PlanSet
@@ -495,6 +495,40 @@ def test_the_table_can_be_changed() -> None:
     run(scenario)
 
 
+def test_a_recall_that_cannot_be_comes_to_an_end() -> None:
+    async def scenario() -> None:
+        table = dict(TABLE)
+        table[Trouble.EDITED] = replace(TABLE[Trouble.EDITED], action=Action.RECALL)
+        async with street() as s:
+            bridge = Bridge(s, table=table)
+            await bridge.begin()
+            await bridge.live(50)
+            spoil(s.cabinets[1], "patternOffsetTime", 15, value=7)
+            await bridge.live(600)
+            assert s.patterns() == [15, 1, 15]
+            assert len(bridge.of("recall")) == MOST_RECALLS
+            assert bridge.of("released")[0]["signals"] == ["b"]
+
+    run(scenario)
+
+
+def test_calls_that_somebody_ended_are_news() -> None:
+    async def scenario() -> None:
+        async with street() as s:
+            bridge = Bridge(s)
+            await bridge.begin()
+            await bridge.live(300)
+            bridge.service.told_news()
+            await bridge.live(100)
+            assert not bridge.service.told_news()
+            bridge.book.drop(["a", "b", "c"])
+            await bridge.service.turn()
+            assert bridge.service.told_news()
+            assert bridge.service.statuses == {}
+
+    run(scenario)
+
+
 def test_nothing_is_called_outside_the_operating_times() -> None:
     async def scenario() -> None:
         async with street() as s:
@@ -558,6 +592,28 @@ def test_what_is_called_can_be_read_from_the_journal() -> None:
             assert set(calls_on_record(s.journal)) == {"a", "c"}
             s.journal.append({"event": "withdraw", "push_id": receipt.push_id, "devices": []})
             assert calls_on_record(s.journal) == {}
+
+    run(scenario)
+
+
+def test_withdrawing_a_push_makes_the_one_before_it_ours_again() -> None:
+    async def scenario() -> None:
+        async with street() as s:
+            first = await s.push()
+            second = await s.push(clock=lambda: NOW + timedelta(minutes=2))
+            assert {c.pattern for c in calls_on_record(s.journal).values()} == {16}
+            assert {push_id for push_id, _ in last_pushes(s.journal).values()} == {second.push_id}
+            s.journal += [
+                {"event": kind, "push_id": second.push_id} for kind in ("withdraw", "withdrawn")
+            ]
+            known = calls_on_record(s.journal)
+            assert {(c.pattern, c.push_id) for c in known.values()} == {(15, first.push_id)}
+            assert set(known) == set(SIGNALS)
+            assert {push_id for push_id, _ in last_pushes(s.journal).values()} == {first.push_id}
+
+            ended = [{"event": "released", "signals": ["a"]}]
+            before_it = calls_on_record([*s.journal[:-2], *ended, *s.journal[-2:]])
+            assert set(before_it) == {"b", "c"}
 
     run(scenario)
 

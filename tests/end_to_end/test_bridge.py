@@ -302,6 +302,42 @@ def test_the_bridge_keeps_a_push_alive_until_it_is_released(town: Path, street: 
     assert "bridge ends" in events
 
 
+def test_a_second_push_is_withdrawn_before_the_first_which_is_ours_again(
+    town: Path, street: Path
+) -> None:
+    config = bridge_config(street)
+    receipts = []
+    for name in ("one.json", "two.json"):
+        arguments = (
+            *("bridge", "push", town / "town.sumocfg", "--plan", town / "plan.json", "--write"),
+            *("--config", config, "--release", approve(town, street, name)),
+        )
+        with started(*arguments, folder=street) as process:
+            # Nobody reads what it shows: the push counts, not the terminal.
+            assert process.stdout is not None
+            process.stdout.close()
+            ended(process)
+        (receipt,) = set((street / "state" / "receipts").iterdir()) - set(receipts)
+        receipts.append(receipt)
+
+    early = call("bridge", "withdraw", receipts[0], "--config", config)
+    assert_one_line(early, "not of the last push", "withdraw that one first")
+    later = call("bridge", "withdraw", receipts[1], "--config", config)
+    assert later.code == 0, later.err
+    assert later.out.count("pattern 15 at ") == len(SIGNALS)
+    asked = call("bridge", "status", config)
+    assert asked.code == 0, asked.err
+    assert asked.out.count("called 15, by us 15") == len(SIGNALS)
+    shown = bridge_push(town, config)
+    assert shown.code == 0, shown.err
+
+    first = call("bridge", "withdraw", receipts[0], "--config", config)
+    assert first.code == 0, first.err
+    assert "called again" not in first.out
+    asked = call("bridge", "status", config)
+    assert asked.out.count("called 0, by us 0") == len(SIGNALS)
+
+
 def test_the_kill_switch_ends_a_running_bridge_and_releases_all(town: Path, street: Path) -> None:
     config = bridge_config(street)
     pushed = bridge_push(town, config, "--release", approve(town, street), "--write")

@@ -35,7 +35,7 @@ def test_a_polled_log_counts_every_vehicle_that_sumo_saw(tmp_path: Path) -> None
     setting = open_setting(str(block_town(tmp_path)))
     recorded = record(setting, tmp_path / "log", seed=1, minutes=2, rate_hz=10.0)
     passed = recorded.truth.passed
-    assert sum(passed.values()) > 20
+    assert sum(passed.values()) > 10
     ours = our_counts(recorded)
     assert {key: n for key, n in ours.items() if n} == passed
     arrivals = our_arrivals(recorded)

@@ -12,7 +12,7 @@ import pytest
 
 from controllers.release import PlanRelease
 from network.errors import ApprovalError, ThroughbandError
-from throughband.approval import read_release, require_unused, write_release
+from throughband.approval import read_release, require_usable, write_release
 
 NOW = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
 RELEASE = PlanRelease(
@@ -81,6 +81,9 @@ def intent(push_id: str) -> dict[str, Any]:
     }
 
 
+APPROVED = {"event": "approved", "release_digest": RELEASE.digest}
+
+
 @pytest.mark.parametrize(
     "ends",
     [
@@ -96,7 +99,7 @@ def test_a_release_that_was_or_may_have_been_on_the_street_is_refused(
     ends: list[dict[str, Any]],
 ) -> None:
     with pytest.raises(ApprovalError, match="was used for the push of 2026-05-04T08:00:00"):
-        require_unused(RELEASE, [intent("p"), *ends])
+        require_usable(RELEASE, [APPROVED, intent("p"), *ends])
 
 
 @pytest.mark.parametrize(
@@ -109,4 +112,10 @@ def test_a_release_that_was_or_may_have_been_on_the_street_is_refused(
     ],
 )
 def test_a_release_whose_push_left_nothing_may_be_tried_again(events: list[dict[str, Any]]) -> None:
-    require_unused(RELEASE, events)
+    require_usable(RELEASE, [APPROVED, *events])
+
+
+@pytest.mark.parametrize("events", [[], [{**APPROVED, "release_digest": "another"}]])
+def test_a_release_that_this_journal_does_not_know_is_refused(events: list[dict[str, Any]]) -> None:
+    with pytest.raises(ApprovalError, match="no record that this release was approved"):
+        require_usable(RELEASE, events)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, time
 from pathlib import Path
@@ -11,11 +12,12 @@ from controllers.calls import Call
 from controllers.driver import ObjectValue
 from controllers.troubles import Action, Trouble
 from network.errors import ControllerError, ThroughbandError
-from tests.throughband.command_line import until
+from tests.throughband.command_line import call, until
 from throughband.bridge.alerts import Alerts
-from throughband.bridge.config import OperatingTimes, read_config
+from throughband.bridge.config import OperatingTimes, read_config, write_config
 from throughband.bridge.state import StateFolder
 from throughband.devices import write_devices
+from throughband.journal import verify
 
 NOW = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
 CALL = Call(
@@ -64,6 +66,14 @@ def test_a_second_service_and_a_second_push_are_refused(tmp_path: Path) -> None:
     assert not other.served
     with other.serving():
         pass
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_full_disk_keeps_nobody_from_the_lock(tmp_path: Path) -> None:
+    state = StateFolder(tmp_path)
+    (tmp_path / "push.lock").symlink_to("/dev/full")
+    with state.at_work():
+        assert StateFolder(tmp_path).worked_on
 
 
 def test_the_stop_file_gives_its_reason(tmp_path: Path) -> None:
@@ -149,6 +159,13 @@ def test_a_configuration_is_read(tmp_path: Path) -> None:
         (PATHS + 'time_zone = "Mars/North"', "time_zone 'Mars/North' is unknown"),
         (PATHS + '[troubles]\nfire = "wait"', r"troubles\.fire"),
         (PATHS + '[troubles]\nsilent = "panic"', r"troubles\.silent"),
+        (PATHS + '[troubles]\nforeign-call = "recall"', r"troubles\.foreign-call: recall"),
+        *(
+            (PATHS + f'[troubles]\n{trouble} = "note"', rf"troubles\.{trouble}: note")
+            for trouble in ("foreign-call", "call-gone", "exchanged", "limits-changed", "edited")
+        ),
+        (PATHS + '[[operating]]\ndays = ["mon"]\nbegin = 6\nend = 22', "time of day"),
+        (PATHS + '[[operating]]\ndays = ["mon"]\nbegin = "06:00Z"\nend = 22:00:00', "offset"),
         (PATHS + '[[operating]]\ndays = ["noday"]\nbegin = 06:00:00\nend = 07:00:00', "days"),
         (PATHS.replace("devices.toml", "absent.toml"), r"absent\.toml: cannot be read"),
         ("[[", "not TOML"),
@@ -174,3 +191,33 @@ def test_an_alert_reaches_a_program_and_a_file(tmp_path: Path) -> None:
 def test_an_alert_program_that_is_missing_is_told(tmp_path: Path) -> None:
     with pytest.raises(ThroughbandError, match="alert: "):
         Alerts((str(tmp_path / "absent"),), None, lambda: NOW)("text")
+
+
+def test_the_bridge_goes_on_where_nobody_can_be_alerted(tmp_path: Path) -> None:
+    config = configured(tmp_path, PATHS + '[alert]\nfile = "absent/alerts.log"\n')
+    served = call("bridge", "run", config, "--duration", 0)
+    assert served.code == 0, served.err
+    assert '"event": "alert"' in served.err  # nothing answers at that address
+    assert "absent/alerts.log" in served.err
+    assert [event["event"] for event in verify(tmp_path / "journal.sqlite")] == [
+        "bridge begins",
+        "adopted",
+        "bridge ends",
+    ]
+
+
+def test_a_written_configuration_reads_back_with_everything_in_it_switched_on(
+    tmp_path: Path,
+) -> None:
+    configured(tmp_path, "").unlink()
+    path = write_config(tmp_path)
+    as_written = path.read_text()
+    assert read_config(path).operating.times == ()
+    path.write_text(re.sub(r"(?m)^# (?=[a-z_-]+ = |\[)", "", as_written))
+    config = read_config(path)
+    assert len(config.operating.times) == 5
+    assert config.most_steps.cycle_s == 20
+    assert config.alert_command[0] == "/usr/bin/logger"
+    assert config.table[Trouble.SILENT].action is Action.WAIT
+    path.write_text("mine")
+    assert write_config(tmp_path).read_text() == "mine"

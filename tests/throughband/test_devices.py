@@ -142,7 +142,7 @@ def test_the_list_offers_the_protocols_the_session_speaks() -> None:
         ('allow = ["10.1.2.3/8"]' + ENTRY, r"allow\.0"),
         ('allow = ["street.example"]' + ENTRY, r"allow\.0"),
         ("allow = []" + ENTRY, "allow: List should have at least 1 item"),
-        (ENTRY + "requests_per_s = 0", r"device\.0\.requests_per_s: .* greater than 0"),
+        (ENTRY + "requests_per_s = 0", r"device\.0\.requests_per_s: .* greater than"),
         (ENTRY + "requests_per_s = inf", r"device\.0\.requests_per_s: .* finite"),
         (ENTRY + "max_clock_error_s = nan", r"device\.0\.max_clock_error_s"),
         (ENTRY + 'profile = ""', r"device\.0\.profile"),
@@ -236,6 +236,11 @@ def test_without_a_list_only_private_addresses_are_allowed(tmp_path: Path) -> No
         (ENTRY + 'offset_reference = "noon"', r"device\.0\.offset_reference"),
         (ENTRY.replace("read.secret", "absent"), "absent: the secret cannot be read"),
         (ENTRY.replace("read.secret", "."), "the secret cannot be read"),
+        (ENTRY + "slots = [0, 15]", "from 1 on"),
+        (ENTRY + "requests_per_s = 1e308", r"device\.0\.requests_per_s"),
+        (ENTRY + "requests_per_s = 1e-300", r"device\.0\.requests_per_s"),
+        (ENTRY + ENTRY.replace("1161", "1162"), "signal 'X' is listed 2 times"),
+        (ENTRY + ENTRY.replace('"X"', '"Y"'), r"address 127\.0\.0\.1:1161 is listed 2 times"),
     ],
 )
 def test_a_slip_is_named_with_its_place(tmp_path: Path, text: str, match: str) -> None:
@@ -332,8 +337,8 @@ def test_users_are_written_and_read_back(tmp_path: Path) -> None:
     reader = User('a"b', "12345678", "23456789", "SHA-224")
     writer = User("c", "34567890", "45678901", "SHA-384")
     devices = tuple(
-        Device(name, "127.0.0.1", 1161, "", "", "v3", read_user=reader, write_user=writer)
-        for name in ("X", "Y")
+        Device(name, "127.0.0.1", port, "", "", "v3", read_user=reader, write_user=writer)
+        for name, port in (("X", 1161), ("Y", 1162))
     )
     path = write_devices(tmp_path, devices)
     assert read_devices(path) == devices
@@ -365,6 +370,9 @@ def test_a_list_that_could_not_be_read_back_is_not_written(tmp_path: Path) -> No
         write_devices(tmp_path / "new", (Device("X", "127.0.0.1", 1161, "rrrr", "rrrr"),))
     with pytest.raises(ControllerError, match="at least one"):
         write_devices(tmp_path / "new", ())
+    once = Device("X", "127.0.0.1", 1161, "rrrr", "wwww")
+    with pytest.raises(ControllerError, match="signal 'X' is listed 2 times"):
+        write_devices(tmp_path / "new", (once, replace(once, port=1162)))
     assert not (tmp_path / "new").exists()
 
 

@@ -192,3 +192,11 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
 
 def test_versions_name_the_simulator() -> None:
     assert versions()["eclipse-sumo"].startswith("1.")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[" * 100_000, '{"a":' * 100_000])
+def test_what_is_no_json_is_refused_in_one_line(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "file.json"
+    file.write_text(text)
+    with pytest.raises(ThroughbandError, match=r"file\.json: not JSON"):
+        read_json(file)

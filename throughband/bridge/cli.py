@@ -42,7 +42,11 @@ def run(
     ] = None,
     drill: DrillFile = None,
 ) -> None:
-    """Keep what is called alive, watch it, and act on trouble, until stopped."""
+    """Keep what is called alive, watch it, and act on trouble, until stopped.
+
+    'throughband emulate' and 'street' write a configuration with everything that may be set, the
+    table of troubles and actions included.
+    """
     from throughband.bridge.config import read_config
     from throughband.bridge.running import run_bridge
     from throughband.drill import clock_of

@@ -7,16 +7,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 from pathlib import Path
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+)
 
 from controllers.driver import Device
 from controllers.keeping import IDENTIFY_S, ROWS_S, Periods
 from controllers.push_terms import MOST_SPREAD_S
 from controllers.steps import MostSteps
-from controllers.troubles import TABLE, Action, Response, Trouble
+from controllers.troubles import NEVER, TABLE, Action, Response, Trouble
 from network.errors import ThroughbandError
 from throughband.devices import read_devices
 
@@ -46,12 +53,28 @@ class LimitsEntry(_Strict):
     max_offset_step_s: int | None = Field(None, ge=0)
 
 
+def _on_the_clock(value: object) -> object:
+    # A bare number would be taken for seconds since midnight in UTC.
+    if not isinstance(value, time | str):
+        raise ValueError("a time of day is needed, such as 06:00:00")
+    return value
+
+
+def _of_the_zone(value: time) -> time:
+    if value.tzinfo is not None:
+        raise ValueError("times are those of time_zone, without an offset")
+    return value
+
+
+LocalTime = Annotated[time, BeforeValidator(_on_the_clock), AfterValidator(_of_the_zone)]
+
+
 class OperatingEntry(_Strict):
     """One ``[[operating]]`` table; an end before the begin is on the next day."""
 
     days: list[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]] = Field(min_length=1)
-    begin: time
-    end: time
+    begin: LocalTime
+    end: LocalTime
 
 
 class AlertEntry(_Strict):
@@ -177,6 +200,12 @@ def read_config(path: Path) -> BridgeConfig:
         raise ThroughbandError(
             f"{path}: time_zone {entry.time_zone!r} is unknown; such as 'America/Phoenix'"
         ) from error
+    for trouble, action in entry.troubles.items():
+        if action in NEVER.get(trouble, ()):
+            raise ThroughbandError(
+                f"{path}: troubles.{trouble}: {action} would call on against what somebody else "
+                "did there, or what nobody approved; choose wait, leave, let-go or take-back"
+            )
     here = path.parent
     times = tuple(
         (DAYS.index(day), span.begin, span.end) for span in entry.operating for day in span.days
@@ -213,3 +242,67 @@ def read_config(path: Path) -> BridgeConfig:
         here / entry.alert.file if entry.alert.file else None,
         *((here / c.folder, here / c.map, c.interval_s) if (c := entry.counts) else ()),
     )
+
+
+FILE: Final = "bridge.toml"
+
+
+def write_config(folder: Path) -> Path:
+    """Write a configuration for the device list beside it, unless there is one.
+
+    Parameters
+    ----------
+    folder
+        Where ``devices.toml`` is.
+
+    Returns
+    -------
+    Path
+        The configuration; what may be set is in it as comments, with the defaults.
+
+    Raises
+    ------
+    ThroughbandError
+        If it cannot be written.
+    """
+    path = folder / FILE
+    troubles = "\n".join(
+        f'# {trouble.value} = "{response.action.value}"' for trouble, response in TABLE.items()
+    )
+    text = _CONFIG.format(troubles=troubles, actions=", ".join(action.value for action in Action))
+    try:
+        if not path.exists():
+            path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ThroughbandError(f"{path}: cannot be written ({error.strerror})") from error
+    return path
+
+
+_CONFIG: Final = """\
+# Configuration of 'throughband bridge'; paths are relative to this file.
+devices = "devices.toml"
+state = "state"                  # calls, receipts, profiles of devices; a file STOP in it stops all
+journal = "journal.sqlite"       # 'bridge approve --journal' must name the same
+# time_zone = "UTC"              # of operating times and of push --at
+
+# [periods]                      # s; without them a quarter of each device's backup time
+# heartbeat_s = 60
+# watch_s = 60
+
+# [limits]
+# max_clock_error_s = 2
+# max_spread_s = 10              # from the first to the last controller called
+# max_cycle_step_s = 20          # per push, from the running pattern; also split, offset
+
+# [[operating]]                  # outside these times nothing is called
+# days = ["mon", "tue", "wed", "thu", "fri"]
+# begin = "06:00"
+# end = "22:00"
+
+# [alert]                        # the text is the program's last argument
+# command = ["/usr/bin/logger", "-t", "throughband"]
+# file = "alerts.txt"
+
+# [troubles]                     # what to do about what; actions: {actions}
+{troubles}
+"""

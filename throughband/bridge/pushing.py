@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import signal as signals
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from rich.console import Console
 
-from controllers.calls import calls_of
+from controllers.calls import calls_of, calls_on_record, last_pushes
+from controllers.driver import Connect, Driver
 from controllers.ntcip.reach import reaching
 from controllers.push import push
 from controllers.push_terms import PushTerms
@@ -25,11 +27,12 @@ from controllers.recovery import (
     written_on_record,
 )
 from controllers.rollback import LOOK_S
+from controllers.together import at_device, together
 from controllers.watch import withdraw
 from network.errors import ApprovalError, ControllerError, RollbackFailedError
 from network.safety import require_safe
-from throughband.approval import approve, read_release, require_unused
-from throughband.bridge.config import read_config
+from throughband.approval import approve, read_release, require_usable
+from throughband.bridge.config import BridgeConfig, read_config
 from throughband.bridge.state import StateFolder
 from throughband.commands import ANY_WINDOW_S, now_utc, plan_for
 from throughband.controller_commands import phasings_of, show_changes
@@ -72,7 +75,8 @@ def push_release(
         if reason:
             raise ControllerError(f"{reason}; nothing is pushed before it is removed")
         events = verify(config.journal) if config.journal.exists() else []
-        require_unused(release, events)
+        if release_path is not None:
+            require_usable(release, events)
         left = open_intents(events)
         if left:
             raise ControllerError(
@@ -106,13 +110,12 @@ def push_release(
                 terms=terms,
             )
         )
+        # Kept before anything is shown: a terminal that is gone must not cost the heartbeat.
+        file = _kept(state, receipt) if write else None
         show_changes(receipt, console)
-        if not write:
+        if file is None:
             console.print("dry run: nothing was written")
             return
-        # Should this fail, the running service still finds the calls in the journal.
-        state.add(calls_of(receipt))
-        file = state.keep_receipt(receipt)
     _tell(console, f"receipt: {file}")
     _tell(
         console,
@@ -127,33 +130,108 @@ def push_release(
     )
 
 
+def _kept(state: StateFolder, receipt: PushReceipt) -> Path:
+    """Keep the calls of a push and its receipt."""
+    try:
+        state.add(calls_of(receipt))
+        return state.keep_receipt(receipt)
+    except ControllerError as error:
+        raise ControllerError(
+            f"{error}; the push is on the street all the same, and in the journal: start "
+            "'throughband bridge run' anew, which takes the calls over from there, or hand the "
+            "controllers back with 'throughband bridge release'"
+        ) from error
+
+
 def withdraw_receipt(path: Path, config_path: Path) -> None:
     """Carry out ``throughband bridge withdraw``."""
     config = read_config(config_path)
     receipt = PushReceipt.from_dict(read_json(path), str(path))
     state = StateFolder(config.state)
+    connect = reaching(now_utc, profiles=state.profiles)
 
     async def tick() -> None:
         await asyncio.sleep(LOOK_S)
 
-    with state.at_work(), undisturbed():
-        # The running service must not repeat the calls meanwhile.
-        state.drop_push(receipt.push_id)
-        asyncio.run(
-            withdraw(
-                receipt,
-                config.devices,
-                clock=now_utc,
-                journal=Journal(config.journal).write,
-                tick=tick,
-                most_ticks=WITHDRAW_LOOKS,
-                connect=reaching(now_utc, profiles=state.profiles),
-            )
+    async def carry_out(record: Callable[[Mapping[str, object]], None]) -> list[str]:
+        await withdraw(
+            receipt,
+            config.devices,
+            clock=now_utc,
+            journal=record,
+            tick=tick,
+            most_ticks=WITHDRAW_LOOKS,
+            connect=connect,
         )
+        return await _taken_up_again(config, state, connect, {e.signal_id for e in receipt.devices})
+
+    with state.at_work(), undisturbed():
+        _require_last(receipt, verify(config.journal) if config.journal.exists() else [])
+        journal = Journal(config.journal)
+
+        def record(event: Mapping[str, object]) -> None:
+            journal.write(event)
+            if event["event"] == "withdraw":
+                # On record now; the running service must not repeat the calls meanwhile.
+                state.drop_push(receipt.push_id)
+
+        again = asyncio.run(carry_out(record))
+    console = Console(highlight=False)
     _tell(
-        Console(highlight=False),
+        console,
         f"withdrawn from {len(receipt.devices)} controllers; their rows are as before the push",
     )
+    if again:
+        _tell(
+            console,
+            f"called again, by us, as before that push: {', '.join(again)}; "
+            + ("the running bridge keeps it alive" if state.served else "no bridge runs"),
+        )
+
+
+def _require_last(receipt: PushReceipt, events: Sequence[Mapping[str, object]]) -> None:
+    """Refuse to withdraw a push that a later one has followed at some signal.
+
+    It would end the later one's call, or take away the rows that the later one falls back to.
+    """
+    left = [i for i in open_intents(events) if i.push_id != receipt.push_id]
+    if left:
+        raise ControllerError(
+            f"a push or withdrawal of {left[0].begun_utc} has no recorded end; run 'throughband "
+            "bridge recover' first"
+        )
+    last = last_pushes(events)
+    for entry in receipt.devices:
+        push_id, begun_utc = last.get(entry.signal_id, (receipt.push_id, ""))
+        if push_id != receipt.push_id:
+            raise ControllerError(
+                f"signal {entry.signal_id!r}: this receipt is not of the last push there; the push "
+                f"of {begun_utc} followed it, withdraw that one first"
+            )
+
+
+async def _taken_up_again(
+    config: BridgeConfig, state: StateFolder, connect: Connect, signals: Collection[str]
+) -> list[str]:
+    """Keep alive again what the journal says we called before, where the device calls it."""
+    known = calls_on_record(verify(config.journal))
+    devices = [d for d in config.devices if d.signal_id in signals and d.signal_id in known]
+    if not devices:
+        return []
+
+    async def look(driver: Driver) -> int:
+        return (await driver.status()).called_pattern
+
+    found = await together([partial(at_device, device, connect, look) for device in devices])
+    calls = [(device, known[device.signal_id]) for device in devices]
+    ours = {
+        device.signal_id: call
+        for (device, call), pattern in zip(calls, found, strict=True)
+        if call.pattern == pattern and call.address == device.address
+    }
+    if ours:
+        state.add(ours)
+    return [f"pattern {call.pattern} at {signal}" for signal, call in sorted(ours.items())]
 
 
 def recover_pushes(config_path: Path) -> None:
@@ -184,12 +262,14 @@ def recover_pushes(config_path: Path) -> None:
                 journal=journal,
                 connect=reach,
             )
+            for entry in done:
+                if entry.outcome == "taken back":
+                    state.drop_push(entry.intent.push_id)
+            back = [e.intent for e in done if e.intent.kind == "withdraw"]
+            await _taken_up_again(config, state, reach, {s for i in back for s in i.devices})
             return done, left
 
         found, reclaimed = asyncio.run(conclude())
-        for entry in found:
-            if entry.outcome == "taken back":
-                state.drop_push(entry.intent.push_id)
     for entry in found:
         _tell(console, f"push of {entry.intent.begun_utc}: {entry.outcome}")
         for detail in entry.details:

@@ -150,7 +150,11 @@ async def _serve(
 
     def alert(text: str) -> None:
         voice.event("alert", text=text)
-        alerts(text)
+        try:
+            alerts(text)
+        except ThroughbandError as error:
+            # The street is not left alone because a person could not be told.
+            voice.event("nobody alerted", error=str(error))
 
     ended = asyncio.Event()
     names: list[str] = []

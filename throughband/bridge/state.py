@@ -21,7 +21,7 @@ import json
 import os
 import re
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -194,11 +194,12 @@ class StateFolder:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
                 handle.seek(0)
-                holder = handle.read().strip() or "unknown"
+                holder = handle.read(20).strip() or "unknown"
                 raise ControllerError(f"{file}: {meaning} (process {holder})") from error
-            handle.truncate(0)
-            handle.write(str(os.getpid()))
-            handle.flush()
+            # The lock is what counts; a full disk must not keep anybody from taking plans back.
+            with suppress(OSError):
+                os.truncate(handle.fileno(), 0)
+                os.write(handle.fileno(), str(os.getpid()).encode())
             yield
 
     @contextmanager
