@@ -45,7 +45,11 @@ Begin = Annotated[float | None, typer.Option(help="Begin of the window, s; else 
 End = Annotated[float | None, typer.Option(help="End of the window, s; else the scenario's.")]
 OutDir = Annotated[Path, typer.Option("--out", help="Folder for the files.")]
 Effort = Annotated[
-    int, typer.Option(help="Evaluations of the whole street in the optimizer's search.", min=50)
+    int,
+    typer.Option(
+        help="Evaluations of the whole hour at most; large streets get fewer.",
+        min=50,
+    ),
 ]
 Workers = Annotated[int, typer.Option(help="SUMO processes at a time.", min=1)]
 Seeds = Annotated[int, typer.Option(help="Simulated days per plan, from seed 101 on.", min=2)]

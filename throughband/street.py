@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -17,7 +16,7 @@ from typing import Final
 
 import numpy as np
 
-from controllers.driver import Device, User
+from controllers.driver import Device
 from controllers.emulator.agent import serve
 from controllers.emulator.cabinet import Cabinet, CabinetConfig
 from controllers.ntcip.detectors import DetectorReader
@@ -28,6 +27,7 @@ from network.counts import CountSeries
 from network.errors import ControllerError, SimulationError
 from network.graph import Connection, RoadNetwork
 from network.units import TENTHS_PER_SECOND, tenths
+from throughband.access import Access, new_access, reached_at
 from throughband.demand import INTERVAL_S, detected_connections, detector_counts, sites
 
 _log = logging.getLogger(__name__)
@@ -269,7 +269,7 @@ async def open_street(
     """
     wiring = wiring or Wiring(host, base_port)
     connections = detected_connections(network)
-    access = _new_access(wiring.version)
+    access = new_access(wiring.version)
     # Before SUMO is started for nothing.
     _cabinets(network, case.begin_s, access, 0)
     async with AsyncExitStack() as stack:
@@ -292,7 +292,7 @@ async def open_street(
         devices = tuple(
             Device(
                 signal_id,
-                address[0],
+                reached_at(address[0]),
                 address[1],
                 access.read_community,
                 access.write_community,
@@ -318,29 +318,8 @@ async def open_street(
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Access:
-    """What opens the controllers of one street; new every time."""
-
-    read_community: str
-    write_community: str
-    read_user: User | None = None
-    write_user: User | None = None
-
-
-def _new_access(version: str) -> _Access:
-    read, write = secrets.token_hex(8), secrets.token_hex(8)
-    if version != "v3":
-        return _Access(read, write)
-    users = [
-        User(name, secrets.token_hex(8), secrets.token_hex(8), "SHA-256")
-        for name in ("reader", "writer")
-    ]
-    return _Access(read, write, *users)
-
-
 def _cabinets(
-    network: RoadNetwork, begin_s: float, access: _Access, midnight_utc_s: int
+    network: RoadNetwork, begin_s: float, access: Access, midnight_utc_s: int
 ) -> tuple[dict[str, Cabinet], tuple[Skipped, ...]]:
     """Build the cabinets of all signals that can have one.
 

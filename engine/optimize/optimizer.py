@@ -27,8 +27,9 @@ from network.timing import PlanSet, TimingPlan
 HOUR_LONG_WORK = 200_000
 """Evaluations of the hour-long model, times the cube of the number of signals, that a street gets
 within `Limits.effort`: a few signals get all the care that blocking back and changing demand
-deserve, for each takes little; a city gets what a minute allows. Plans of `ingolstadt7` with 612
-evaluations instead of 183 took 45.1 s of delay instead of 47.4 s in SUMO (seeds 11 to 16)."""
+deserve, for each takes little; a city gets what a minute allows. More is not always better: with
+183, 612 and 1500 evaluations plans of `ingolstadt7` took 47.4, 45.1 and 49.7 s of delay in SUMO
+(seeds 11 to 16), for in the last two of six runs nearly locked, which the model does not foresee."""
 
 LEAST_EVALUATIONS = 4
 

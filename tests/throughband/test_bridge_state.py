@@ -217,6 +217,7 @@ def test_a_written_configuration_reads_back_with_everything_in_it_switched_on(
     config = read_config(path)
     assert len(config.operating.times) == 5
     assert config.most_steps.cycle_s == 20
+    assert config.counts_folder is not None
     assert config.alert_command[0] == "/usr/bin/logger"
     assert config.table[Trouble.SILENT].action is Action.WAIT
     path.write_text("mine")

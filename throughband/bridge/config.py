@@ -269,7 +269,12 @@ def write_config(folder: Path) -> Path:
     troubles = "\n".join(
         f'# {trouble.value} = "{response.action.value}"' for trouble, response in TABLE.items()
     )
-    text = _CONFIG.format(troubles=troubles, actions=", ".join(action.value for action in Action))
+    text = _CONFIG.format(
+        troubles=troubles,
+        actions=", ".join(action.value for action in Action),
+        identify_s=IDENTIFY_S,
+        rows_s=ROWS_S,
+    )
     try:
         if not path.exists():
             path.write_text(text, encoding="utf-8")
@@ -288,11 +293,15 @@ journal = "journal.sqlite"       # 'bridge approve --journal' must name the same
 # [periods]                      # s; without them a quarter of each device's backup time
 # heartbeat_s = 60
 # watch_s = 60
+# identify_s = {identify_s:g}             # who the devices are
+# rows_s = {rows_s:g}                # whether their rows are still what was approved
 
 # [limits]
 # max_clock_error_s = 2
 # max_spread_s = 10              # from the first to the last controller called
-# max_cycle_step_s = 20          # per push, from the running pattern; also split, offset
+# max_cycle_step_s = 20          # per push, from the running pattern; without them any step
+# max_split_step_s = 10
+# max_offset_step_s = 20
 
 # [[operating]]                  # outside these times nothing is called
 # days = ["mon", "tue", "wed", "thu", "fri"]
@@ -302,6 +311,11 @@ journal = "journal.sqlite"       # 'bridge approve --journal' must name the same
 # [alert]                        # the text is the program's last argument
 # command = ["/usr/bin/logger", "-t", "throughband"]
 # file = "alerts.txt"
+
+# [counts]                       # counts read off the street
+# folder = "counts"
+# map = "detectors.csv"          # which detector counts what
+# interval_s = 300
 
 # [troubles]                     # what to do about what; actions: {actions}
 {troubles}
