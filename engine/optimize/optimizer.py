@@ -29,7 +29,8 @@ HOUR_LONG_WORK = 200_000
 within `Limits.effort`: a few signals get all the care that blocking back and changing demand
 deserve, for each takes little; a city gets what a minute allows. More is not always better: with
 183, 612 and 1500 evaluations plans of `ingolstadt7` took 47.4, 45.1 and 49.7 s of delay in SUMO
-(seeds 11 to 16), for in the last two of six runs nearly locked, which the model does not foresee."""
+(seeds 11 to 16), for in the last two of six runs nearly locked, which the model cannot foresee.
+"""
 
 LEAST_EVALUATIONS = 4
 
