@@ -2,8 +2,9 @@
 
 All times are those of the wall clock at the place. In the night that the clock is set forward,
 an action due in the hour that never comes begins in its place, at the first moment after the
-jump. In the night that the clock is set back, the hour that comes twice is run twice, as a
-controller does that follows its clock.
+jump. In the night that the clock is set back, every action begins once, when the clock first
+shows its time: the second pass of the hour does not bring back what has ended in the first, as
+it does not in the controllers (`controllers.emulator.timebase`).
 """
 
 from __future__ import annotations
@@ -137,10 +138,12 @@ class DaySchedule:
         moment
             An aware time, or a naive one read as the wall clock at the place.
         """
-        if moment.tzinfo is not None:
-            moment = moment.astimezone(zone_of(self.time_zone))
-        elapsed = datetime.combine(date.min, moment.time()) - datetime.combine(date.min, time())
-        return self.day_plan(moment.date()).action_at(elapsed // _SECOND)
+        zone = zone_of(self.time_zone)
+        local = moment.replace(tzinfo=zone) if moment.tzinfo is None else moment.astimezone(zone)
+        elapsed_s = (local.hour * 60 + local.minute) * 60 + local.second
+        if local.fold:
+            elapsed_s = max(elapsed_s, _shown_before(local))
+        return self.day_plan(local.date()).action_at(elapsed_s)
 
     def next_switch(self, moment: datetime) -> Switch | None:
         """Return the next change of what runs; None if there is none within two years.
@@ -181,6 +184,27 @@ def zone_of(name: str) -> ZoneInfo:
             f"time zone {name!r} is not known; allowed is an IANA name such as 'Europe/Berlin' or "
             "'UTC'"
         ) from error
+
+
+def _shown_before(local: datetime) -> int:
+    """Return the latest second of the day that the clock had shown before it was set back.
+
+    Parameters
+    ----------
+    local
+        A time in the second pass of an hour that comes twice.
+    """
+    first, second = (local.replace(fold=fold).utcoffset() for fold in (0, 1))
+    if first is None or second is None or first <= second:
+        return 0
+    midnight = datetime.combine(local.date(), time(), local.tzinfo)
+    tomorrow = datetime.combine(local.date() + timedelta(days=1), time(), local.tzinfo)
+    assert isinstance(local.tzinfo, ZoneInfo)
+    for change in _clock_changes(midnight, tomorrow, local.tzinfo):
+        last = (change - _SECOND).astimezone(local.tzinfo)
+        if last.date() == local.date():
+            return (last.hour * 60 + last.minute) * 60 + last.second
+    return 0
 
 
 def _candidates(

@@ -75,12 +75,24 @@ def test_an_action_in_the_hour_that_never_comes_begins_in_its_place() -> None:
     assert on(date(2026, 3, 29), schedule) == [("01:00", "b"), ("02:00", "a")]
 
 
-def test_the_hour_that_comes_twice_is_run_twice() -> None:
+def test_the_hour_that_comes_twice_is_run_once_as_controllers_do() -> None:
+    """The second pass went back to what had ended, and the cabinets did not."""
     schedule = daily("Europe/Berlin", (0, "a"), (2 * H + 1800, "b"), (4 * H, "a"))
-    assert on(date(2026, 10, 25), schedule) == [
-        *(("00:30", "b"), ("01:00", "a")),
-        *(("01:30", "b"), ("03:00", "a")),
-    ]
+    assert on(date(2026, 10, 25), schedule) == [("00:30", "b"), ("03:00", "a")]
+    again = datetime(2026, 10, 25, 2, 10, tzinfo=BERLIN, fold=1)
+    assert schedule.action_at(again).run == "b"
+    assert schedule.action_at(again.replace(fold=0)).run == "a"
+    assert schedule.action_at(again.replace(tzinfo=None)).run == "b"
+
+
+def test_an_hour_that_comes_twice_before_midnight_is_run_once() -> None:
+    # Until 2018 the clocks of Sao Paulo were set back from midnight to 23:00.
+    schedule = daily("America/Sao_Paulo", (0, "a"), (23 * H + 1800, "b"))
+    zone = ZoneInfo("America/Sao_Paulo")
+    again = datetime(2018, 2, 17, 23, 10, tzinfo=zone, fold=1)
+    assert schedule.action_at(again).run == "b"
+    assert schedule.action_at(again.replace(fold=0)).run == "a"
+    assert schedule.action_at(again + timedelta(hours=1)).run == "a"
 
 
 @settings(max_examples=60, deadline=None)
