@@ -28,6 +28,8 @@ OWN_LAGS = 12
 SLOW_BUDGET_S = 150.0
 """CPU time after which a library that fits anew at each origin stops."""
 SLOW_WEEKS = 3
+DEFAULT_LAGS = 24
+"""What the libraries' own first examples look back."""
 """What such a library is given to fit on, up to the origin."""
 
 
@@ -211,8 +213,11 @@ def stid(case: Case, seed: int) -> Result:
     return Result(found, fitted - begun, cost, note)
 
 
-def skforecast_multi(case: Case, estimator: Any) -> Result:
-    """Fit one recursive forecaster to all series, with lags and the calendar, and predict."""
+def skforecast_multi(case: Case, estimator: Any, plain: bool = False) -> Result:
+    """Fit one recursive forecaster to all series, with lags and the calendar, and predict.
+
+    Plainly, as in the first example of its manual: the last lags, and no calendar.
+    """
     import pandas as pd
     from skforecast.recursive import ForecasterRecursiveMultiSeries
 
@@ -220,11 +225,13 @@ def skforecast_multi(case: Case, estimator: Any) -> Result:
     names = [f"s{n}" for n in range(case.counts.shape[1])]
     table = pd.DataFrame(case.counts, index=index, columns=names)
     calendar = pd.DataFrame(case.calendar(), index=index, columns=["sin", "cos", "slot", "weekday"])
-    model = ForecasterRecursiveMultiSeries(estimator, lags=case.lags, encoding="ordinal")
+    lags = list(range(1, DEFAULT_LAGS + 1)) if plain else case.lags
+    model = ForecasterRecursiveMultiSeries(estimator, lags=lags, encoding="ordinal")
     begun = time.process_time()
-    model.fit(series=table.iloc[: case.fit_end], exog=calendar.iloc[: case.fit_end])
+    known = None if plain else calendar.iloc[: case.fit_end]
+    model.fit(series=table.iloc[: case.fit_end], exog=known)
     fitted = time.process_time()
-    found, reach = case.empty(), max(case.lags)
+    found, reach = case.empty(), max(lags)
     for origin in case.origins:
         window = table.iloc[origin + 1 - reach : origin + 1]
         coming = calendar.iloc[origin + 1 : origin + 1 + case.horizons]
@@ -233,7 +240,10 @@ def skforecast_multi(case: Case, estimator: Any) -> Result:
             coming = calendar.iloc[origin + 1 - 7 * case.slots :].iloc[: case.horizons]
             coming.index = pd.RangeIndex(origin + 1, origin + 1 + case.horizons)
         told = model.predict(
-            steps=case.horizons, last_window=window, exog=coming, suppress_warnings=True
+            steps=case.horizons,
+            last_window=window,
+            exog=None if plain else coming,
+            suppress_warnings=True,
         )
         values = told.pivot(columns="level", values="pred")[names].to_numpy()
         case.place(found, int(origin), np.maximum(values, 0.0))
@@ -256,6 +266,14 @@ def skforecast_lightgbm(case: Case) -> Result:
     return skforecast_multi(case, _lightgbm())
 
 
+def skforecast_default(case: Case) -> Result:
+    """LightGBM in skforecast, both at their default settings."""
+    from lightgbm import LGBMRegressor
+
+    plain = LGBMRegressor(n_jobs=1, random_state=SEED, verbose=-1)
+    return skforecast_multi(case, plain, plain=True)
+
+
 def skforecast_ridge(case: Case) -> Result:
     """Ridge regression in skforecast, scaled per series."""
     from sklearn.linear_model import Ridge
@@ -263,8 +281,11 @@ def skforecast_ridge(case: Case) -> Result:
     return skforecast_multi(case, Ridge())
 
 
-def darts_global(case: Case, linear: bool) -> Result:
-    """Fit one direct model of darts to all series, with lags, calendar and identity."""
+def darts_global(case: Case, linear: bool, plain: bool = False) -> Result:
+    """Fit one direct model of darts to all series, with lags, calendar and identity.
+
+    Plainly: the last lags and the settings that it comes with.
+    """
     import pandas as pd
     from darts import TimeSeries
     from darts.models import LightGBMModel, LinearRegressionModel
@@ -282,7 +303,7 @@ def darts_global(case: Case, linear: bool) -> Result:
         TimeSeries.from_times_and_values(
             times[:rows],
             case.counts[:, n],
-            static_covariates=None if linear else pd.DataFrame({"node": [float(n)]}),
+            static_covariates=None if linear or plain else pd.DataFrame({"node": [float(n)]}),
         )
         for n in range(nodes)
     ]
@@ -292,20 +313,26 @@ def darts_global(case: Case, linear: bool) -> Result:
         "output_chunk_length": case.horizons,
         "random_state": SEED,
     }
+    if plain:
+        shared |= {"lags": DEFAULT_LAGS}
+        del shared["lags_future_covariates"]
     begun = time.process_time()
-    if linear:
+    if plain:
+        model = LightGBMModel(**shared, n_jobs=1, verbose=-1)
+    elif linear:
         model = LinearRegressionModel(**shared, n_jobs=1)
     else:
         options = _lightgbm().get_params()
         kept = ("n_estimators", "learning_rate", "num_leaves", "objective", "n_jobs", "verbose")
         model = LightGBMModel(**shared, **{k: options[k] for k in kept})
-    model.fit([s[: case.fit_end] for s in series], future_covariates=[coming] * nodes)
+    known = None if plain else [coming] * nodes
+    model.fit([s[: case.fit_end] for s in series], future_covariates=known)
     fitted = time.process_time()
     found = case.empty()
     for n, one in enumerate(series):
         told = model.historical_forecasts(
             one,
-            future_covariates=coming,
+            future_covariates=None if plain else coming,
             start=int(case.origins[0]) + 1,
             start_format="value",
             forecast_horizon=case.horizons,
@@ -356,6 +383,8 @@ PEERS: dict[str, Callable[[Case], Result]] = {
     "skforecast-lightgbm": skforecast_lightgbm,
     "skforecast-ridge": skforecast_ridge,
     "darts-lightgbm": lambda case: darts_global(case, linear=False),
+    "skforecast-default": skforecast_default,
+    "darts-default": lambda case: darts_global(case, linear=False, plain=True),
     "darts-linear": lambda case: darts_global(case, linear=True),
     "statsforecast-seasonalnaive": lambda case: statsforecast_model(
         case, lambda models: models.SeasonalNaive(7 * case.slots)

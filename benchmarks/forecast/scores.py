@@ -48,13 +48,22 @@ def persistence(flows: FlowSet, first: int, last: int) -> Floats:
 
 
 def last_week(flows: FlowSet, first: int, last: int) -> Floats:
-    """Predict the count of a week ago; two weeks ago where that is missing."""
-    week = 7 * 86_400 // flows.step_s
-    at = np.arange(first, last)
-    known = flows.counts[at - week]
-    if first >= 2 * week:
-        known = np.where(np.isnan(known), flows.counts[at - 2 * week], known)
-    return np.repeat(known[None], flows.horizons, axis=0)
+    """Predict the count of the same hour a week ago by the local clock; two weeks ago, if missing.
+
+    After a change of the clock that is an hour more or less in UTC. Steps that touch a change,
+    and those that the clock skipped, count as missing.
+    """
+    ordinal, slot, turned = LocalClock(flows.tz, flows.step_s).read(flows.start, len(flows.counts))
+    slots = 86_400 // flows.step_s
+    place = (ordinal - ordinal[0]) * slots + slot
+    known = np.full((int(place[-1]) + 1, flows.counts.shape[1]), np.nan)
+    known[place[~turned]] = flows.counts[~turned]
+    found = np.full((last - first, flows.counts.shape[1]), np.nan)
+    for weeks in (1, 2):
+        back = place[first:last] - 7 * slots * weeks
+        values = np.where((back >= 0)[:, None], known[np.maximum(back, 0)], np.nan)
+        found = np.where(np.isnan(found), values, found)
+    return np.repeat(found[None], flows.horizons, axis=0)
 
 
 def _local(flows: FlowSet) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
