@@ -9,6 +9,7 @@ names, or else those whose residuals ran ahead of its own.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -222,26 +223,35 @@ def fit_correction(
     lessons = [(values[origins + h], residuals.weight[origins + h]) for h in range(1, horizons + 1)]
     tested = [lessons[h] for h in sorted({0, horizons - 1})]
     split = int(len(origins) * 0.7)
-    tried: list[tuple[float, Floats, float]] = []
+    best = float("inf")
+    tried = -1
     for count in FACTOR_COUNTS:
-        loading = network_factors(values, count)
-        if tried and loading.shape[1] == tried[-1][1].shape[1]:
+        directions = network_factors(values, count)
+        if directions.shape[1] == tried:
             break
-        table = _features(values, loading, near, rates, origins)
-        for ridge in RIDGES:
-            tried.append((_late_loss(table, tested, split, ridge, None), loading, ridge))
-    loss, loading, ridge = min(tried, key=lambda trial: trial[0])
-    table = _features(values, loading, near, rates, origins)
+        tried = directions.shape[1]
+        features = _features(values, directions, near, rates, origins)
+        for candidate in RIDGES:
+            left = [_rest(features, *lesson, candidate, split) for lesson in tested]
+            found = _late_loss(left, tested, split)
+            if found < best:
+                best, loading, ridge = found, directions, candidate
+                table, rests = features, left
     own_days = float("inf")
     for days in OWN_DAYS:
-        found = _late_loss(table, tested, split, ridge, days * day_rows)
-        if found < loss:
-            loss, own_days = found, days
+        left = []
+        for rest in rests:
+            early = own_weights(table[:split], rest[:split], days * day_rows)
+            left.append(rest - _own_part(table, early))
+        found = _late_loss(left, tested, split)
+        if found < best:
+            best, own_days = found, days
     pooled = np.zeros((horizons, FEATURES))
     own = np.zeros((horizons, OWN_ROWS.size, n))
     errors = np.empty((horizons, len(origins), n))
     for h, (target, weight) in enumerate(lessons):
-        pooled[h] = pooled_weights(table, target, weight, ridge)
+        # What holds for one horizon is near to what holds for the next.
+        pooled[h] = pooled_weights(table, target, weight, ridge, pooled[h - 1] if h else None)
         errors[h] = target - table @ pooled[h]
         if np.isfinite(own_days):
             own[h] = own_weights(table, errors[h], own_days * day_rows)
@@ -261,7 +271,9 @@ def _features(
     return table
 
 
-def pooled_weights(table: Floats, target: Floats, weight: Floats, ridge: float) -> Floats:
+def pooled_weights(
+    table: Floats, target: Floats, weight: Floats, ridge: float, start: Floats | None = None
+) -> Floats:
     """Return the weights shared by all detectors for one horizon, [FEATURES].
 
     Parameters
@@ -272,25 +284,42 @@ def pooled_weights(table: Floats, target: Floats, weight: Floats, ridge: float) 
         Residuals to predict, NaN where there are none, and vehicles per unit, [K, N].
     ridge
         Penalty per observation.
+    start
+        Weights near the wanted ones, or None to begin from least squares.
     """
-    flat = table.reshape(-1, FEATURES)
-    seen = np.isfinite(target).ravel()
-    goal = np.clip(np.where(seen, target.ravel(), 0.0), -CLIP, CLIP)
-    used = np.where(seen, weight.ravel(), 0.0)
-    total = float(used.sum())
-    out = np.zeros(FEATURES)
-    if np.count_nonzero(seen) < FEATURES or total <= 0:
-        return out
-    penalty = np.full(FEATURES, ridge)
-    penalty[rows.ONE] = 0.0
-    importance = used
-    for _ in range(PASSES + 1):
-        scaled = flat * importance[:, None]
-        gram = flat.T @ scaled
-        gram += np.diag((penalty + 1e-9) * float(importance.sum()))
-        out = np.linalg.solve(gram, scaled.T @ goal)
-        importance = used / np.maximum(np.abs(goal - flat @ out), LEAST_ERROR)
+    if np.count_nonzero(np.isfinite(target)) < FEATURES:
+        return np.zeros(FEATURES)
+    out = squares_weights(table, target, weight, (ridge,))[0] if start is None else start
+    for _ in range(PASSES):
+        total, gram, side = _equations(table, target, weight, out, LEAST_ERROR)
+        out = _solved(gram, side, total, ridge)
     return out
+
+
+def squares_weights(
+    table: Floats, target: Floats, weight: Floats, ridges: Sequence[float]
+) -> list[Floats]:
+    """Return the weights of least squares for each ridge, each [FEATURES]."""
+    equations = _equations(table, target, weight, np.zeros(FEATURES), np.inf)
+    total, gram, side = equations
+    return [_solved(gram, side, total, ridge) for ridge in ridges]
+
+
+def _equations(
+    table: Floats, target: Floats, weight: Floats, present: Floats, least: float
+) -> tuple[float, Floats, Floats]:
+    gram, side = np.empty((FEATURES, FEATURES)), np.empty(FEATURES)
+    total = rows.normal_equations(table, target, weight, present, least, gram, side)
+    return float(total), gram, side
+
+
+def _solved(gram: Floats, side: Floats, total: float, ridge: float) -> Floats:
+    if total <= 0:
+        return np.zeros(FEATURES)
+    penalty = np.full(FEATURES, ridge + 1e-9)
+    penalty[rows.ONE] = 1e-9
+    solved = np.linalg.solve(gram + np.diag(penalty * total), side)
+    return np.asarray(solved, dtype=np.float64)
 
 
 def own_weights(table: Floats, rest: Floats, rows_half: float) -> Floats:
@@ -320,21 +349,16 @@ def _own_part(table: Floats, own: Floats) -> Floats:
     return out
 
 
-def _late_loss(
-    table: Floats,
-    lessons: list[tuple[Floats, Floats]],
-    split: int,
-    ridge: float,
-    rows_half: float | None,
-) -> float:
-    """Return the absolute error, in vehicles, of the later origins by weights of the earlier."""
-    loss = 0.0
-    for target, weight in lessons:
-        shared = pooled_weights(table[:split], target[:split], weight[:split], ridge)
-        rest = target - table @ shared
-        left = rest[split:]
-        if rows_half is not None and np.isfinite(rows_half):
-            own = own_weights(table[:split], rest[:split], rows_half)
-            left = left - _own_part(table[split:], own)
-        loss += float(np.nansum(np.abs(left) * weight[split:]))
-    return loss
+def _rest(table: Floats, target: Floats, weight: Floats, ridge: float, split: int) -> Floats:
+    """Return what shared weights of the earlier origins leave over, [K, N]."""
+    shared = pooled_weights(table[:split], target[:split], weight[:split], ridge)
+    out: Floats = target - table @ shared
+    return out
+
+
+def _late_loss(rests: list[Floats], lessons: list[tuple[Floats, Floats]], split: int) -> float:
+    """Return the absolute error, in vehicles, of the later origins."""
+    return sum(
+        float(np.nansum(np.abs(rest[split:]) * weight[split:]))
+        for rest, (_, weight) in zip(rests, lessons, strict=True)
+    )

@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from engine.forecast.kernels import add_days
 from engine.forecast.profile import (
     ProfileSettings,
+    TypeParts,
     common_shapes,
     empty_sums,
     from_root,
+    parts_without_day,
     share_shapes,
     type_profiles,
-    without_day,
 )
 
 Floats = NDArray[np.float64]
@@ -119,11 +120,21 @@ def choose_settings(history: History, prior: Floats | None = None) -> ProfileSet
     raw = type_profiles(sums, settings, history.step_s)
     shapes = common_shapes(raw.reshape(-1, raw.shape[-1]), 60)
 
+    # Most trials share their smoothing, which is what costs: of the best and the newest
+    # smoothing the parts of every day are kept.
+    made: dict[tuple[float, float], list[TypeParts]] = {}
+
     def loss(trial: ProfileSettings) -> float:
+        key = trial.smooth_s, trial.smooth_weekday_s
+        if key not in made:
+            made[key] = [
+                parts_without_day(sums, part, int(history.kinds[d]), trial, history.step_s)
+                for d, part in zip(chosen, parts, strict=True)
+            ]
         total = 0.0
-        for d, part, (seen, rows) in zip(chosen, parts, truth, strict=True):
-            kind = int(history.kinds[d])
-            z = without_day(sums, part, kind, trial, history.step_s, shapes)
+        for day, (seen, rows) in zip(made[key], truth, strict=True):
+            raw = day.joined(trial.keep_days)[0]
+            z = share_shapes(raw, shapes, trial.rank, trial.rest)
             total += _absolute(z[rows], seen)
         return total
 
@@ -138,6 +149,8 @@ def choose_settings(history: History, prior: Floats | None = None) -> ProfileSet
             found = loss(trial)
             if found < best * (1.0 - 2e-4):
                 best, settings = found, trial
+            for key in made.keys() - {(settings.smooth_s, settings.smooth_weekday_s)}:
+                del made[key]
     return replace(settings, half_life_days=_half_life(history, settings, shapes, prior))
 
 

@@ -63,6 +63,93 @@ def add_days(
                 weights[n] += w
 
 
+@njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
+def smooth_circle(values: Floats, kernel: Floats, out: Floats) -> None:
+    """Smooth over the time of day, which is a circle.
+
+    Parameters
+    ----------
+    values
+        [B, S, N].
+    kernel
+        Weights of the slots around each one, of odd length up to S.
+    out
+        [B, S, N]; overwritten.
+    """
+    slots = values.shape[1]
+    reach = kernel.size // 2
+    for b in range(values.shape[0]):
+        for s in range(slots):
+            row = out[b, s]
+            row[:] = 0.0
+            for k in range(kernel.size):
+                weight = kernel[k]
+                near = values[b, (s + k - reach + slots) % slots]
+                for n in range(row.size):
+                    row[n] += weight * near[n]
+
+
+@njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
+def normal_equations(
+    table: Floats,
+    goal: Floats,
+    used: Floats,
+    weights: Floats,
+    least: float,
+    gram: Floats,
+    side: Floats,
+) -> float:
+    """Add up the normal equations of a regression reweighted toward least absolute error.
+
+    Parameters
+    ----------
+    table, goal
+        Features, [K, N, F], and what they shall explain, [K, N]; NaN is left out.
+    used
+        Importance of each observation, [K, N].
+    weights
+        Present weights; each observation counts by its importance over its present error, [F].
+    least
+        Errors count as this at least; infinite for importance alone.
+    gram, side
+        [F, F] and [F]; overwritten.
+
+    Returns
+    -------
+    float
+        Sum of how much the observations count.
+    """
+    features = weights.size
+    gram[:] = 0.0
+    side[:] = 0.0
+    total = 0.0
+    plain = np.isinf(least)
+    scaled = np.empty(features)
+    for k in range(table.shape[0]):
+        for n in range(table.shape[1]):
+            wanted = goal[k, n]
+            if np.isnan(wanted):
+                continue
+            wanted = min(max(wanted, -CLIP), CLIP)
+            row = table[k, n]
+            counts = used[k, n]
+            if not plain:
+                told = 0.0
+                for f in range(features):
+                    told += weights[f] * row[f]
+                counts /= max(abs(wanted - told), least)
+            total += counts
+            for f in range(features):
+                scaled[f] = counts * row[f]
+            for f in range(features):
+                side[f] += scaled[f] * wanted
+                into = gram[f]
+                part = scaled[f]
+                for g in range(features):
+                    into[g] += part * row[g]
+    return total
+
+
 @njit(cache=True, error_model="numpy")
 def observe(
     residual: Floats,

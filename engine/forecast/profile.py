@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.forecast.calendar import DAY_TYPES, HOLIDAY, SATURDAY, SUNDAY
+from engine.forecast.kernels import smooth_circle
 
 Floats = NDArray[np.float64]
 
@@ -86,13 +87,10 @@ def smooth(values: Floats, width: float) -> Floats:
     reach = min(int(np.ceil(3.0 * width)), (values.shape[-2] - 1) // 2)
     kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / width) ** 2)
     kernel /= kernel.sum()
-    padded = np.concatenate(
-        (values[..., values.shape[-2] - reach :, :], values, values[..., :reach, :]), axis=-2
-    )
-    out: Floats = kernel[0] * padded[..., : values.shape[-2], :]
-    for at in range(1, kernel.size):
-        out += kernel[at] * padded[..., at : at + values.shape[-2], :]
-    return out
+    stack = np.ascontiguousarray(values).reshape(-1, *values.shape[-2:])
+    out = np.empty_like(stack)
+    smooth_circle(stack, kernel, out)
+    return out.reshape(values.shape)
 
 
 def empty_sums(slots: int, detectors: int) -> Floats:
@@ -125,6 +123,66 @@ def common_shapes(stack: Floats, most: int) -> Floats:
     return np.ascontiguousarray(shapes / np.linalg.norm(shapes, axis=0))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class TypeParts:
+    """Profiles of day types, smoothed, before weekdays are drawn toward their group.
+
+    Attributes
+    ----------
+    base
+        Profile of the group of each type, [K, S, N].
+    own, seen
+        Weighted sum and weight of what each type differs by, [K, S, N]; 0 where types have no
+        profile of their own.
+    """
+
+    base: Floats
+    own: Floats
+    seen: Floats
+
+    def joined(self, keep_days: float) -> Floats:
+        """Return the profiles, [K, S, N]."""
+        out: Floats = self.base + self.own / (self.seen + keep_days)
+        return out
+
+
+def type_parts(
+    sums: Floats, settings: ProfileSettings, step_s: int, kinds: Sequence[int] = range(TYPES)
+) -> TypeParts:
+    """Return what profiles consist of; of the settings only the smoothing matters.
+
+    Parameters
+    ----------
+    sums
+        Weighted counts and weights by day type and time of day, [2, K, S, N].
+    settings
+        How to smooth.
+    step_s
+        Length of a slot, s.
+    kinds
+        Wanted day types.
+    """
+    value, weight = sums
+    wide = settings.smooth_s / step_s
+    narrow = settings.smooth_weekday_s / step_s
+    all_value, all_weight = value.sum(axis=0), weight.sum(axis=0)
+    level = all_value.sum(axis=0) / np.maximum(all_weight.sum(axis=0), 1e-9)
+    everyday = (smooth(all_value, 1.5 * wide) + PRIOR_DAYS * level) / (
+        smooth(all_weight, 1.5 * wide) + PRIOR_DAYS
+    )
+    base, own, seen = (np.zeros((len(kinds), *value.shape[1:])) for _ in range(3))
+    groups: dict[int, Floats] = {}
+    for at, kind in enumerate(kinds):
+        g = int(GROUP_OF[kind])
+        if g not in groups:
+            groups[g] = _group(value, weight, g, everyday, wide)
+        base[at] = groups[g]
+        if kind in GROUPS[0] or kind == HOLIDAY:
+            own[at] = smooth(value[kind] - weight[kind] * groups[g], narrow)
+            seen[at] = smooth(weight[kind], narrow)
+    return TypeParts(base, own, seen)
+
+
 def type_profiles(
     sums: Floats, settings: ProfileSettings, step_s: int, kinds: Sequence[int] = range(TYPES)
 ) -> Floats:
@@ -141,27 +199,7 @@ def type_profiles(
     kinds
         Wanted day types.
     """
-    value, weight = sums
-    wide = settings.smooth_s / step_s
-    all_value, all_weight = value.sum(axis=0), weight.sum(axis=0)
-    level = all_value.sum(axis=0) / np.maximum(all_weight.sum(axis=0), 1e-9)
-    everyday = (smooth(all_value, 1.5 * wide) + PRIOR_DAYS * level) / (
-        smooth(all_weight, 1.5 * wide) + PRIOR_DAYS
-    )
-    out = np.empty((len(kinds), *value.shape[1:]))
-    groups: dict[int, Floats] = {}
-    for at, kind in enumerate(kinds):
-        g = int(GROUP_OF[kind])
-        if g not in groups:
-            groups[g] = _group(value, weight, g, everyday, wide)
-        base = groups[g]
-        if kind in GROUPS[0] or kind == HOLIDAY:
-            narrow = settings.smooth_weekday_s / step_s
-            own = smooth(value[kind] - weight[kind] * base, narrow)
-            out[at] = base + own / (smooth(weight[kind], narrow) + settings.keep_days)
-        else:
-            out[at] = base
-    return out
+    return type_parts(sums, settings, step_s, kinds).joined(settings.keep_days)
 
 
 def _group(value: Floats, weight: Floats, group: int, everyday: Floats, wide: float) -> Floats:
@@ -235,6 +273,28 @@ def make_profiles(
     return Profiles(settings, shapes, z)
 
 
+def parts_without_day(
+    sums: Floats, day_sums: Floats, kind: int, settings: ProfileSettings, step_s: int
+) -> TypeParts:
+    """Return the parts of the profile of a day as if that day had not been seen.
+
+    Parameters
+    ----------
+    sums
+        All days, that one included.
+    day_sums
+        Values and weights of that day alone, [2, S, N].
+    kind
+        Its type.
+    settings, step_s
+        As in `type_parts`.
+    """
+    sums[:, kind] -= day_sums
+    parts = type_parts(sums, settings, step_s, (kind,))
+    sums[:, kind] += day_sums
+    return parts
+
+
 def without_day(
     sums: Floats,
     day_sums: Floats,
@@ -247,16 +307,10 @@ def without_day(
 
     Parameters
     ----------
-    sums
-        All days, that one included.
-    day_sums
-        Values and weights of that day alone, [2, S, N].
-    kind
-        Its type.
+    sums, day_sums, kind
+        As in `parts_without_day`.
     settings, step_s, shapes
         As in `make_profiles`.
     """
-    sums[:, kind] -= day_sums
-    raw = type_profiles(sums, settings, step_s, (kind,))[0]
-    sums[:, kind] += day_sums
+    raw = parts_without_day(sums, day_sums, kind, settings, step_s).joined(settings.keep_days)[0]
     return share_shapes(raw, shapes, settings.rank, settings.rest)

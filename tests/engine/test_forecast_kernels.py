@@ -109,3 +109,27 @@ def test_days_add_up_as_their_twin_says(case: str) -> None:
     expected = twin.add_days(z, day, slot, kind, weight, sums)
     kernels.add_days(z, day, slot, kind, weight, sums)
     np.testing.assert_allclose(sums, expected)
+
+
+@pytest.mark.parametrize("slots", [1, 3, 7, 8])
+def test_smoothing_the_day_is_as_its_twin_says(slots: int) -> None:
+    rng = np.random.default_rng(8)
+    values = rng.normal(size=(2, slots, 5))
+    kernel = rng.uniform(size=2 * ((slots - 1) // 2) + 1)
+    out = np.empty_like(values)
+    kernels.smooth_circle(values, kernel, out)
+    np.testing.assert_allclose(out, twin.smooth_circle(values, kernel), atol=1e-12)
+
+
+@pytest.mark.parametrize("least", [np.inf, 0.1])
+@pytest.mark.parametrize("case", CASES)
+def test_normal_equations_are_as_their_twin_says(case: str, least: float) -> None:
+    rng, n, _ = drawn(case)
+    goal = np.stack([drawn(case, seed)[2] for seed in range(6)])
+    table, used = rng.normal(size=(6, n, 4)), rng.uniform(size=(6, n))
+    weights, gram, side = rng.normal(size=4), np.empty((4, 4)), np.empty(4)
+    total = kernels.normal_equations(table, goal, used, weights, least, gram, side)
+    expected = twin.normal_equations(table, goal, used, weights, least)
+    np.testing.assert_allclose(total, expected[0], atol=1e-12)
+    np.testing.assert_allclose(gram, expected[1], atol=1e-9)
+    np.testing.assert_allclose(side, expected[2], atol=1e-9)

@@ -142,3 +142,31 @@ def type_scores(
             gains.append(0.5 * (mine - other))
         out[c] = sum(gains) / len(gains) if gains else 0.0
     return out
+
+
+def smooth_circle(values: Floats, kernel: Floats) -> Floats:
+    """Return values smoothed over the time of day, [B, S, N]."""
+    out = np.zeros_like(values)
+    slots, reach = values.shape[1], len(kernel) // 2
+    for b, s, n in np.ndindex(*values.shape):
+        for k, weight in enumerate(kernel):
+            out[b, s, n] += weight * values[b, (s + k - reach) % slots, n]
+    return out
+
+
+def normal_equations(
+    table: Floats, goal: Floats, used: Floats, weights: Floats, least: float
+) -> tuple[float, Floats, Floats]:
+    """Return the sum of importances, and both sides of the normal equations."""
+    gram, side, total = np.zeros((weights.size, weights.size)), np.zeros(weights.size), 0.0
+    for k, n in np.ndindex(*goal.shape):
+        if math.isnan(goal[k, n]):
+            continue
+        wanted = clipped(goal[k, n])
+        counts = used[k, n]
+        if not math.isinf(least):
+            counts /= max(abs(wanted - float(table[k, n] @ weights)), least)
+        total += counts
+        gram += counts * np.outer(table[k, n], table[k, n])
+        side += counts * wanted * table[k, n]
+    return total, gram, side
