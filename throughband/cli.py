@@ -104,14 +104,39 @@ def optimize(
         Path | None,
         typer.Option(help="What is to stay (TOML): plans, cycles, splits, offsets, sequences."),
     ] = None,
+    objective: Annotated[
+        Path | None,
+        typer.Option(help="What is wanted (TOML): weights, persons, queues, waits, fuel."),
+    ] = None,
+    minimize: Annotated[
+        str | None, typer.Option(help="delay, person-delay, stops or emissions; else delay.")
+    ] = None,
+    stop_penalty: Annotated[
+        float | None, typer.Option(help="Seconds of delay that a stop counts; 3 with delay.")
+    ] = None,
+    longest_wait: Annotated[
+        float | None,
+        typer.Option(help="Mean wait, s, that no movement and no pedestrian should pass: 55, say."),
+    ] = None,
+    queue_limit: Annotated[
+        float | None, typer.Option(help="Part of its room that a mean queue may fill: 1, say.")
+    ] = None,
+    queue_price: Annotated[
+        float | None,
+        typer.Option(help="Vehicles delayed that one beyond counts; else plans are refused."),
+    ] = None,
 ) -> None:
     """Compute plans from counts and write plan.json, plan.add.xml and counts.csv.
 
     The first Ctrl-C while it searches takes the best lawful plans so far.
     """
     from throughband.commands import optimize_scenario
+    from throughband.objective_options import ObjectiveOrder
 
-    optimize_scenario(scenario, out, counts, begin, end, effort, time_limit, lock)
+    wanted = ObjectiveOrder(
+        objective, minimize, stop_penalty, longest_wait, queue_limit, queue_price
+    )
+    optimize_scenario(scenario, out, counts, begin, end, effort, time_limit, lock, wanted)
 
 
 @app.command()

@@ -42,7 +42,9 @@ from throughband.demand import (
 )
 from throughband.imported import imported_counts
 from throughband.journal import Journal
+from throughband.objective_options import ObjectiveOrder
 from throughband.optimize_options import read_locks
+from throughband.optimize_results import result_document, result_lines
 from throughband.pipeline import FIRST_VALIDATION_SEED, RunResult, Setting, open_setting
 from throughband.results import (
     COMPLETE,
@@ -183,6 +185,7 @@ def optimize_scenario(
     effort: int,
     time_limit_s: float | None = None,
     lock: Path | None = None,
+    wanted_of: ObjectiveOrder | None = None,
 ) -> None:
     """Carry out ``throughband optimize``."""
     with Teller(4) as teller, output_folder(out) as folder:
@@ -190,6 +193,7 @@ def optimize_scenario(
         setting = open_setting(name, begin_s, end_s)
         _describe(setting, teller)
         locks = read_locks(lock, setting.network) if lock is not None else Locks()
+        objective = (wanted_of or ObjectiveOrder()).objective(setting.network)
         counts = counts or imported_counts(setting.scenario)
         if counts is None:
             teller.step("count the plan in force in SUMO, seeds 1 to 3")
@@ -215,7 +219,7 @@ def optimize_scenario(
         teller.step("optimize cycles, phases, splits and offsets")
         halt = Halt(time_limit_s, time.monotonic)
         with halt.on_interrupt():
-            limits = Limits(effort=effort, locks=locks)
+            limits = Limits(effort=effort, locks=locks, objective=objective)
             done = pipeline.plan(setting, wanted, limits, teller.tell, halt.called)
         teller.step("write the plans")
         if done.cut_short:
@@ -234,6 +238,8 @@ def optimize_scenario(
             f"alone; the model sees {done.in_force.delay_s:.1f} s of delay per signal passage in "
             f"force and {done.planned.delay_s:.1f} s planned"
         )
+        for line in result_lines(setting.network, done):
+            teller.say(line)
         teller.say(f"Plans: {out / 'plan.json'}, {out / 'plan.add.xml'}")
 
 
@@ -465,6 +471,7 @@ def _write_plan_files(
             "delay_s_planned": round(done.planned.delay_s, 3),
             "evaluations": done.evaluations,
         },
+        **result_document(setting.network, done),
         "certificates": [
             {
                 "signals": list(group),

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from engine.measures.corridor import Corridor, strongest_corridor
 from engine.measures.evaluation import StreetMeasures
+from engine.measures.objective import Objective
 from engine.measures.street import Driving
 from engine.optimize.corridors import named_corridors
 from engine.optimize.explanation import (
@@ -30,6 +31,7 @@ from network.timing import PlanSet
 from throughband.commands import Teller, plan_for
 from throughband.demand import COUNTING_SEEDS, Demand, counted_days, demand, read_counts
 from throughband.imported import corridors_of, imported_counts
+from throughband.objective_options import objective_in
 from throughband.pipeline import Setting, open_setting
 from throughband.results import output_folder
 
@@ -58,7 +60,8 @@ def explain_scenario(
         teller.step("measure the traffic")
         wanted = _demand(setting, counts, begin_s is not None or end_s is not None, teller)
         teller.step("price every second")
-        found = explained(setting, wanted, plan_set, seed, teller)
+        objective = Objective() if plan is None else objective_in(plan)
+        found = explained(setting, wanted, plan_set, seed, teller, objective)
         teller.step("write the explanation")
         source = "the plans in force" if plan is None else f"the plans of {plan}"
         write_explanation(folder, setting.scenario.name, plan_set, found, source)
@@ -83,7 +86,12 @@ def plans_in_force(network: RoadNetwork) -> PlanSet:
 
 
 def explained(
-    setting: Setting, wanted: Demand, plan_set: PlanSet, seed: int, teller: Teller | None = None
+    setting: Setting,
+    wanted: Demand,
+    plan_set: PlanSet,
+    seed: int,
+    teller: Teller | None = None,
+    objective: Objective | None = None,
 ) -> Explanation:
     """Explain plans of a setting under a demand.
 
@@ -97,10 +105,15 @@ def explained(
         For what is drawn.
     teller
         Shows progress.
+    objective
+        What the plans are to be good for, which prices every second.
     """
     flows = wanted.flows
     network = setting.network
-    built = StreetDemand(flows.movement_vph(), flows.interval_s, Driving(), wanted.lane_shares)
+    objective = objective or Objective()
+    built = StreetDemand(
+        flows.movement_vph(), flows.interval_s, Driving(), wanted.lane_shares, objective
+    )
     street = built.street(network)
     named = corridors_of(setting.scenario, network)
     corridors: Mapping[str, Corridor] = named_corridors(network, street, named)
@@ -113,7 +126,7 @@ def explained(
             street,
             int(flows.start_s),
             {found.signal_id: found for found in plan_set.plans},
-            Limits(),
+            Limits(objective=objective),
             [corridor.signals for corridor in named],
             corridors,
             built,
@@ -274,6 +287,9 @@ def _page(
         f"(in force: {found.in_force.stops:.2f}). All numbers below are the model's; waiting is "
         "that of all drivers together, with what a stop costs them."
     )
+    if not found.street.objective.is_default:
+        yield ""
+        yield f"What is wanted: {found.street.objective}. Every price below is in these terms."
     if found.corridors:
         yield from ("", "## Corridors")
     for name, corridor in found.corridors.items():

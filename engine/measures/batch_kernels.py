@@ -16,7 +16,20 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from engine.measures.cyclic_kernels import MIXED, PLAIN, YIELDS, CyclicArrays
+from engine.measures.cyclic_kernels import (
+    DELAY,
+    GROWING,
+    LIMIT_VEH,
+    MIXED,
+    OVER_PRICE,
+    PERIOD_S,
+    PLAIN,
+    STOP_S,
+    UNFAIR,
+    WAIT_S,
+    YIELDS,
+    CyclicArrays,
+)
 from engine.measures.kernels import GAP_STEPS_PER_VPS, TINY
 from engine.measures.street import Floats, Integers
 from engine.measures.vector_kernels import (
@@ -320,7 +333,7 @@ def _lane(arrays: CyclicArrays, lane: int, weights: Floats, room: Room):  # type
         gone = room.departures[w]
         for t in range(cycle):
             store(gone, t, load(levels, t) * way_part)
-    return _cost(splat(cycle), weights, held, stops, volume, capacity, queue - start, over)
+    return _cost(splat(cycle), weights[lane], held, stops, volume, capacity, queue - start, over)
 
 
 @njit(cache=True, error_model="numpy", fastmath=FAST)
@@ -329,7 +342,7 @@ def _cost(  # type: ignore[no-untyped-def]
 ):
     """Return what a lane costs, from sums over its cycle; as `cyclic_kernels.total_cost`."""
     zero, one = splat(0.0), splat(1.0)
-    period = splat(weights[0])
+    period = splat(weights[PERIOD_S])
     per_s = one / cycle
     came = volume * per_s * period
     served = most(capacity * per_s * period, splat(0.5))
@@ -339,9 +352,17 @@ def _cost(  # type: ignore[no-untyped-def]
     random = splat(0.25) * period * (chance - most(beyond, zero - beyond))
     delayed = random * volume * per_s
     stops = stopped * per_s + delayed * per_s
-    growing = most(zero, growth) * per_s * splat(0.5) * period
-    cost = held * per_s + growing + delayed + splat(weights[1]) * stops
-    cost = cost + splat(weights[2]) * over * per_s
+    grown = most(zero, growth) * per_s * period
+    queued = held * per_s
+    waiting = queued + splat(0.5) * grown + delayed
+    cost = splat(weights[DELAY]) * waiting + splat(weights[STOP_S]) * stops
+    cost = cost + splat(weights[OVER_PRICE]) * over * per_s
+    unfair = waiting - volume * per_s * splat(weights[WAIT_S])
+    cost = cost + splat(weights[UNFAIR]) * most(zero, unfair)
+    if weights[GROWING] > 0.0:
+        beyond = most(zero, grown - most(zero, splat(weights[LIMIT_VEH]) - queued))
+        price = splat(0.5 * weights[GROWING])
+        cost = cost + price * beyond * beyond / most(grown, splat(TINY))
     return choose(above(volume, splat(TINY) * cycle), cost, zero)
 
 
@@ -439,7 +460,7 @@ def _mixed_lane(  # type: ignore[no-untyped-def]
     end = queue
     for n in range(last - first):
         end = end + load(box, n)
-    return _cost(splat(cycle), weights, held, stops, volume, capacity, end - start, over)
+    return _cost(splat(cycle), weights[lane], held, stops, volume, capacity, end - start, over)
 
 
 @njit(cache=True, error_model="numpy")

@@ -133,7 +133,7 @@ def cyclic_group(street: Street, signals: Iterable[str]) -> CyclicGroup:
         np.array([w for found in sources for w in found], np.int32),
         lane_approach.astype(np.int32),
         np.where(whole[lane_approach] > 0, volume / np.maximum(whole[lane_approach], 1e-12), 0.0),
-        street.lanes.storage_veh[lanes],
+        street.prices.limit_veh[lanes],
         np.ones(len(lanes), np.int32),
         _firsts(lane_ways),
         np.array([lane_at[int(street.lanes.lane[w])] for w in ways], np.int32),
@@ -174,7 +174,7 @@ class CyclicTables:
         self.results = np.zeros((arrays.storage_veh.size, kernels.RESULTS))
         self._fading = fading(arrays, cycle_s)
         self._manners = manners_of(group.street)
-        self._weights = cost_weights(group.street)
+        self._weights = cost_weights(group)
 
     def set(self, plan: TimingPlan) -> None:
         """Lay one signal's plan into the tables."""
@@ -325,9 +325,23 @@ def fading(arrays: CyclicArrays, cycle_s: int) -> Floats:
     return found
 
 
-def cost_weights(street: Street) -> Floats:
-    """Return period, cost of a stop and price of a queue beyond storage."""
-    return np.array([float(street.horizon_s), street.driving.stop_cost_s, OVER_PRICE])
+def cost_weights(group: CyclicGroup) -> Floats:
+    """Return what the street's objective makes of a group's lanes, for `total_cost`.
+
+    Blocking back, which this model does not play, costs `OVER_PRICE` beside the engineer's price.
+    """
+    street, lanes = group.street, group.lanes
+    prices = street.prices
+    weights = np.empty((lanes.size, kernels.WEIGHTS))
+    weights[:, kernels.PERIOD_S] = street.horizon_s
+    weights[:, kernels.DELAY] = prices.delay[lanes]
+    weights[:, kernels.STOP_S] = prices.stop_s[lanes]
+    weights[:, kernels.OVER_PRICE] = OVER_PRICE + prices.over[lanes]
+    weights[:, kernels.LIMIT_VEH] = prices.limit_veh[lanes]
+    weights[:, kernels.GROWING] = np.where(prices.over > 0, OVER_PRICE + prices.over, 0.0)[lanes]
+    weights[:, kernels.WAIT_S] = prices.wait_s[lanes]
+    weights[:, kernels.UNFAIR] = prices.unfair[lanes]
+    return weights
 
 
 def _order(
@@ -416,7 +430,7 @@ class CyclicBatch:
         self._room = batch.working_room(arrays, cycle_s)
         self._fading = fading(arrays, cycle_s).astype(np.float32)
         self._manners = single_manners(group.street)
-        self._weights = cost_weights(group.street)
+        self._weights = cost_weights(group)
 
     def costs(self, program: Integers, offset_s: Integers) -> Floats:
         """Cost plans.

@@ -31,6 +31,14 @@ from engine.measures.street import Floats, Integers
 DELAYED, STOPS, VOLUME, CAPACITY, LONGEST, GROWTH, OVER = range(7)
 RESULTS = 7
 
+PERIOD_S, DELAY, STOP_S, OVER_PRICE, LIMIT_VEH, GROWING, WAIT_S, UNFAIR = range(8)
+"""Columns of the weights per lane: length of the analysis period; what a second of delay, a stop
+and a vehicle beyond its lane's limit cost; that limit; what a vehicle beyond it costs that stands
+there because the queue grows from cycle to cycle; mean wait beyond which waiting costs more, and
+how much."""
+
+WEIGHTS = 8
+
 PLAIN, YIELDS, MIXED = range(3)
 """Kinds of lanes: all ways open at the same seconds, protected; a single way that yields some of
 the time; several ways that yield or are open at different seconds."""
@@ -56,7 +64,7 @@ class CyclicArrays(NamedTuple):
     source: Integers
     lane_approach: Integers
     lane_share: Floats  # of the approach's traffic
-    storage_veh: Floats  # per lane
+    storage_veh: Floats  # per lane, queue beyond which vehicles are counted
     kind: Integers  # per lane: PLAIN, YIELDS or MIXED
     first_way: Integers
     way_lane: Integers
@@ -497,21 +505,21 @@ def total_cost(results: Floats, cycle_s: int, weights: Floats) -> float:
     cycle_s
         The cycle, s.
     weights
-        Length of the analysis period and cost of a stop, s; price of a vehicle that stands beyond
-        its lane's storage, in vehicles delayed.
+        [lane, WEIGHTS], as `cyclic.cost_weights` has them.
 
     Returns
     -------
     float
-        Vehicle-seconds per second: delay in the profile, by chance and by oversaturation over the
-        period, stops, and the price of queues beyond storage.
+        Vehicle-seconds per second, as `engine.measures.objective` defines cost: delay in the
+        profile, by chance and by oversaturation over the period, stops, queues beyond their limit
+        and long waits.
     """
-    period_s, stop_cost_s, over_price = weights[0], weights[1], weights[2]
     cost = 0.0
     for lane in range(results.shape[0]):
         volume = results[lane, VOLUME]
         if volume <= TINY:
             continue
+        period_s = weights[lane, PERIOD_S]
         came = volume * period_s
         served = max(results[lane, CAPACITY] * period_s, 0.5)
         saturation = came / served
@@ -519,8 +527,16 @@ def total_cost(results: Floats, cycle_s: int, weights: Floats) -> float:
         root = np.sqrt(beyond * beyond + 4.0 * saturation / served)
         random_s = 0.25 * period_s * (root - abs(beyond))
         stops = results[lane, STOPS] + random_s * volume / cycle_s
-        cost += results[lane, DELAYED] + results[lane, GROWTH] / cycle_s * 0.5 * period_s
-        cost += random_s * volume + stop_cost_s * stops + over_price * results[lane, OVER]
+        grown = results[lane, GROWTH] / cycle_s * period_s
+        waiting = results[lane, DELAYED] + 0.5 * grown + random_s * volume
+        unfair = max(0.0, waiting - volume * weights[lane, WAIT_S])
+        cost += weights[lane, DELAY] * waiting + weights[lane, STOP_S] * stops
+        cost += weights[lane, OVER_PRICE] * results[lane, OVER] + weights[lane, UNFAIR] * unfair
+        if weights[lane, GROWING] > 0.0:
+            # A queue that grows evenly is beyond its limit for the last part of the period.
+            beyond = grown - max(0.0, weights[lane, LIMIT_VEH] - results[lane, DELAYED])
+            if beyond > 0.0:
+                cost += weights[lane, GROWING] * 0.5 * beyond * beyond / grown
     return cost
 
 

@@ -25,15 +25,22 @@ class StreetMeasures:
     delay_s
         Mean over all vehicle passages of a signal, s per vehicle, cost of stops not included.
     cost_s
-        Delay with the cost of stops, s per vehicle; what the optimizer lowers.
+        What the objective makes of it, s per vehicle; what the optimizer lowers. By default delay
+        with the cost of stops.
     stops
         Stops per vehicle passage.
     lane_delay_s, lane_saturation, lane_queue_veh
         Per stop lane: mean delay, degree of saturation, longest queue.
+    lane_volume_veh, lane_stops, lane_mean_queue_veh
+        Per stop lane: vehicles that came, stops, and mean queue with what chance adds, vehicles.
     volume_veh
         Vehicle passages.
     left_veh
         Vehicles still waiting at the end.
+    served_veh
+        Vehicles that left a stop line.
+    over_limit
+        Lanes whose mean queue passes a limit that is to be kept; 0 where none is.
     """
 
     delay_s: float
@@ -42,8 +49,13 @@ class StreetMeasures:
     lane_delay_s: Floats
     lane_saturation: Floats
     lane_queue_veh: Floats
+    lane_volume_veh: Floats
+    lane_stops: Floats
+    lane_mean_queue_veh: Floats
     volume_veh: float
     left_veh: float
+    served_veh: float
+    over_limit: int
 
 
 class Tables:
@@ -215,20 +227,29 @@ def _measures(
     fluid = results[:, kernels.DELAY]
     delay = fluid + random_s * volume
     passages = float(volume.sum())
-    total = float(delay.sum()) / max(passages, 1e-9)
     # Vehicles left over by chance wait for the next green, and stop again for it.
-    restops = random_s * volume / cycle_s
-    stops = float((results[:, kernels.STOPS] + restops).sum()) / max(passages, 1e-9)
+    stops = results[:, kernels.STOPS] + random_s * volume / cycle_s
+    prices = street.prices
+    cost = prices.delay * delay + prices.stop_s * stops + prices.over * results[:, kernels.OVER]
+    cost += prices.unfair * np.maximum(0.0, delay - prices.wait_s * volume)
     with np.errstate(divide="ignore", invalid="ignore"):
         lane_delay = np.where(volume > 0, delay / volume, 0.0)
         saturation = np.where(volume > 0, volume / np.maximum(capacity, 1e-9), 0.0)
+    mean_queue = delay / period_s
+    limit = street.objective.queue_limit
+    kept = limit is not None and limit.price is None
     return StreetMeasures(
-        total,
-        total + street.driving.stop_cost_s * stops,
-        stops,
+        float(delay.sum()) / max(passages, 1e-9),
+        float(cost.sum()) / max(passages, 1e-9),
+        float(stops.sum()) / max(passages, 1e-9),
         lane_delay,
         saturation,
         results[:, kernels.LONGEST].copy(),
+        volume.copy(),
+        stops,
+        mean_queue,
         passages,
         float(results[:, kernels.LEFT].sum()),
+        float(results[:, kernels.DEPARTED].sum()),
+        int((mean_queue > prices.limit_veh).sum()) if kept else 0,
     )

@@ -20,8 +20,8 @@ from engine.measures.street import (
 )
 
 # Columns of the result per lane.
-DELAY, STOPS, VOLUME, CAPACITY, DEPARTED, LEFT, LONGEST = range(7)
-RESULTS = 7
+DELAY, STOPS, VOLUME, CAPACITY, DEPARTED, LEFT, LONGEST, OVER = range(8)
+RESULTS = 8
 
 TINY = 1e-12
 GAP_STEPS_PER_VPS = 256
@@ -83,8 +83,8 @@ def play(
         head of a lane before one of them blocks it; the length of a demand period, s.
     results
         [lane, RESULTS], set to zero by the caller: vehicle-seconds of delay, stops, vehicles
-        that came, that could have been served, that left, that wait at the end, and the longest
-        queue.
+        that came, that could have been served, that left, that wait at the end, the longest
+        queue, and vehicle-seconds that queues stand beyond their limit, gates included.
     departures
         [exit, ring], set to zero by the caller: departures per second, a ring buffer longer than
         the longest stream delay, its length a power of two. Returned with the last seconds.
@@ -118,6 +118,7 @@ def play(
     full = np.zeros(n_approaches, dtype=np.bool_)
     lane_open = np.zeros(n_lanes, dtype=np.bool_)
     arriving = np.zeros(n_lanes)
+    behind = np.zeros(n_lanes)
     position = np.empty(cycle_s.size, dtype=np.int32)
     for signal in range(cycle_s.size):
         position[signal] = (start_s - begin_s[signal]) % cycle_s[signal]
@@ -144,6 +145,7 @@ def play(
 
         # Gates let vehicles through to their lanes while every lane they feed has room.
         arriving[:] = 0.0
+        behind[:] = 0.0
         for a in range(n_approaches):
             standing = 0.0
             for g in range(approaches.first_gate[a], approaches.first_gate[a + 1]):
@@ -166,6 +168,7 @@ def play(
                     # Those who wait behind the gate wait for the lanes it feeds.
                     for k in range(approaches.first_lane[g], approaches.first_lane[g + 1]):
                         lane = approaches.gate_lane[k]
+                        behind[lane] += gate[g] * approaches.lane_share[period, k]
                         results[lane, DELAY] += gate[g] * approaches.lane_share[period, k]
             full[a] = standing + max(coming[a], 0.0) >= approaches.storage_veh[a]
 
@@ -267,6 +270,7 @@ def play(
             if counts:
                 total += held
                 results[lane, DELAY] += held
+                results[lane, OVER] += max(0.0, held + behind[lane] - lanes.limit_veh[lane])
                 results[lane, VOLUME] += arriving[lane]
                 if waiting:
                     results[lane, STOPS] += arriving[lane]

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.measures.objective import LanePrices, Objective, lane_prices
 from engine.measures.streams import Stream, fit_streams
 from network.errors import InsufficientDataError
 from network.graph import Connection, RoadNetwork
@@ -95,6 +96,7 @@ class LaneArrays(NamedTuple):
     exit: Integers  # per way, exit link it departs to
     first_foe: Integers  # per way, into foe
     foe: Integers  # ways to give way to
+    limit_veh: Floats  # per lane, queue beyond which the objective counts it
 
 
 class ApproachArrays(NamedTuple):
@@ -148,6 +150,10 @@ class Street:
         Length of a demand period, s.
     stream_table
         The streams with names, for explanation and drawing.
+    driving, objective
+        How vehicles drive, and what is wanted.
+    prices
+        What the objective makes of each stop lane.
     """
 
     signals: tuple[str, ...]
@@ -163,6 +169,8 @@ class Street:
     period_s: int
     stream_table: tuple[Stream, ...]
     driving: Driving
+    objective: Objective
+    prices: LanePrices
 
     @property
     def horizon_s(self) -> int:
@@ -176,6 +184,7 @@ def build_street(
     period_s: int,
     driving: Driving | None = None,
     lane_shares: Mapping[str, float] | None = None,
+    objective: Objective | None = None,
 ) -> Street:
     """Lay a demand over a network.
 
@@ -192,6 +201,8 @@ def build_street(
     lane_shares
         Part of its movement's flow that each connection carries, where lanes were counted.
         Movements without are spread by `assign_lanes`.
+    objective
+        What is wanted of plans; little delay by default.
 
     Returns
     -------
@@ -223,7 +234,7 @@ def build_street(
         raise InsufficientDataError("no movement of the network carries any traffic")
     stream_table, outside = fit_streams(network, mean_vph)
     by_connection = _flows_by_period(network, flows, periods, driving, lane_shares or {})
-    builder = _Builder(network, driving, by_connection)
+    builder = _Builder(network, driving, by_connection, objective or Objective())
     outside_vps = np.zeros((periods, len(builder.approach_names)))
     row_of = {link: a for a, link in enumerate(builder.approach_names)}
     for movement in network.movements.values():
@@ -339,10 +350,15 @@ class _Builder:
     """Collects rows while the street is laid out."""
 
     def __init__(
-        self, network: RoadNetwork, driving: Driving, lane_flows: Mapping[str, Floats]
+        self,
+        network: RoadNetwork,
+        driving: Driving,
+        lane_flows: Mapping[str, Floats],
+        objective: Objective,
     ) -> None:
         self.network = network
         self.driving = driving
+        self.objective = objective
         self.flows = lane_flows
         self.signals = tuple(network.signals)
         self.approach_names = tuple(sorted({m.from_link for m in network.movements.values()}))
@@ -390,13 +406,17 @@ class _Builder:
         first = _firsts([len(lane) for lane in self.by_lane.values()])
         volume = np.add.reduceat(flows, first[:-1], axis=1)
         lanes, approaches = self._gates_and_lanes(ways, flows, volume, outside_vps)
+        lane_approach = np.array(
+            [self.approach_names.index(link) for link, _ in self.by_lane], dtype=np.int32
+        )
+        prices = self._prices(ways, flows.mean(axis=0), lanes, approaches, lane_approach)
         return Street(
             self.signals,
-            lanes,
+            lanes._replace(limit_veh=prices.limit_veh),
             approaches,
             self._streams(stream_table),
             tuple(f"{link}_{lane}" for link, lane in self.by_lane),
-            np.array([self.approach_names.index(link) for link, _ in self.by_lane], dtype=np.int32),
+            lane_approach,
             self.approach_names,
             ways,
             volume.mean(axis=0),
@@ -404,6 +424,36 @@ class _Builder:
             period_s,
             stream_table,
             self.driving,
+            self.objective,
+            prices,
+        )
+
+    def _prices(
+        self,
+        ways: tuple[Connection, ...],
+        way_vps: Floats,
+        lanes: LaneArrays,
+        approaches: ApproachArrays,
+        lane_approach: Integers,
+    ) -> LanePrices:
+        """Price the lanes; the lanes of an approach have equal parts of its room."""
+        movement_of = {
+            connection.connection_id: movement.movement_id
+            for movement in self.network.movements.values()
+            for connection in movement.connections
+        }
+        beside = np.bincount(lane_approach, minlength=len(self.approach_names))
+        room_veh = (approaches.storage_veh / np.maximum(beside, 1))[lane_approach]
+        speeds = [self.network.links[link].speed_mps for link, _ in self.by_lane]
+        return lane_prices(
+            self.objective,
+            [(movement_of[way.connection_id], way.from_link) for way in ways],
+            way_vps,
+            lanes.lane,
+            lanes.storage_veh,
+            np.minimum(lanes.storage_veh, room_veh),
+            np.minimum(np.array(speeds), self.driving.discharge_mps),
+            self.driving.stop_cost_s,
         )
 
     def _lanes(
@@ -434,6 +484,7 @@ class _Builder:
             np.array([exit_row[way.to_link] for way in ways], dtype=np.int32),
             _firsts([len(found) for found in foes]),
             np.array([foe for found in foes for foe in found], dtype=np.int32),
+            np.array(storage_veh),
         )
 
     def _box(self, way: Connection) -> float:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.measures.objective import Objective
 from engine.measures.street import Driving, Floats, Street, build_street
 from network.day_plan import SECONDS_PER_DAY
 from network.errors import InsufficientDataError
@@ -151,12 +152,20 @@ class DayStreets:
     margin
         Factor on the flows of a period, as the search for plans has it: a plan that is only just
         enough for the mean of a quarter of an hour is not enough for half of such quarters.
+    objective
+        What is wanted of plans.
     """
 
     def __init__(
-        self, network: RoadNetwork, day: DayDemand, driving: Driving, margin: float = 1.0
+        self,
+        network: RoadNetwork,
+        day: DayDemand,
+        driving: Driving,
+        margin: float = 1.0,
+        objective: Objective | None = None,
     ) -> None:
         self._margin = margin
+        self._objective = objective or Objective()
         self.network = network
         self.day = day
         self.driving = driving
@@ -175,7 +184,12 @@ class DayStreets:
     def of(self, flows: Mapping[str, Floats]) -> Street:
         """Return the street under other flows, each played for a period."""
         return build_street(
-            self.network, flows, self.day.played_s, self.driving, self.day.lane_shares
+            self.network,
+            flows,
+            self.day.played_s,
+            self.driving,
+            self.day.lane_shares,
+            self._objective,
         )
 
     def filled(self) -> Iterable[int]:

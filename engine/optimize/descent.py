@@ -96,7 +96,7 @@ class Descent:
         self._single_fading = self._fading.astype(np.float32)
         self._manners = manners_of(group.street)
         self._single_manners = single_manners(group.street)
-        self._weights = cost_weights(group.street)
+        self._weights = cost_weights(group)
         self._room = batch.working_room(arrays, cycle_s)
         self.settings: dict[str, Setting] = {}
         self.evaluations = 0
@@ -262,14 +262,14 @@ class Descent:
         """Take a setting if that saves something two signals on; tell whether it was taken."""
         around = self.surroundings.around(self.surroundings.row[name])
         lanes, ways, fed = around.lanes, around.ways, around.approaches
-        before = kernels.total_cost(self._results[lanes], self.cycle_s, self._weights)
+        before = kernels.total_cost(self._results[lanes], self.cycle_s, self._weights[lanes])
         kept = (
             self._departures[ways].copy(), self._inflow[fed].copy(), self._results[lanes].copy()
         )  # fmt: skip
         standing = self.settings[name]
         self._set(name, setting)
         self._resolve(around.nodes)
-        after = kernels.total_cost(self._results[lanes], self.cycle_s, self._weights)
+        after = kernels.total_cost(self._results[lanes], self.cycle_s, self._weights[lanes])
         taken = bool(after < before)
         if not taken:
             self._set(name, standing)

@@ -62,6 +62,7 @@ def reasons(
             *_offset(plan, street, group),
             *worth.get(plan.signal_id, ()),
             *lock_sentences(plan.signal_id, locks or Locks(), costs),
+            *(() if street.objective.is_default else (f"Planned for {street.objective}.",)),
         )
     return found
 

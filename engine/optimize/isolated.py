@@ -84,7 +84,7 @@ class IsolatedSignal:
         self.programs = SignalPrograms(choice, street, self._group.ways.tolist())
         self._manners = manners_of(street)
         self._single_manners = single_manners(street)
-        self._weights = cost_weights(street)
+        self._weights = cost_weights(self._group)
         self._spaces: dict[int, tuple[Part, Singles, Room]] = {}
         self._ways = np.arange(arrays.way_lane.size, dtype=np.int32)
         self._lanes = np.arange(arrays.storage_veh.size, dtype=np.int32)
@@ -180,7 +180,7 @@ class IsolatedSignal:
             np.zeros_like(shown),
             results,
         )
-        period_s = float(self._weights[0])
+        period_s = float(self._weights[0, columns.PERIOD_S])
         volume, capacity = results[:, columns.VOLUME], results[:, columns.CAPACITY]
         busy = volume > 0
         growing = results[:, columns.GROWTH] / program.cycle_s * 0.5 * period_s
@@ -205,7 +205,11 @@ class IsolatedSignal:
 
     def _judged(self, sequences: Sequence[tuple[int, ...]], cycle_s: int) -> list[Candidate]:
         allocated = (self.programs.allocated(sequence, cycle_s) for sequence in sequences)
-        programs = [program for program in allocated if program is not None]
+        programs = [
+            program
+            for program in allocated
+            if program is not None and self.choice.patient(self.programs.plan(program, 0))
+        ]
         costs = self.costs(programs) if programs else ()
         return [
             Candidate(float(cost), program, self.programs.plan(program, 0))
@@ -289,6 +293,8 @@ def isolated_signals(
 def _missing(choice: Choice, limits: Limits) -> str:
     least_s = min(choice.least_cycle_s(sequence) for sequence in choice.sequences)
     missing_s = least_s - cycle_lengths(limits)[-1]
+    if missing_s <= 0 and choice.longest_wait_s is not None:
+        return f" and lets nobody who walks wait {choice.longest_wait_s:g} s or more on average"
     return f", which need {least_s} s: {missing_s} s are missing" if missing_s > 0 else ""
 
 

@@ -42,8 +42,9 @@ class LinkTables:
     tail, head
         [edge]: rows of the two signals of a pair, tail < head, every pair once.
     cost_veh_s
-        [edge, d]: vehicle-seconds of uniform delay per cycle, both directions together, where
-        the head's offset less the tail's is d modulo the cycle.
+        [edge, d]: vehicle-seconds of uniform delay per cycle, each with its weight in the
+        objective, both directions together, where the head's offset less the tail's is d modulo
+        the cycle.
     lanes
         Stop lanes in the tables.
     oversaturated_lanes
@@ -187,7 +188,11 @@ def link_tables(
     # A lane fed by several signals: each table holds its own platoon's effect and its part of
     # the delay under uniform arrivals, so that their sum holds that delay once.
     edges = [
-        (upstream, lane_signal[lane], cost - (1.0 - expected / flow[lane]) * alone[lane])
+        (
+            upstream,
+            lane_signal[lane],
+            (cost - (1.0 - expected / flow[lane]) * alone[lane]) * street.prices.delay[lane],
+        )
         for (upstream, lane, _, expected), cost in zip(fed, costs, strict=True)
     ]
     return joined(group, cycle_s, edges, len(lanes), len(oversaturated))

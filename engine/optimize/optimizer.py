@@ -10,6 +10,7 @@ import networkx as nx
 import numpy as np
 
 from engine.measures.corridor import strongest_corridor
+from engine.measures.criteria import QueueFinding, queues_past_room
 from engine.measures.evaluation import StreetMeasures, Tables, evaluate
 from engine.measures.street import Driving, Floats, Street, build_street
 from engine.optimize.bound import Certificate, certify
@@ -60,6 +61,8 @@ class Optimization:
         Evaluations of the whole street in the hour-long model that were spent.
     cut_short
         Whether a halt was called before the effort was spent.
+    queues
+        Movements whose mean queue passes its room under the plans in force or the new ones.
     """
 
     plan_set: PlanSet
@@ -70,6 +73,7 @@ class Optimization:
     certificates: Mapping[tuple[str, ...], Certificate]
     evaluations: int
     cut_short: bool = False
+    queues: tuple[QueueFinding, ...] = ()
 
 
 def optimize(
@@ -129,7 +133,7 @@ def optimize(
     driving = driving or Driving()
     tell = progress or (lambda step, done, whole: None)
     lane_shares = lane_shares or {}
-    street = build_street(network, movement_vph, period_s, driving, lane_shares)
+    street = build_street(network, movement_vph, period_s, driving, lane_shares, limits.objective)
     ample = _scaled(street, limits.demand_margin)
     options = choices(network, limits)
     tell("signals alone", 0, len(options))
@@ -176,7 +180,15 @@ def optimize(
     }
     cut_short = stop()
     return Optimization(
-        plan_set, street, before, after, groups, certificates, search.spent, cut_short
+        plan_set,
+        street,
+        before,
+        after,
+        groups,
+        certificates,
+        search.spent,
+        cut_short,
+        queues_past_room(street, network, before, after),
     )
 
 
@@ -295,5 +307,7 @@ def _today(search: Search, limits: Limits) -> Plans:
     if any(check(plans[name], choice.signal) for name, choice in search.choices.items()):
         return {}
     if limits.locks.broken(plans):
+        return {}
+    if not all(choice.patient(choice.in_force) for choice in search.choices.values()):
         return {}
     return plans

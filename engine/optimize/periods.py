@@ -117,7 +117,7 @@ class _Work:
         self._tell = progress
         self._halted = halted
         self._together = together
-        self._streets = DayStreets(network, day, driving, limits.demand_margin)
+        self._streets = DayStreets(network, day, driving, limits.demand_margin, limits.objective)
         self._costs = DayCosts(self._streets)
         self._dwell = max(1, -(-wishes.dwell_s // day.period_s))
         self._pool: list[PeriodPlan] = []

@@ -6,8 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import chain, combinations
 
+from engine.measures.objective import Objective
 from engine.optimize import rings
 from engine.optimize.locks import Hold, Locks
+from engine.optimize.waits import pedestrian_waits_s
 from network.errors import InfeasibleError
 from network.graph import RoadNetwork, Signal
 from network.phasing import Phasing
@@ -36,6 +38,8 @@ class Limits:
         For the order in which moves are tried.
     locks
         What is to stay.
+    objective
+        What is to be little.
     """
 
     shortest_cycle_s: int = 30
@@ -46,6 +50,7 @@ class Limits:
     effort: int = 1500
     seed: int = 1
     locks: Locks = field(default_factory=Locks)
+    objective: Objective = field(default_factory=Objective)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,7 @@ class Choice:
     sequences: tuple[tuple[int, ...], ...] = field(default_factory=tuple)
     rules: SignalRules | None = None
     hold: Hold | None = None
+    longest_wait_s: float | None = None
 
     @property
     def bounds(self) -> rings.SplitBounds:
@@ -72,9 +78,17 @@ class Choice:
         """Tell whether splits moved within their limits keep a plan lawful.
 
         In one ring they always do. Side by side, whether a permitted left turn is trapped
-        depends on which ring ends first.
+        depends on which ring ends first. Where the objective limits waiting, pedestrians' counts.
         """
-        return self.rules is None or not self.rules.check(plan)
+        return self.patient(plan) and (self.rules is None or not self.rules.check(plan))
+
+    def patient(self, plan: TimingPlan) -> bool:
+        """Tell whether a plan lets nobody who walks wait longer on average than is allowed."""
+        if self.longest_wait_s is None:
+            return True
+        return max(pedestrian_waits_s(self.signal, plan).values(), default=0.0) <= (
+            self.longest_wait_s
+        )
 
 
 def choices(network: RoadNetwork, limits: Limits) -> dict[str, Choice]:
@@ -110,6 +124,7 @@ def choices(network: RoadNetwork, limits: Limits) -> dict[str, Choice]:
                 sequences,
                 SignalRules(signal) if several else None,
                 hold,
+                limits.objective.longest_wait_s,
             )
     return found
 

@@ -7,11 +7,12 @@ street as it turned out (local descent from the plan itself, so it is never belo
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
 
+from engine.measures.objective import Objective
 from engine.measures.street import Driving, Floats, Street, build_street
 from engine.optimize.problem import Choice
 from engine.optimize.trials import GroupTrials
@@ -41,7 +42,7 @@ class Demand:
         Length of a period, s.
     driving
         Driver behavior.
-    lane_shares
+    lane_shares, objective
         As for `build_street`.
     """
 
@@ -49,11 +50,17 @@ class Demand:
     period_s: int
     driving: Driving
     lane_shares: Mapping[str, float]
+    objective: Objective = field(default_factory=Objective)
 
     def street(self, network: RoadNetwork) -> Street:
         """Lay the demand over a network."""
         return build_street(
-            network, self.movement_vph, self.period_s, self.driving, self.lane_shares
+            network,
+            self.movement_vph,
+            self.period_s,
+            self.driving,
+            self.lane_shares,
+            self.objective,
         )
 
 

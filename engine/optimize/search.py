@@ -25,6 +25,10 @@ OFFSET_PARTS = (0.15, 0.4)
 DISTURBED = 2
 LEAST_GAIN = 1e-5
 
+REFUSED_VEH = 1e4
+"""A lane whose queue passes a limit that is to be kept outweighs any delay, in vehicles delayed:
+plans that pass it on fewer lanes go before all others."""
+
 Plans = dict[str, TimingPlan]
 
 
@@ -52,7 +56,8 @@ class Search:
             self.progress(min(self.spent, self.limits.effort), self.limits.effort)
         street = self.tables.street
         measures = evaluate(self.tables, self.start_s, street.horizon_s)
-        return measures.cost_s * measures.volume_veh
+        refused = REFUSED_VEH * street.horizon_s * measures.over_limit
+        return measures.cost_s * measures.volume_veh + refused
 
     @property
     def exhausted(self) -> bool:

@@ -65,7 +65,7 @@ class GroupTrials:
         self._lanes = {
             name: np.unique(self.group.arrays.way_lane[rows]) for name, rows in self._rows.items()
         }
-        self._weights = cost_weights(street)
+        self._weights = cost_weights(self.group)
         self._laid: dict[tuple[object, ...], tuple[Floats, NDArray[np.int32]]] = {}
         for plan in self.plans.values():
             self._lay(plan)
@@ -81,7 +81,9 @@ class GroupTrials:
         results = self._tables.solve()
         return np.array(
             [
-                kernels.total_cost(results[row : row + 1], self.cycle_s, self._weights)
+                kernels.total_cost(
+                    results[row : row + 1], self.cycle_s, self._weights[row : row + 1]
+                )
                 for row in range(len(results))
             ]
         )

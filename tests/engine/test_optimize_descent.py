@@ -94,7 +94,7 @@ def test_a_signals_cost_nearby_is_that_of_solving_the_whole_group(seed: int, nam
         tables.set(plan)
     for (number, begin), got in zip(trials, costs, strict=True):
         tables.set(isolated[name].programs.plan((program, other)[number], begin))
-        want = kernels.total_cost(tables.solve()[lanes], 60, cost_weights(street))
+        want = kernels.total_cost(tables.solve()[lanes], 60, cost_weights(tables.group)[lanes])
         assert got == pytest.approx(want, rel=5e-4)
     assert descent.settings[name] == (program, begin_s)
 

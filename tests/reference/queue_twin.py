@@ -67,12 +67,15 @@ class TwinLane:
     departed: float = 0.0
     waiting: float = 0.0
     longest: float = 0.0
+    limit_veh: float = math.inf
+    behind_veh: float = 0.0
+    over: float = 0.0
 
     def ledger(self) -> list[float]:
         """Return the lane's results in the kernel's order."""
         return [
             self.delay, self.stops, self.volume, self.capacity, self.departed, self.waiting,
-            self.longest,
+            self.longest, self.over,
         ]  # fmt: skip
 
 
@@ -124,6 +127,7 @@ class TwinStreet:
             TwinLane(
                 row, float(lanes.storage_veh[row]),
                 [way for way in self.ways if lanes.lane[way.row] == row],
+                limit_veh=float(lanes.limit_veh[row]),
             )
             for row in range(len(street.lane_names))
         ]  # fmt: skip
@@ -172,6 +176,8 @@ class TwinStreet:
         """Bring vehicles to the gates, and through them to the lanes."""
         arrays, streams = self.street.approaches, self.street.streams
         arriving = dict.fromkeys(range(len(self.lanes)), 0.0)
+        for lane in self.lanes:
+            lane.behind_veh = 0.0
         for approach in self.approaches:
             inflow = float(arrays.outside_vps[period, approach.row])
             for s in np.flatnonzero(streams.approach == approach.row):
@@ -202,6 +208,7 @@ class TwinStreet:
                     self.total += gate.waiting_veh
                     for lane, part in parts:
                         lane.delay += gate.waiting_veh * part
+                        lane.behind_veh += gate.waiting_veh * part
         return arriving
 
     def _note_full_approaches(self) -> None:
@@ -303,6 +310,7 @@ class TwinStreet:
                 lane.stops += lane.queue_veh
             lane.departed += sum(way.leaves_vps for way in active)
             lane.longest = max(lane.longest, lane.waiting)
+            lane.over += max(0.0, lane.waiting + lane.behind_veh - lane.limit_veh)
             self.total += lane.waiting
         lane.was_green = anyone
 
