@@ -115,6 +115,7 @@ def next_sequence(trials: GroupTrials, choice: Choice) -> NextSequence | None:
     now = trials.plans[name]
     base = trials.cost()
     others = [s for s in choice.sequences if s != now.sequence]
+    others += [order for order in choice.orders(now.sequence) if order not in others]
     found = [plan for s in others if (plan := _with(choice, now, s, trials.street)) is not None]
     if not found:
         return None

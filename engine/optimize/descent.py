@@ -250,13 +250,14 @@ class Descent:
         return False
 
     def _sequences(self, name: str, program: Program) -> list[Program]:
-        """Return programs of other sequences, and of half the cycle or the whole."""
+        """Return programs of other orders and sequences, and of half the cycle or the whole."""
         isolated = self._isolated[name]
         found = [c.program for c in isolated.candidates(self.cycle_s)]
         if self.cycle_s % 2 == 0:
             found += [c.program for c in isolated.candidates(self.cycle_s // 2)[:2]]
         known = (program.sequence, program.cycle_s)
-        return [p for p in found if (p.sequence, p.cycle_s) != known]
+        others = [p for p in found if (p.sequence, p.cycle_s) != known]
+        return [*isolated.programs.reordered(program), *others]
 
     def _confirmed(self, name: str, setting: Setting) -> bool:
         """Take a setting if that saves something two signals on; tell whether it was taken."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import chain, combinations
+from itertools import chain, combinations, permutations
 
 from engine.measures.objective import Objective
 from engine.optimize import rings
@@ -13,7 +13,8 @@ from engine.optimize.waits import pedestrian_waits_s
 from network.errors import InfeasibleError
 from network.graph import RoadNetwork, Signal
 from network.phasing import Phasing
-from network.safety import SignalRules
+from network.safety import FAILURES, SignalRules
+from network.timeline import watch
 from network.timing import TimingPlan
 
 LARGEST_CHOICE = 64
@@ -55,7 +56,20 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The phase sequences a signal may run."""
+    """The phase sequences a signal may run.
+
+    Attributes
+    ----------
+    signal, phasing, in_force
+        As they are.
+    sequences
+        Lawful sequences, that in force first. Of a stage program one order for each set of
+        stages; `orders` has the others.
+    rules
+        The signal's rules where splits decide on what is lawful too: in several rings.
+    hold
+        What is locked here.
+    """
 
     signal: Signal
     phasing: Phasing
@@ -64,6 +78,11 @@ class Choice:
     rules: SignalRules | None = None
     hold: Hold | None = None
     longest_wait_s: float | None = None
+    _stages: SignalRules | None = field(default=None, compare=False, repr=False)
+    _orders: dict[tuple[int, ...], tuple[tuple[int, ...], ...]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
+    _watched: dict[tuple[int, ...], bool] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def bounds(self) -> rings.SplitBounds:
@@ -77,10 +96,15 @@ class Choice:
     def lawful(self, plan: TimingPlan) -> bool:
         """Tell whether splits moved within their limits keep a plan lawful.
 
-        In one ring they always do. Side by side, whether a permitted left turn is trapped
-        depends on which ring ends first. Where the objective limits waiting, pedestrians' counts.
+        In one ring they always do, if the sequence is lawful. Side by side, whether a permitted
+        left turn is trapped depends on which ring ends first. Where the objective limits waiting,
+        pedestrians' counts.
         """
-        return self.patient(plan) and (self.rules is None or not self.rules.check(plan))
+        if not self.patient(plan):
+            return False
+        if self.rules is not None:
+            return not self.rules.check(plan)
+        return plan.sequence in self.sequences or self._seen(plan.sequence)
 
     def patient(self, plan: TimingPlan) -> bool:
         """Tell whether a plan lets nobody who walks wait longer on average than is allowed."""
@@ -89,6 +113,51 @@ class Choice:
         return max(pedestrian_waits_s(self.signal, plan).values(), default=0.0) <= (
             self.longest_wait_s
         )
+
+    def orders(self, sequence: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
+        """Return other cyclic orders of the stages of a sequence that break no safety rule.
+
+        Between any two stages the clearance is derived anew: what is green in both stays so, all
+        else gets its yellow change and red clearance. An order in which one such step is refused
+        (`refused_steps` tells why) is not offered. The second checker is asked, by `lawful`,
+        when an order is about to be taken.
+
+        Parameters
+        ----------
+        sequence
+            Of one ring; several rings have their orders in `sequences`, and none here.
+
+        Returns
+        -------
+        tuple of tuple of int
+            All of up to `STAGES_PERMUTED` stages, in which the first stays in front; of more,
+            those in which two neighbors change places.
+        """
+        if self._stages is None:
+            return ()
+        if sequence not in self._orders:
+            self._orders[sequence] = tuple(
+                order
+                for order in rings.stage_orders(sequence)
+                if is_lawful(self.signal.signal_id, self._stages, self.phasing, order)
+            )
+        found = self._orders[sequence]
+        if self.hold is None:
+            return found
+        return tuple(order for order in found if self.hold.allows_sequence(order))
+
+    def _seen(self, sequence: tuple[int, ...]) -> bool:
+        """Ask the second checker about an order, once."""
+        if sequence not in self._watched:
+            splits_s = tuple(self.phasing.phase(number).min_split_s for number in sequence)
+            plan = TimingPlan(
+                self.signal.signal_id, sum(splits_s), sequence, splits_s, 0, sequence[0]
+            )
+            try:
+                self._watched[sequence] = not watch(plan, self.signal)
+            except FAILURES:
+                self._watched[sequence] = False
+        return self._watched[sequence]
 
 
 def choices(network: RoadNetwork, limits: Limits) -> dict[str, Choice]:
@@ -125,7 +194,38 @@ def choices(network: RoadNetwork, limits: Limits) -> dict[str, Choice]:
                 SignalRules(signal) if several else None,
                 hold,
                 limits.objective.longest_wait_s,
+                None if several else SignalRules(signal),
             )
+    return found
+
+
+def refused_steps(signal: Signal) -> dict[tuple[int, int], str]:
+    """Tell which stages of a signal may not follow each other, and why.
+
+    Parameters
+    ----------
+    signal
+        With its phases and its plan in force.
+
+    Returns
+    -------
+    dict
+        By a pair of stages, ending and beginning, of the plan in force: the first safety rule
+        that the derived clearance between them breaks, as a sentence. Empty for several rings,
+        whose orders are judged whole.
+    """
+    phasing, in_force = signal.phasing, signal.plan_in_force
+    if phasing is None or in_force is None or len(phasing.rings) > 1:
+        return {}
+    rules = SignalRules(signal)
+    found: dict[tuple[int, int], str] = {}
+    for pair in permutations(in_force.sequence, 2):
+        splits_s = tuple(phasing.phase(number).min_split_s for number in pair)
+        plan = TimingPlan(signal.signal_id, sum(splits_s), pair, splits_s, 0, pair[0])
+        for broken in rules.check(plan):
+            if broken.phase == pair[0] and broken.rule != "minimum split":
+                found[pair] = broken.text
+                break
     return found
 
 
@@ -145,27 +245,36 @@ def _kept_by(hold: Hold, sequences: tuple[tuple[int, ...], ...]) -> tuple[tuple[
 def _sequences(
     signal: Signal, phasing: Phasing, in_force: TimingPlan, limits: Limits
 ) -> tuple[tuple[int, ...], ...]:
-    """Return lawful sequences in the order of the one in force, that one first."""
+    """Return lawful sequences, that in force first.
+
+    Of a stage program one for each set of stages, in the order in force where that is lawful.
+    """
     full = in_force.sequence
     needed = _served(phasing, full)
     lawful: list[tuple[int, ...]] = []
     rules = SignalRules(signal)
-    candidates = chain(
-        rings.orders(phasing, full),
+    sets = chain(
+        (full,),
         (
-            order
+            kept
             for kept in (_kept(phasing, full) if limits.may_omit_phases else ())
             if _walks(phasing, full) <= set(kept)
-            for order in rings.orders(phasing, kept)
         ),
     )
-    for sequence in candidates:
-        if len(lawful) >= LARGEST_CHOICE:
-            break
-        if _served(phasing, sequence) >= needed and is_lawful(
-            signal.signal_id, rules, phasing, sequence
-        ):
-            lawful.append(sequence)
+    several = len(phasing.rings) > 1
+    for kept in sets:
+        if not _served(phasing, kept) >= needed:
+            continue
+        orders = rings.orders(phasing, kept)
+        if not several:
+            orders = chain(orders, rings.stage_orders(kept))
+        for sequence in orders:
+            if len(lawful) >= LARGEST_CHOICE:
+                return tuple(lawful)
+            if is_lawful(signal.signal_id, rules, phasing, sequence):
+                lawful.append(sequence)
+                if not several:
+                    break
     return tuple(lawful)
 
 

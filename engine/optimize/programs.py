@@ -95,6 +95,14 @@ class SignalPrograms:
             )
         ]
 
+    def reordered(self, program: Program) -> list[Program]:
+        """Return the programs that serve the same stages for as long in another order."""
+        splits = dict(zip(program.sequence, program.splits_s, strict=True))
+        return [
+            Program(order, tuple(splits[number] for number in order), program.cycle_s)
+            for order in self.choice.orders(program.sequence)
+        ]
+
     def shown(self, program: Program, cycle_s: int) -> kernels.Shown:
         """Return [way, second of the common cycle] 1 protected, -1 permissive, 0 red."""
         layout = self._layout(program.sequence)

@@ -175,8 +175,7 @@ def moves(
 def orders(phasing: Phasing, sequence: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
     """Yield the orders that rings allow: each ring's phases between two barriers in any order.
 
-    The given order comes first. A stage program, whose clearances are built for its order, has
-    that one only.
+    The given order comes first. A stage program has that one here; `stage_orders` has others.
 
     Parameters
     ----------
@@ -195,6 +194,33 @@ def orders(phasing: Phasing, sequence: tuple[int, ...]) -> Iterator[tuple[int, .
         for (_, ring), numbers in zip(places, chosen, strict=True):
             by_ring.setdefault(ring, []).extend(numbers)
         yield tuple(number for ring in sorted(by_ring) for number in by_ring[ring])
+
+
+STAGES_PERMUTED = 5
+"""Stages of which all cyclic orders are looked at: 24 of five, 120 of six."""
+
+
+def stage_orders(sequence: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+    """Yield other cyclic orders of the stages of one ring, the first one left in front.
+
+    Parameters
+    ----------
+    sequence
+        The order now. Of more than `STAGES_PERMUTED` stages only orders are yielded in which two
+        neighbors have changed places; step by step they lead to every order.
+    """
+    first, *others = sequence
+    if len(sequence) <= STAGES_PERMUTED:
+        for order in permutations(others):
+            if order != tuple(others):
+                yield (first, *order)
+        return
+    for at in range(len(others) - 1):
+        changed = list(others)
+        changed[at], changed[at + 1] = changed[at + 1], changed[at]
+        yield (first, *changed)
+    yield (first, *others[1:], others[0])
+    yield (first, others[-1], *others[:-1])
 
 
 def subsets(phasing: Phasing, sequence: tuple[int, ...]) -> Iterator[tuple[int, ...]]:

@@ -124,6 +124,11 @@ class Search:
         for candidate in self.isolated[signal].candidates(plan.cycle_s):
             if candidate.plan.sequence != plan.sequence:
                 yield {signal: _in_place_of(candidate.plan, plan)}
+        for order in choice.orders(plan.sequence):
+            splits_s = tuple(plan.split_s(number) for number in order)
+            moved = replace(plan, sequence=order, splits_s=splits_s)
+            if choice.lawful(moved):
+                yield {signal: moved}
         group = next(group for group in self.groups if signal in group)
         if group[0] == signal:
             yield from self.cycle_moves(group, plans)
@@ -157,8 +162,11 @@ class Search:
             candidates = self.isolated[name].candidates(cycle_s)
             if not candidates:
                 return {}
-            same = [c.plan for c in candidates if c.plan.sequence == plans[name].sequence]
-            moved[name] = _in_place_of((same or [candidates[0].plan])[0], plans[name])
+            same = [c.plan for c in candidates if set(c.plan.sequence) == set(plans[name].sequence)]
+            plan = (same or [candidates[0].plan])[0]
+            ordered = _in_order_of(plan, plans[name])
+            plan = ordered if self.choices[name].lawful(ordered) else plan
+            moved[name] = _in_place_of(plan, plans[name])
         return moved
 
     def disturbed(self, plans: Plans, rng: np.random.Generator) -> Plans:
@@ -178,6 +186,14 @@ class Search:
 def shifted(plan: TimingPlan, seconds: int) -> TimingPlan:
     """Return the plan with its offset moved, modulo the cycle."""
     return replace(plan, offset_s=(plan.offset_s + seconds) % plan.cycle_s)
+
+
+def _in_order_of(plan: TimingPlan, other: TimingPlan) -> TimingPlan:
+    """Serve the phases in the order of another plan, where they are the same and split freely."""
+    if set(plan.sequence) != set(other.sequence):
+        return plan
+    splits_s = tuple(plan.split_s(number) for number in other.sequence)
+    return replace(plan, sequence=other.sequence, splits_s=splits_s)
 
 
 def _in_place_of(plan: TimingPlan, other: TimingPlan) -> TimingPlan:

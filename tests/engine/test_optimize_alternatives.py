@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from engine.measures.cyclic import cyclic_cost
 from engine.optimize.alternatives import cycles_around, next_sequence, stretched
+from engine.optimize.locks import Hold
 from engine.optimize.problem import Limits
 from engine.optimize.regret import CLOCKS, SPEEDS, VOLUMES, refit_gain, regrets
 from engine.optimize.trials import GroupTrials
@@ -61,7 +62,8 @@ def test_no_other_sequence_is_cheaper_at_any_offset_than_the_one_told() -> None:
 
 def test_a_signal_without_another_sequence_has_none() -> None:
     network = row(1, phasing=WALKING)
-    choice = replace(choices_of(network)["A"], sequences=((1, 2, 3),))
+    hold = Hold("A", sequence=(1, 2, 3))
+    choice = replace(choices_of(network)["A"], sequences=((1, 2, 3),), hold=hold)
     assert next_sequence(trials_of(network), choice) is None
 
 

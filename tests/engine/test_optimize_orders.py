@@ -1,0 +1,147 @@
+"""The order of stages: what is offered, what is refused and why, and whether it is taken."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import permutations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.measures.street import build_street
+from engine.optimize.locks import Hold
+from engine.optimize.problem import Choice, Limits, choices, refused_steps
+from engine.optimize.programs import Program, SignalPrograms
+from engine.optimize.rings import STAGES_PERMUTED, stage_orders
+from network.graph import Signal
+from network.phasing import Phase, Phasing
+from network.safety import check
+from network.timeline import watch
+from network.timing import TimingPlan
+from tests.reference.toy_streets import PLAIN, PROTECTED_LEFTS, crossroads
+from tests.strategies import connection, network_of, signal_of, signals
+
+
+def junction() -> Signal:
+    """A T junction: a right turn (0) goes on into the side road's stage (3), and the left turn
+    (1) that yields to it in stage 1 has a stage of its own (2) before that."""
+    connections = (
+        connection(0, frozenset({1}), frozenset()),
+        connection(1, frozenset({0, 2}), frozenset({0})),
+        connection(2, frozenset({1, 3}), frozenset()),
+        connection(3, frozenset({2}), frozenset()),
+    )
+    phasing = Phasing(
+        (
+            Phase(1, "GgrG", 5, 30, 0),
+            Phase(2, "rGrr", 5, 30, 0),
+            Phase(3, "GrGr", 5, 30, 0),
+        ),
+        {},
+    )
+    plan = TimingPlan("X", 60, (1, 2, 3), (30, 10, 20), 0, 1)
+    return signal_of(connections, phasing, plan)
+
+
+def least_plan(choice: Choice, sequence: tuple[int, ...]) -> TimingPlan:
+    splits = tuple(choice.phasing.phase(number).min_split_s for number in sequence)
+    return TimingPlan("X", sum(splits), sequence, splits, 0, sequence[0])
+
+
+@settings(max_examples=25, deadline=None)
+@given(signals())
+def test_every_order_that_is_offered_satisfies_both_checkers(signal: Signal) -> None:
+    choice = choices(network_of(signal), Limits())["X"]
+    for sequence in choice.sequences[:6]:
+        for order in choice.orders(sequence):
+            plan = least_plan(choice, order)
+            assert check(plan, signal) == ()
+            assert watch(plan, signal) == ()
+            assert choice.lawful(plan)
+
+
+@settings(max_examples=25, deadline=None)
+@given(signals())
+def test_stages_that_harm_nobody_are_offered_in_every_cyclic_order(signal: Signal) -> None:
+    """Signals of this strategy are lawful in any order."""
+    choice = choices(network_of(signal), Limits(may_omit_phases=False))["X"]
+    first, *others = choice.in_force.sequence
+    found = {choice.in_force.sequence, *choice.orders(choice.in_force.sequence)}
+    every = {(first, *order) for order in permutations(others)}
+    assert found <= every
+    if len(others) < STAGES_PERMUTED:
+        assert found == every
+
+
+def test_neighbors_changing_places_lead_to_every_order_of_many_stages() -> None:
+    start = tuple(range(1, STAGES_PERMUTED + 2))
+    found, waiting = {start}, [start]
+    while waiting:
+        for order in stage_orders(waiting.pop()):
+            if order not in found:
+                found.add(order)
+                waiting.append(order)
+    assert found == {(1, *order) for order in permutations(start[1:])}
+
+
+def test_an_order_that_traps_a_left_turn_is_refused_with_the_reason() -> None:
+    signal = junction()
+    assert check(signal.plan_in_force, signal) == ()  # type: ignore[arg-type]
+    choice = choices(network_of(signal), Limits())["X"]
+    assert choice.sequences == ((1, 2, 3),)
+    assert choice.orders((1, 2, 3)) == ()
+    refused = refused_steps(signal)
+    assert set(refused) == {(1, 3)}
+    assert "yellow trap" in refused[1, 3]
+    assert "phase 1" in refused[1, 3]
+
+
+def test_stages_left_out_take_another_order_where_that_in_force_is_refused() -> None:
+    """Stages 1, 3 and 4 cannot run as in force (1 then 3 traps); 1, 4, 3 can."""
+    signal = junction()
+    assert signal.phasing is not None
+    phases = (*signal.phasing.phases, Phase(4, "rGrr", 5, 30, 0))
+    plan = TimingPlan("X", 70, (1, 2, 3, 4), (30, 10, 20, 10), 0, 1)
+    signal = replace(signal, phasing=Phasing(phases, {}), plan_in_force=plan)
+    choice = choices(network_of(signal), Limits())["X"]
+    assert (1, 4, 3) in choice.sequences
+    assert (1, 3, 4) not in choice.sequences
+
+
+def test_what_the_second_checker_sees_keeps_an_order_from_being_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    signal = junction()
+    choice = choices(network_of(signal), Limits())["X"]
+    order = (1, 3, 2)
+    assert not choice.lawful(least_plan(choice, order))
+    monkeypatch.setattr("engine.optimize.problem.watch", lambda plan, signal: ())
+    assert choices(network_of(signal), Limits())["X"].lawful(least_plan(choice, order))
+
+
+def test_a_locked_sequence_has_no_other_order() -> None:
+    plan = TimingPlan("A", 60, (1, 2, 3), (25, 20, 15), 0, 1)
+    network = crossroads(1, pocket_m=30.0, phasing=PROTECTED_LEFTS, plans=(plan,))
+    free = choices(network, Limits())["A"]
+    held = replace(free, hold=Hold("A", sequence=(1, 2, 3)))
+    assert free.orders((1, 2, 3))
+    assert held.orders((1, 2, 3)) == ()
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.integers(8, 40), min_size=3, max_size=3))
+def test_reordered_programs_serve_every_stage_as_long(splits: list[int]) -> None:
+    plan = TimingPlan("A", 60, (1, 2, 3), (25, 20, 15), 0, 1)
+    network = crossroads(1, pocket_m=30.0, phasing=PROTECTED_LEFTS, plans=(plan,))
+    street = build_street(network, {"e0p>n0x": np.array([400.0])}, 900, PLAIN)
+    rows = list(range(len(street.ways)))
+    programs = SignalPrograms(choices(network, Limits())["A"], street, rows)
+    program = Program((1, 2, 3), tuple(splits), sum(splits))
+    (moved,) = programs.reordered(program)
+    assert moved.sequence == (1, 3, 2)
+    assert moved.cycle_s == program.cycle_s
+    assert dict(zip(moved.sequence, moved.splits_s, strict=True)) == dict(
+        zip(program.sequence, program.splits_s, strict=True)
+    )
