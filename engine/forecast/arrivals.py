@@ -86,6 +86,8 @@ class ArrivalForecast:
         The first bin that is predicted.
     arrivals_veh
         Vehicles that would reach the stop line if nobody stood there, [link, bin].
+    departures_veh
+        Vehicles that cross the stop line, [turn, bin]; measured ones up to now.
     queue_veh
         Waiting at the end of the bin, [turn, bin]; up to now as far as counts tell.
     """
@@ -95,6 +97,7 @@ class ArrivalForecast:
     bin_s: int
     now: int
     arrivals_veh: Floats
+    departures_veh: Floats
     queue_veh: Floats
 
     def ahead(self, link_id: str) -> Floats:
@@ -212,8 +215,27 @@ class ArrivalModel:
             queues,
         )
         return ArrivalForecast(
-            self.link_ids, self.turn_ids, self.bin_s, past, arrivals, np.maximum(queues, 0.0)
+            self.link_ids,
+            self.turn_ids,
+            self.bin_s,
+            past,
+            arrivals,
+            self._left(departed, arrivals, queues, queue, past),
+            np.maximum(queues, 0.0),
         )
+
+    def _left(
+        self, departed: Floats, arrivals: Floats, queues: Floats, queue_now: Floats, now: int
+    ) -> Floats:
+        """Return measured departures, and beyond what the queues lost, [turn, bin]."""
+        before = np.zeros_like(queues)
+        before[:, 1:] = queues[:, :-1]
+        if now < before.shape[1]:
+            before[:, now] = np.where(np.isnan(queue_now), before[:, now], queue_now)
+        came = np.arange(queues.shape[1]) - self.turns.late[:, None]
+        fresh = np.where(came >= 0, arrivals[self.turns.link[:, None], np.maximum(came, 0)], 0.0)
+        gone = before + fresh * self.turns.share[:, None] - queues
+        return np.where(np.isnan(departed), np.maximum(gone, 0.0), departed)
 
 
 def arrival_model(
@@ -239,7 +261,7 @@ def arrival_model(
         How platoons spread, and how queues discharge.
     short_of_stop_m
         By approach, how far ahead of the stop line arrivals are wanted, m: where a detector
-        lies to compare with.
+        lies to compare with. Turns get them later, when they have run on to the stop line.
 
     Returns
     -------
@@ -279,6 +301,10 @@ def arrival_model(
             saturation[t] += part * driving.saturation_vps(c.speed_mps)
     streams, outside = fit_streams(network, movement_vph)
     short = short_of_stop_m or {}
+    late = [
+        round(short.get(m.from_link, 0.0) / network.links[m.from_link].speed_mps / bin_s)
+        for m in movements
+    ]
     split = [
         dispersion.split(
             max(
@@ -297,7 +323,12 @@ def arrival_model(
         bin_s,
         saturation,
         np.array([outside.get(name, 1.0) for name in link_ids]) * total / SECONDS_PER_HOUR,
-        kernels.StopTurns(at, np.array([out[m.to_link] for m in movements], np.int32), share),
+        kernels.StopTurns(
+            at,
+            np.array([out[m.to_link] for m in movements], np.int32),
+            share,
+            np.array(late, dtype=np.int32),
+        ),
         kernels.PlatoonStreams(
             np.array([out[s.exit_link] for s in streams], dtype=np.int32),
             np.array([link[s.approach_link] for s in streams], dtype=np.int32),

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -16,12 +17,16 @@ IDLE_BINS, IDLE_PART = 4, 0.6
 has no queue; whatever the shares say, it begins anew."""
 
 
+LEAST_VARIANCE = 1e-12
+
+
 class StopTurns(NamedTuple):
     """Turns at stop lines."""
 
     link: Integers  # per turn
     exit: Integers  # per turn
     share: Floats  # per turn, of its link's arrivals
+    late: Integers  # per turn, bins from where arrivals are seen on to the stop line
 
 
 class PlatoonStreams(NamedTuple):
@@ -67,6 +72,8 @@ def roll_platoons(
     n_turns, bins = departed_veh.shape
     n_streams = streams.exit.size
     level = np.zeros(n_streams)
+    # Nobody knows how many of the expected stand in the queue; they scatter like Poisson counts.
+    variance = np.zeros(n_turns)
     for b in range(bins):
         for link in range(arrivals_veh.shape[0]):
             arrivals_veh[link, b] = outside_veh[link, b]
@@ -90,11 +97,19 @@ def roll_platoons(
             queue = queue_veh[t, b - 1] if b > 0 else 0.0
             if b == now and not np.isnan(queue_now[t]):
                 queue = queue_now[t]
-            queue += arrivals_veh[turns.link[t], b] * turns.share[t]
+                variance[t] = 0.0
+            reached = b - turns.late[t]
+            if reached >= 0:
+                fresh = arrivals_veh[turns.link[t], reached] * turns.share[t]
+                queue += fresh
+                variance[t] += fresh
             left = departed_veh[t, b]
             if np.isnan(left):
-                left = min(max(queue, 0.0), service_veh[t, b])
-                queue -= left
+                left = 0.0
+                if service_veh[t, b] > 0.0:
+                    rest, variance[t] = what_remains(queue - service_veh[t, b], variance[t])
+                    left = min(max(queue - rest, 0.0), service_veh[t, b])
+                    queue -= left
             else:
                 # Who leaves before he was expected is owed, or he would be expected for ever.
                 queue -= left
@@ -106,5 +121,29 @@ def roll_platoons(
                         did += departed_veh[t, k]
                     if open_throughout and did < IDLE_PART * could:
                         queue = 0.0
+                        variance[t] = 0.0
             queue_veh[t, b] = queue
             departures_veh[turns.exit[t], b] += left
+
+
+@njit(cache=True, error_model="numpy")
+def what_remains(mean: float, variance: float) -> tuple[float, float]:
+    """Return mean and variance of what is left of a queue that cannot be less than nobody.
+
+    Both of a normal variable cut off at zero. Without scatter the mean queue would leave in one
+    piece; but it is longer in one cycle and shorter in another, and so platoons have a tail.
+
+    Parameters
+    ----------
+    mean, variance
+        Of those who wait less those who could leave.
+    """
+    if variance < LEAST_VARIANCE:
+        return max(mean, 0.0), 0.0
+    sd = math.sqrt(variance)
+    z = mean / sd
+    above = 0.5 * math.erfc(-z * math.sqrt(0.5))
+    density = math.exp(-0.5 * z * z) / math.sqrt(2.0 * math.pi)
+    rest = max(mean * above + sd * density, 0.0)
+    square = (mean * mean + variance) * above + mean * sd * density
+    return rest, max(square - rest * rest, 0.0)

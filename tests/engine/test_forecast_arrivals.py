@@ -107,6 +107,39 @@ def test_a_queue_that_stands_leaves_on_green_and_arrives_downstream(street: Road
     assert ahead.sum() == pytest.approx(8.0 * model.streams.share[0], rel=0.05)
 
 
+def test_who_passes_the_loop_leaves_only_when_he_has_reached_the_stop_line() -> None:
+    street = line("AB", 400.0)
+    ahead = dict.fromkeys(sorted({m.from_link for m in street.movements.values()}), 125.0)
+    model = model_of(street, short_of_stop_m=ahead)
+    rows, bins = len(model.turn_ids), 40
+    came = np.zeros((len(model.link_ids), bins))
+    came[:, 3] = 1.0
+    open_ = model.service(np.ones((rows, bins)))
+    nothing = np.full((rows, 0), np.nan)
+    left = model.predict(nothing, open_, outside_veh=came).departures_veh
+    first = np.argmax(left > 0.0, axis=1)
+    assert (first == 3 + round(125.0 / 12.5 / model.bin_s)).all()
+
+
+def test_departures_of_an_uncertain_queue_have_a_tail(street: RoadNetwork) -> None:
+    model = model_of(street)
+    rows, bins = len(model.turn_ids), 300
+    green = np.zeros((rows, bins))
+    green[:, 40:] = 1.0
+    known = np.zeros(rows)
+    known[0] = 3.0
+    nobody = np.zeros((len(model.link_ids), bins))
+    nothing = np.full((rows, 0), np.nan)
+    sure = model.predict(nothing, model.service(green), queue_veh=known, outside_veh=nobody)
+    came = nobody.copy()
+    came[model.turns.link[0], 0] = 3.0 / model.turns.share[0]
+    unsure = model.predict(nothing, model.service(green), outside_veh=came)
+    for found in (sure, unsure):
+        assert found.departures_veh[0].sum() == pytest.approx(3.0, rel=1e-3)
+    last = [np.max(np.flatnonzero(f.departures_veh[0] > 1e-3)) for f in (sure, unsure)]
+    assert last[1] > last[0]
+
+
 def test_measured_departures_are_believed_over_the_plan(street: RoadNetwork) -> None:
     model = model_of(street)
     rows, bins = len(model.turn_ids), 60

@@ -186,7 +186,10 @@ def test_platoons_and_their_twin_agree(seed: int, turns: int, streams: int, bins
     rng = np.random.default_rng(seed)
     streams = streams if turns else 0
     links, exits = 3, turns
-    turn_rows = [(int(rng.integers(links)), t, float(rng.uniform(0, 1))) for t in range(turns)]
+    turn_rows = [
+        (int(rng.integers(links)), t, float(rng.uniform(0, 1)), int(rng.integers(0, 4)))
+        for t in range(turns)
+    ]
     stream_rows = [
         (
             int(rng.integers(exits)),
@@ -204,14 +207,17 @@ def test_platoons_and_their_twin_agree(seed: int, turns: int, streams: int, bins
     now = int(rng.integers(0, bins + 1))
     arrivals, left = np.zeros((links, bins)), np.zeros((exits, bins))
     queues = np.zeros((turns, bins))
-    columns = [np.array(c) for c in zip(*turn_rows, strict=True)] or [np.zeros(0)] * 3
+    columns = [np.array(c) for c in zip(*turn_rows, strict=True)] or [np.zeros(0)] * 4
     flows = [np.array(c) for c in zip(*stream_rows, strict=True)] or [np.zeros(0)] * 5
     platoon_kernels.roll_platoons(
         departed,
         service,
         outside,
         platoon_kernels.StopTurns(
-            columns[0].astype(np.int32), columns[1].astype(np.int32), columns[2]
+            columns[0].astype(np.int32),
+            columns[1].astype(np.int32),
+            columns[2],
+            columns[3].astype(np.int32),
         ),
         platoon_kernels.PlatoonStreams(
             flows[0].astype(np.int32), flows[1].astype(np.int32), *flows[2:]

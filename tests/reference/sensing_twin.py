@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 
 Floats = NDArray[np.float64]
 
@@ -227,21 +228,39 @@ def twin_imputed(
     return mean, variance
 
 
+def twin_remains(mean: float, variance: float) -> tuple[float, float]:
+    """Mean and variance of max(X, 0) for a normal X."""
+    if variance < 1e-12:
+        return max(mean, 0.0), 0.0
+    sd = math.sqrt(variance)
+    cut = stats.norm(mean, sd)
+    above, height = float(cut.sf(0.0)), float(cut.pdf(0.0))
+    # Moments of the part above zero; the derivative of the density gives both.
+    first = mean * above + variance * height
+    second = (mean**2 + variance) * above + mean * variance * height
+    first = max(first, 0.0)
+    return first, max(second - first**2, 0.0)
+
+
 def twin_platoons(
     departed: Floats,
     service: Floats,
     outside: Floats,
-    turns: list[tuple[int, int, float]],
+    turns: list[tuple[int, int, float, int]],
     streams: list[tuple[int, int, float, float, float]],
     queue_now: Floats,
     now: int,
 ) -> tuple[Floats, Floats, Floats]:
-    """Arrivals by link, departures by exit, queues by turn; `turns` are (link, exit, share)."""
+    """Arrivals by link, departures by exit, queues by turn.
+
+    `turns` are (link, exit, share, bins from where arrivals are seen on to the stop line).
+    """
     rows, bins = departed.shape
-    exits = 1 + max((e for _, e, _ in turns), default=-1)
+    exits = 1 + max((turn[1] for turn in turns), default=-1)
     arrivals, left = outside.copy(), np.zeros((exits, bins))
     queues = np.zeros((rows, bins))
     flows = [0.0] * len(streams)
+    variance = [0.0] * rows
     shown = np.full((rows, bins), np.nan)
     for b in range(bins):
         for s, (exit_row, link, share, delay, smoothing) in enumerate(streams):
@@ -252,21 +271,26 @@ def twin_platoons(
                 came += weight * left[exit_row, b - back] if b - back >= 0 else 0.0
             flows[s] = smoothing * share * came + (1.0 - smoothing) * flows[s]
             arrivals[link, b] += flows[s]
-        for t, (link, exit_row, share) in enumerate(turns):
+        for t, (link, exit_row, share, late) in enumerate(turns):
             queue = queues[t, b - 1] if b else 0.0
             if b == now and np.isfinite(queue_now[t]):
-                queue = queue_now[t]
-            queue += arrivals[link, b] * share
-            measured = departed[t, b]
-            goes = min(max(queue, 0.0), service[t, b]) if np.isnan(measured) else measured
+                queue, variance[t] = queue_now[t], 0.0
+            fresh = arrivals[link, b - late] * share if b >= late else 0.0
+            queue, variance[t] = queue + fresh, variance[t] + fresh
+            goes = departed[t, b]
+            if np.isnan(goes):
+                goes = 0.0
+                if service[t, b] > 0:
+                    stays, variance[t] = twin_remains(queue - service[t, b], variance[t])
+                    goes = min(max(queue - stays, 0.0), service[t, b])
             queue -= goes
             shown[t, b] = departed[t, b]
-            if np.isfinite(measured) and b >= 3:
+            if np.isfinite(departed[t, b]) and b >= 3:
                 last = np.s_[b - 3 : b + 1]
                 if (service[t, last] > 0).all() and shown[t, last].sum() < (
                     0.6 * service[t, last].sum()
                 ):
-                    queue = 0.0
+                    queue = variance[t] = 0.0
             queues[t, b] = queue
             left[exit_row, b] += goes
     return arrivals, left, queues
