@@ -39,6 +39,7 @@ from throughband.demand import (
     mean_day,
     movement_counts,
     read_counts,
+    sources_told,
 )
 from throughband.imported import imported_counts
 from throughband.journal import Journal
@@ -216,6 +217,7 @@ def optimize_scenario(
         wanted = demand(setting.network, days)
         for row in wanted.quality:
             teller.say(f"{row.series_id}: {row.flag.name.lower()}, {row.reason}")
+        teller.say(f"Flows: {sources_told(wanted.flows)}")
         teller.step("optimize cycles, phases, splits and offsets")
         halt = Halt(time_limit_s, time.monotonic)
         with halt.on_interrupt():
@@ -486,6 +488,7 @@ def _write_plan_files(
             "interval_s": flows.interval_s,
             "intervals_measured": flows.observed,
             "intervals": int(flows.flow_vph.shape[0]),
+            "cells": dict(flows.cells()),
         },
     }
     write_plan(folder / "plan.json", done.plan_set, setting.network, notes)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.forecast.forecast import Forecast, forecast
+from engine.forecast.prediction import Source
 from engine.forecast.quality import QualityRow, judge, lanes_of
 from engine.validate.counting import count
 from engine.validate.simulator import SimulationCase
@@ -21,6 +22,14 @@ from network.readers.counts_csv import read_counts_csv
 
 COUNTING_SEEDS = (1, 2, 3)
 """Seeds that may be counted and tuned on; validation never uses them."""
+
+SOURCE_WORDS = {
+    Source.COUNTED: "counted",
+    Source.OBSERVED: "forecast from earlier days and today's counts",
+    Source.IMPUTED: "forecast from earlier days and other movements' counts",
+    Source.PROFILE: "usual on earlier days",
+    Source.PRIOR: "a guess (prior: too few counts, or none)",
+}
 
 INTERVAL_S = 300
 INSIDE_NODE_M = 0.1
@@ -246,8 +255,18 @@ def demand(
         None if today is None else movement_counts(today, network),
         first.start_s,
         first.end_s,
+        network,
     )
     return Demand(flows, lane_shares(seen, network), tuple(rows))
+
+
+def sources_told(flows: Forecast) -> str:
+    """Say what the cells of a forecast rest on, in words."""
+    whole = flows.source.size
+    return ", ".join(
+        f"{100 * count / whole:.0f} % {SOURCE_WORDS[Source[name.upper()]]}"
+        for name, count in flows.cells().items()
+    )
 
 
 def read_counts(path: Path, network: RoadNetwork) -> CountSeries:

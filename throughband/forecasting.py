@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.forecast.forecaster import STALE_INTERVALS, FlowForecaster
+from engine.forecast.forecaster import FlowForecaster
+from engine.forecast.freshness import require_fresh
 from network.counts import Quality
-from network.errors import InsufficientDataError, StaleCountsError
+from network.errors import InsufficientDataError
 from throughband.commands import Teller
 from throughband.count_feed import CountFeed, without_empty
 from throughband.count_tables import read_feed
@@ -107,13 +108,9 @@ def up_to(feed: CountFeed, at: datetime | None) -> CountFeed:
             f"{feed.start.isoformat()}"
         )
     late = rows - len(feed.counts)
-    if late >= STALE_INTERVALS:
+    if late > 0:
         last = feed.end - timedelta(seconds=feed.step_s)
-        raise StaleCountsError(
-            f"no count for {late} intervals of {feed.step_s} s before {at.isoformat()}; the last "
-            f"one began at {last.isoformat()}. Flows are forecast from counts less than "
-            f"{STALE_INTERVALS} intervals old"
-        )
+        require_fresh(late, feed.step_s, f"at {last.isoformat()}")
     if late <= 0:
         return feed.until(rows)
     gap = (late, len(feed.names))

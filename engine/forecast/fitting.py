@@ -17,6 +17,7 @@ from engine.forecast.correction import (
     scatter,
 )
 from engine.forecast.daytype import NO_RULE, DayTypeRule, fit_rule
+from engine.forecast.first_days import PLAIN, FewDays, compare_days
 from engine.forecast.history import History, choose_settings
 from engine.forecast.intervals import Limits, fit_limits, plain_limits
 from engine.forecast.profile import Profiles, make_profiles, without_day
@@ -73,12 +74,17 @@ def learn(
     prior
         Sums to begin from, [2, K, S, N], or None.
     """
+    days = len(history.kinds)
+    # The same hour of many days is as little as one whole day.
+    counted = int(np.isfinite(history.z).any(axis=1).sum())
+    if min(days, counted / history.slots) < LEAST_DAYS:
+        few = compare_days(history, prior)
+        sums = history.sums(few.settings.half_life_days, prior)
+        profiles = _without_holes(make_profiles(sums, few.settings, history.step_s), sums, history)
+        return _untaught(history, profiles, sums, neighbors, horizons, few)
     settings = choose_settings(history, prior)
     sums = history.sums(settings.half_life_days, prior)
     profiles = make_profiles(sums, settings, history.step_s)
-    days = len(history.kinds)
-    if days < LEAST_DAYS:
-        return _untaught(history, profiles, sums, neighbors, horizons)
     least, most = TAUGHT_DAYS
     taught = min(days, max(least, min(most, TAUGHT_CELLS // profiles.z[0].size)))
     chosen = np.arange(days - taught, days)
@@ -112,12 +118,32 @@ def learn(
     return Fitted(sums, counted, profiles, correction, limits, rule)
 
 
+def _without_holes(profiles: Profiles, sums: Floats, history: History) -> Profiles:
+    """Fill times that no day counted, where nothing is smoothed, from the times around them."""
+    hole = sums[1].sum(axis=0) <= 0
+    if profiles.settings.smooth_s >= PLAIN.smooth_s or not hole.any():
+        return profiles
+    around = make_profiles(sums, PLAIN, history.step_s).z
+    return Profiles(profiles.settings, profiles.shapes, np.where(hole, around, profiles.z))
+
+
 def _untaught(
-    history: History, profiles: Profiles, sums: Floats, neighbors: Integers | None, horizons: int
+    history: History,
+    profiles: Profiles,
+    sums: Floats,
+    neighbors: Integers | None,
+    horizons: int,
+    few: FewDays | None = None,
 ) -> Fitted:
     """Return plain weights around a profile of a day or two, or of a prior."""
     n = history.z.shape[1]
-    scale = np.full(n, UNKNOWN_SPREAD)
+    if few is not None and len(few.residual):
+        scale = few.scale()
+        errors = np.broadcast_to(few.residual / scale, (horizons, *few.residual.shape))
+        limits = fit_limits(errors, np.broadcast_to(few.expected, errors.shape), errors)
+    else:
+        scale = np.full(n, UNKNOWN_SPREAD)
+        limits = plain_limits(horizons, 1.0)
     near = find_neighbors(np.empty((0, n))) if neighbors is None else given_neighbors(neighbors)
     correction = plain_correction(scale, *near, horizons, history.step_s)
     return Fitted(
@@ -125,6 +151,6 @@ def _untaught(
         np.isfinite(history.z).sum(axis=0),
         profiles,
         correction,
-        plain_limits(horizons, 1.0),
+        limits,
         NO_RULE,
     )

@@ -1,34 +1,41 @@
-"""Movement flows of the next intervals from earlier days and from today so far.
+"""Movement flows over a window of the day: the value that plans are made from, and how it is made.
 
-A profile is the mean of earlier days at the same time of day. What today does differently shows
-in residuals, scaled by the square root of the profile because counts scatter like Poisson
-counts. They are averaged with exponential weights, per movement and over all, and carried
-forward while they fade. Not modeled here: day types, neighbors on the road graph.
+Earlier days and today so far are laid on the days of a `FlowForecaster`, which does the
+predicting. Its central forecast minimizes the absolute error; plans need expected flows, so the
+vehicles that the rounding of roots loses are put back, in proportion. Quantiles are those of a
+count, whole vehicles.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
+from engine.forecast.calendar import SECONDS_PER_DAY, Calendar
+from engine.forecast.forecaster import LONGEST_HORIZON_STEPS, FlowForecaster
+from engine.forecast.freshness import require_fresh
+from engine.forecast.network_prior import network_prior
+from engine.forecast.prediction import Source
 from network.counts import VALUED, CountSeries
-from network.errors import InsufficientDataError, StaleCountsError
+from network.errors import InsufficientDataError
+from network.graph import RoadNetwork
 
-SMOOTHING = 0.3
-"""Weight of the newest residual."""
+Floats = NDArray[np.float64]
 
-FADING = 0.8
-"""Part of a residual that is still expected one interval later."""
+BAND = (0.1, 0.9)
+"""The quantiles that plans are tried on."""
 
-OWN_SHARE = 0.5
-"""Weight of a movement's own residual; the rest is the mean residual of all movements."""
+LONGEST_WINDOW_DAYS = 7
 
-STALE_INTERVALS = 2
-"""So many intervals without one good count, and no plan is made from the data."""
+GUESS_BAND = 1.0
+"""A guessed flow may be nothing or twice as much, and scatters besides."""
+
+_FIRST_DAY = datetime(2001, 1, 1, tzinfo=UTC)
+"""Counts by the second of the day have no date; any will do where all days are of one type."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,35 +53,54 @@ class Forecast:
     flow_vph
         Expected flow, [I, M].
     low_vph, high_vph
-        10 % and 90 % quantiles, [I, M]; equal to the flow where it was measured.
+        10 % and 90 % quantiles of what is counted in the interval, [I, M]; equal to the flow
+        where it was measured.
+    source
+        A `Source` for every cell, uint8[I, M].
     """
 
     movement_ids: tuple[str, ...]
     start_s: float
     interval_s: int
     observed: int
-    flow_vph: NDArray[np.float64]
-    low_vph: NDArray[np.float64]
-    high_vph: NDArray[np.float64]
+    flow_vph: Floats
+    low_vph: Floats
+    high_vph: Floats
+    source: NDArray[np.uint8]
 
-    def movement_vph(self) -> Mapping[str, NDArray[np.float64]]:
+    def movement_vph(self) -> Mapping[str, Floats]:
         """Return the flows by movement, veh/h, one value per interval."""
         return {name: self.flow_vph[:, m] for m, name in enumerate(self.movement_ids)}
 
+    def cells(self) -> Mapping[str, int]:
+        """Return how many cells rest on what, by the names of `Source`; those that occur."""
+        return {
+            source.name.lower(): int((self.source == source).sum())
+            for source in Source
+            if (self.source == source).any()
+        }
+
 
 def forecast(
-    history: Sequence[CountSeries], today: CountSeries | None, begin_s: float, end_s: float
+    history: Sequence[CountSeries],
+    today: CountSeries | None,
+    begin_s: float,
+    end_s: float,
+    network: RoadNetwork | None = None,
 ) -> Forecast:
     """Predict movement flows over a window of the day.
 
     Parameters
     ----------
     history
-        Earlier days, same movements and intervals; each must cover the window.
+        Earlier days of one type, same movements and intervals; each must cover the window.
     today
-        The day so far, beginning at `begin_s`; None before the first interval.
+        The day so far, beginning at `begin_s`; None to plan a day like the earlier ones.
     begin_s, end_s
-        Window, s after midnight.
+        Window, s after midnight, at most a week.
+    network
+        The roads; movements without a single good count then carry what the network makes of
+        the others (`Source.PRIOR`), and nothing without it.
 
     Returns
     -------
@@ -85,62 +111,211 @@ def forecast(
     InsufficientDataError
         If there is neither history nor today's counts, or they do not fit together.
     StaleCountsError
-        If the last good count of today is more than `STALE_INTERVALS` intervals old.
+        If the newest `freshness.STALE_INTERVALS` intervals of today brought no good count.
     """
     if not history and today is None:
         raise InsufficientDataError("no counts at all: neither of earlier days nor of today")
     first = history[0] if history else today
     assert first is not None
-    interval_s = first.interval_s
-    intervals = int((end_s - begin_s) // interval_s)
+    step_s = first.interval_s
+    intervals = int((end_s - begin_s) // step_s)
     if intervals < 1:
         raise InsufficientDataError(
-            f"the window of {end_s - begin_s:g} s holds no interval of {interval_s} s"
+            f"the window of {end_s - begin_s:g} s holds no interval of {step_s} s"
         )
-    observed, seen = _today(today, first, begin_s, intervals)
-    profile = _profile(history, first, begin_s, intervals, seen)
-    flow = profile.copy()
-    low, high = profile.copy(), profile.copy()
-    scale = np.sqrt(profile + 1.0)
-    state = np.zeros(len(first.series_ids))
-    spread = 1.0
-    errors: list[NDArray[np.float64]] = []
-    for i in range(observed):
-        residual = (seen[i] - profile[i]) / scale[i]
-        good = np.isfinite(residual)
-        state = np.where(good, (1 - SMOOTHING) * state + SMOOTHING * residual, state)
-        errors.append(residual[good])
-        flow[i] = np.where(good, seen[i], np.maximum(profile[i] + state * scale[i], 0.0))
-        low[i] = high[i] = flow[i]
-    known = np.concatenate(errors) if errors else np.empty(0)
-    if known.size and history:
-        spread = float(max(1.0, np.sqrt(np.mean(known**2))))
-    common = float(state.mean()) if observed else 0.0
-    carried = OWN_SHARE * state + (1.0 - OWN_SHARE) * common
-    for ahead in range(1, intervals - observed + 1):
-        i = observed + ahead - 1
-        mean = np.maximum(profile[i] + carried * FADING**ahead * scale[i], 0.0)
-        flow[i] = mean
-        width = stats.norm.ppf(0.9) * spread * np.sqrt(mean + 1.0)
-        low[i], high[i] = np.maximum(mean - width, 0.0), mean + width
-    to_vph = 3600.0 / interval_s
+    if SECONDS_PER_DAY % step_s or intervals * step_s > LONGEST_WINDOW_DAYS * SECONDS_PER_DAY:
+        raise InsufficientDataError(
+            f"{intervals} intervals of {step_s} s; allowed are intervals that divide a day, over "
+            f"at most {LONGEST_WINDOW_DAYS} days"
+        )
+    seen = _today(today, first, begin_s, intervals)
+    earlier = _earlier(history, first, begin_s, intervals)
+    # No time of day may come twice in what is laid on a forecaster's days.
+    most = SECONDS_PER_DAY // step_s
+    parts = [
+        _Window(first, begin_s + at * step_s, earlier[:, at : at + most], seen, at).forecast(
+            network
+        )
+        for at in range(0, intervals, most)
+    ]
+    if len(parts) == 1:
+        return parts[0]
     return Forecast(
         first.series_ids,
         begin_s,
-        interval_s,
-        observed,
-        flow * to_vph,
-        low * to_vph,
-        high * to_vph,
+        step_s,
+        len(seen),
+        np.concatenate([part.flow_vph for part in parts]),
+        np.concatenate([part.low_vph for part in parts]),
+        np.concatenate([part.high_vph for part in parts]),
+        np.concatenate([part.source for part in parts]),
     )
 
 
-def _today(
-    today: CountSeries | None, like: CountSeries, begin_s: float, intervals: int
-) -> tuple[int, NDArray[np.float64]]:
-    """Return how many intervals were observed, and their good counts with NaN elsewhere."""
+class _Window:
+    """At most 24 hours of earlier days and of today, on the days of a forecaster."""
+
+    def __init__(
+        self, like: CountSeries, begin_s: float, earlier: Floats, all_seen: Floats, skipped: int
+    ) -> None:
+        self.names = like.series_ids
+        self.step_s = like.interval_s
+        self.begin_s = begin_s
+        self.intervals = earlier.shape[1]
+        self.earlier = earlier
+        self.all_seen = all_seen
+        self.seen = all_seen[skipped : skipped + self.intervals]
+        self.slots = SECONDS_PER_DAY // self.step_s
+        # Odd seconds of the beginning only shift the clock.
+        self.first_slot = int(begin_s % SECONDS_PER_DAY) // self.step_s
+        self.days_each = -(-(self.first_slot + self.intervals) // self.slots)
+
+    def forecast(self, network: RoadNetwork | None) -> Forecast:
+        """Return what was counted and what is expected."""
+        good = np.isfinite(self.earlier).any(axis=(0, 1)) if len(self.earlier) else None
+        today = np.isfinite(self.all_seen).any(axis=0)
+        counted = today if good is None else good
+        shape = (self.intervals, len(self.names))
+        flow, low, high = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+        source = np.full(shape, Source.PRIOR, dtype=np.uint8)
+        columns = np.flatnonzero(counted)
+        if columns.size:
+            flow[:, columns], low[:, columns], high[:, columns], source[:, columns] = (
+                self._predicted(columns)
+            )
+        rest = np.flatnonzero(~counted)
+        if rest.size:
+            self._guess(rest, network, flow, low, high)
+        taken = np.isfinite(self.seen)
+        head = np.s_[: len(self.seen)]
+        for values in (flow, low, high):
+            values[head][taken] = self.seen[taken]
+        source[head][taken] = Source.COUNTED
+        to_vph = 3600.0 / self.step_s
+        for values in (flow, low, high):
+            values *= to_vph
+            values.setflags(write=False)
+        source.setflags(write=False)
+        return Forecast(
+            self.names, self.begin_s, self.step_s, len(self.seen), flow, low, high, source
+        )
+
+    def _predicted(
+        self, columns: NDArray[np.int64]
+    ) -> tuple[Floats, Floats, Floats, NDArray[np.uint8]]:
+        """Return mean, quantiles (veh per interval) and sources of movements with counts."""
+        earlier, seen = self.earlier[:, :, columns], self.seen[:, columns]
+        observed = len(seen)
+        ahead = max(1, min(self.intervals - observed, LONGEST_HORIZON_STEPS))
+        days = len(earlier)
+        span = max(1, days) * self.days_each
+        special = tuple(
+            ((_FIRST_DAY + timedelta(days=day)).date(), 0)
+            for day in range(span + self.days_each + 1)
+        )
+        forecaster = FlowForecaster(
+            self.step_s, ahead, "UTC", None, Calendar(frozenset(), special), "never"
+        )
+        names = [self.names[m] for m in columns]
+        begin = _FIRST_DAY
+        if days:
+            grid = np.full((days * self.days_each * self.slots, columns.size), np.nan)
+            for day in range(days):
+                at = day * self.days_each * self.slots + self.first_slot
+                grid[at : at + self.intervals] = earlier[day]
+            forecaster.fit(grid, begin, names)
+            begin += timedelta(days=days * self.days_each)
+        else:
+            whole = self.all_seen[:, columns]
+            usual = np.nansum(whole, axis=0) / np.isfinite(whole).sum(axis=0)
+            flat = np.tile(usual, (self.slots, 1))
+            forecaster.fit(np.empty((0, columns.size)), begin, names, flat)
+        step = timedelta(seconds=self.step_s)
+        begin += self.first_slot * step
+        usual_days = forecaster.usual(begin, self.intervals, BAND)
+        mean = usual_days.mean.copy()
+        low, high = (part.copy() for part in usual_days.quantile_veh)
+        # Here days are windows: a cell that one of them counted rests on more than a guess.
+        known = np.isfinite(earlier).any(axis=0)
+        source = np.where(known, Source.PROFILE, Source.PRIOR).astype(np.uint8)
+        live = np.zeros(columns.size, dtype=np.bool_)
+        for i in range(observed):
+            # The state before the interval says what to put in the place of a missing count.
+            before = forecaster.nearest(BAND) if i else None
+            if before is not None:
+                mean[i] = before.mean[0]
+                low[i], high[i] = before.quantile_veh[:, 0]
+                self._correct(source[i : i + 1], live)
+            live = np.isfinite(seen[i])
+            forecaster.update(begin + i * step, seen[i])
+        if 0 < observed < self.intervals:
+            found = forecaster.nearest(BAND)
+            rows = np.s_[observed : observed + ahead]
+            mean[rows] = found.mean
+            low[rows], high[rows] = found.quantile_veh
+            self._correct(source[rows], live)
+        if days:
+            mean = _with_lost(mean, usual_days.mean, earlier)
+        low, high = np.minimum(np.round(low), mean), np.maximum(np.round(high), mean)
+        return mean, low, high, source
+
+    @staticmethod
+    def _correct(source: NDArray[np.uint8], live: NDArray[np.bool_]) -> None:
+        """Note which cells today's counts have corrected, of their own movement or of others."""
+        corrected = np.where(live, Source.OBSERVED, Source.IMPUTED)
+        source[:] = np.where(source == Source.PROFILE, corrected, source)
+
+    def _guess(
+        self,
+        rest: NDArray[np.int64],
+        network: RoadNetwork | None,
+        flow: Floats,
+        low: Floats,
+        high: Floats,
+    ) -> None:
+        """Give movements that were never counted what the network makes of the others."""
+        if network is None or not all(name in network.movements for name in self.names):
+            return
+        stack = np.concatenate((self.earlier.reshape(-1, len(self.names)), self.all_seen))
+        good = np.isfinite(stack)
+        total = np.where(good, stack, 0.0).sum(axis=0)
+        prior = network_prior(network, self.names, total, good.sum(axis=0) * float(self.step_s))
+        mean = prior[rest] * self.step_s / 3600.0
+        flow[:, rest] = mean
+        high[:, rest] = np.ceil(mean + GUESS_BAND * (mean + np.sqrt(mean)))
+        low[:, rest] = 0.0
+
+
+def _with_lost(mean: Floats, usual: Floats, counted: Floats) -> Floats:
+    """Return forecasts whose usual days carry as many vehicles as were counted on them.
+
+    A mean of roots lies below the root of the mean; what that loses is put back in proportion.
+
+    Parameters
+    ----------
+    mean
+        Central forecast, [I, M].
+    usual
+        The profile, [I, M].
+    counted
+        Counts of days, [D, I or fewer, M]; NaN where missing.
+    """
+    known = np.isfinite(counted)
+    there = np.broadcast_to(usual[: counted.shape[1]], counted.shape)
+    came = np.where(known, counted, 0.0).sum(axis=(0, 1))
+    held = np.where(known, there, 0.0).sum(axis=(0, 1))
+    cells = np.maximum(known.sum(axis=(0, 1)), 1)
+    # Where the profile is nothing and a few vehicles came, they are spread evenly.
+    weight = held / cells + 1e-3
+    lost = (came - held) / cells
+    out: Floats = np.maximum(mean + lost * (mean + 1e-3) / weight, 0.0)
+    return out
+
+
+def _today(today: CountSeries | None, like: CountSeries, begin_s: float, intervals: int) -> Floats:
+    """Return today's good counts, NaN elsewhere, one row per measured interval."""
     if today is None:
-        return 0, np.empty((0, len(like.series_ids)))
+        return np.empty((0, len(like.series_ids)))
     if today.series_ids != like.series_ids or today.interval_s != like.interval_s:
         raise InsufficientDataError("today's counts and the earlier days name other series")
     if today.start_s != begin_s:
@@ -150,24 +325,17 @@ def _today(
     observed = min(today.intervals, intervals)
     good = np.isin(today.quality[:observed], VALUED)
     newest = np.flatnonzero(good.any(axis=1))
-    age = observed - 1 - int(newest[-1]) if newest.size else observed
-    if age > STALE_INTERVALS:
-        last = begin_s + (observed - age) * today.interval_s
-        raise StaleCountsError(
-            f"no good count for {age} intervals; the last one ended at {last:g} s. "
-            f"Plans are made from counts at most {STALE_INTERVALS} intervals old"
-        )
-    return observed, np.where(good, today.volume_veh[:observed], np.nan)
+    silent = observed - 1 - int(newest[-1]) if newest.size else observed
+    last_s = begin_s + (observed - silent - 1) * today.interval_s
+    told = f"at {last_s:g} s of the day" if newest.size else f"before {begin_s:g} s of the day"
+    require_fresh(silent, today.interval_s, told)
+    return np.where(good, today.volume_veh[:observed], np.nan)
 
 
-def _profile(
-    history: Sequence[CountSeries],
-    like: CountSeries,
-    begin_s: float,
-    intervals: int,
-    seen: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """Return the mean of earlier days per interval; without any, today's own mean."""
+def _earlier(
+    history: Sequence[CountSeries], like: CountSeries, begin_s: float, intervals: int
+) -> Floats:
+    """Return the good counts of earlier days over the window, [D, I, M]."""
     days = []
     for day in history:
         if day.series_ids != like.series_ids or day.interval_s != like.interval_s:
@@ -179,16 +347,4 @@ def _profile(
                 f"the window from {begin_s:g} s"
             )
         days.append(np.where(np.isin(part.quality, VALUED), part.volume_veh, np.nan))
-    if not days:
-        seen_mean: NDArray[np.float64] = np.nansum(seen, axis=0) / np.maximum(
-            np.isfinite(seen).sum(axis=0), 1
-        )
-        return np.tile(seen_mean, (intervals, 1))
-    stack = np.array(days)
-    count = np.isfinite(stack).sum(axis=0)
-    mean = np.nansum(stack, axis=0) / np.maximum(count, 1)
-    # Where no day has a good count, the series' own mean over the window.
-    total = count.sum(axis=0)
-    overall = np.nansum(stack, axis=(0, 1)) / np.maximum(total, 1)
-    profile: NDArray[np.float64] = np.where(count > 0, mean, overall)
-    return profile
+    return np.array(days) if days else np.empty((0, intervals, len(like.series_ids)))

@@ -24,6 +24,7 @@ from engine.forecast import saved
 from engine.forecast.backtest import Backtest, play
 from engine.forecast.calendar import DAY_TYPES, Calendar, LocalClock
 from engine.forecast.fitting import Fitted, learn
+from engine.forecast.freshness import require_fresh
 from engine.forecast.history import History
 from engine.forecast.inputs import (
     PRIOR_WEIGHT_DAYS,
@@ -40,12 +41,9 @@ from engine.forecast.live import LiveState, Slots
 from engine.forecast.prediction import FlowPrediction, Source
 from engine.forecast.profile import from_root, to_root
 from network.counts import Quality
-from network.errors import CountError, InsufficientDataError, StaleCountsError
+from network.errors import CountError, InsufficientDataError
 
 Floats = NDArray[np.float64]
-
-STALE_INTERVALS = 2
-"""So many intervals without one good count, and nothing is predicted."""
 
 LONGEST_HORIZON_STEPS = 288
 BRIDGED_DAYS = 1
@@ -203,14 +201,9 @@ class FlowForecaster:
             the row has another length. The state is unchanged then.
         """
         live = self._ready()
-        at = self.clock.utc(time)
+        at = self._on_grid(time)
         step = timedelta(seconds=self.clock.step_s)
-        ahead, rest = divmod(at - self._time, step)
-        if rest:
-            raise CountError(
-                f"the interval {at.isoformat()} is not on the grid of {self.clock.step_s} s that "
-                f"{self._time.isoformat()} belongs to"
-            )
+        ahead = (at - self._time) // step
         if ahead < 1:
             raise CountError(
                 f"the interval {at.isoformat()} comes after {self._time.isoformat()} was taken "
@@ -247,18 +240,78 @@ class FlowForecaster:
         Raises
         ------
         StaleCountsError
-            If the last `STALE_INTERVALS` intervals or more brought no good count. A network that
-            never counted is predicted from its prior.
+            If the last `freshness.STALE_INTERVALS` intervals or more brought no good count. A
+            network that never counted is predicted from its prior.
+        """
+        self._ready()
+        stale = self._age(now)
+        if self._last_good is not None:
+            require_fresh(stale, self.clock.step_s, f"at {self._last_good.isoformat()}")
+        return self._predict(quantiles, stale)
+
+    def nearest(self, quantiles: Sequence[float] = (0.1, 0.5, 0.9)) -> FlowPrediction:
+        """Predict as `predict` does, however old the counts are; not to be planned from.
+
+        For who fills gaps of counts that are looked at later.
+        """
+        self._ready()
+        return self._predict(quantiles, self._age(None))
+
+    def usual(
+        self, start: datetime, steps: int, quantiles: Sequence[float] = (0.1, 0.5, 0.9)
+    ) -> FlowPrediction:
+        """Return what is usual at a time, whatever is counted today: the profile of its day type.
+
+        For plans of a day that has not begun. Counts never make it stale; its quantiles are those
+        of detectors that have been silent for long.
+
+        Parameters
+        ----------
+        start
+            Beginning of the first interval, aware, on the grid of the counts.
+        steps
+            How many intervals.
+        quantiles
+            Probabilities, each strictly between 0 and 1.
+
+        Raises
+        ------
+        CountError
+            If the start is off the grid, or there is no interval.
         """
         live = self._ready()
-        stale = self._age(now)
-        if stale >= STALE_INTERVALS:
-            assert self._last_good is not None
-            raise StaleCountsError(
-                f"no good count for {stale} intervals of {self.clock.step_s} s; the last one began "
-                f"at {self._last_good.isoformat()}. Flows are predicted from counts less than "
-                f"{STALE_INTERVALS} intervals old"
-            )
+        begin = self._on_grid(start)
+        if steps < 1:
+            raise CountError(f"{steps} intervals wanted; allowed are 1 and more")
+        wanted = tuple(float(q) for q in quantiles)
+        ordinal, slot, _ = self.clock.read(begin, steps)
+        kinds = np.array([self.calendar.day_type(date.fromordinal(int(d))) for d in ordinal])
+        center = live.profiles.z[kinds, slot]
+        last = self.horizon_steps - 1
+        found = limits_at(live.limits, wanted)[last]
+        place = np.searchsorted(live.fitted.limits.edges, center)
+        width = live.fitted.correction.scale * live.fitted.limits.silent[last]
+        spread = _in_order(center + width * np.moveaxis(found[place], -1, 0), wanted)
+        source = np.full(center.shape, Source.PROFILE, dtype=np.uint8)
+        source[:, live.counted < self.clock.slots // 2] = Source.PRIOR
+        named = DAY_TYPES[int(kinds[0])]
+        return FlowPrediction(
+            self.names,
+            begin,
+            self.clock.step_s,
+            from_root(center),
+            wanted,
+            spread,
+            named,
+            (named,),
+            np.ones(1),
+            source,
+            False,
+            self._last_good,
+        )
+
+    def _predict(self, quantiles: Sequence[float], stale: int) -> FlowPrediction:
+        live = self._ready()
         wanted = tuple(float(q) for q in quantiles)
         center = live.ahead
         mean = from_root(center)
@@ -267,9 +320,7 @@ class FlowForecaster:
         horizon = np.arange(self.horizon_steps)[:, None]
         width = live.fitted.correction.scale * live.widening()
         limits = np.moveaxis(found[horizon, place], -1, 0)
-        spread = np.sort(from_root(center + width * limits), axis=0, kind="stable")
-        # Sorting repairs what rounding may cross; it follows the order of the probabilities.
-        spread = spread[np.argsort(np.argsort(wanted, kind="stable"), kind="stable")]
+        spread = _in_order(center + width * limits, wanted)
         return FlowPrediction(
             self.names,
             self._time + timedelta(seconds=self.clock.step_s),
@@ -357,6 +408,15 @@ class FlowForecaster:
         self._ready()
         return self._time
 
+    def _on_grid(self, time: datetime) -> datetime:
+        at = self.clock.utc(time)
+        if (at - self._time) % timedelta(seconds=self.clock.step_s):
+            raise CountError(
+                f"the interval {at.isoformat()} is not on the grid of {self.clock.step_s} s that "
+                f"{self._time.isoformat()} belongs to"
+            )
+        return at
+
     def _ready(self) -> LiveState:
         if self._live is None:
             raise InsufficientDataError("the forecaster is not fitted; call fit or load first")
@@ -429,3 +489,12 @@ class FlowForecaster:
         # A detector that was never counted over a day still rests on its prior.
         out[:, live.counted < self.clock.slots // 2] = Source.PRIOR
         return out
+
+
+def _in_order(z: Floats, wanted: Sequence[float]) -> Floats:
+    """Return quantiles of the root scale as counts, in the order of their probabilities.
+
+    Sorting repairs what rounding may cross.
+    """
+    spread = np.sort(from_root(z), axis=0, kind="stable")
+    return spread[np.argsort(np.argsort(wanted, kind="stable"), kind="stable")]

@@ -19,13 +19,15 @@ class Source(IntEnum):
 
     `OBSERVED` the profile, corrected by the detector's own live counts; `IMPUTED` the profile,
     corrected by other detectors because its own is silent; `PROFILE` the profile alone;
-    `PRIOR` a prior or a guess, for want of days with counts.
+    `PRIOR` a prior or a guess, for want of days with counts; `COUNTED` is the count itself, where
+    forecasts and counts stand in one table.
     """
 
     OBSERVED = 0
     IMPUTED = 1
     PROFILE = 2
     PRIOR = 3
+    COUNTED = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)

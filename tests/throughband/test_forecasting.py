@@ -243,5 +243,5 @@ def test_counts_until_a_time_end_with_the_interval_that_ended() -> None:
 def test_a_time_two_intervals_after_the_counts_is_stale() -> None:
     feed = a_feed(drawn(2))
     assert len(up_to(feed, feed.end + timedelta(seconds=STEP_S)).counts) == len(feed.counts) + 1
-    with pytest.raises(StaleCountsError, match="no count for 2 intervals"):
+    with pytest.raises(StaleCountsError, match="no good count for 2 intervals"):
         up_to(feed, feed.end + timedelta(seconds=2 * STEP_S))

@@ -9,7 +9,7 @@ from engine.measures.corridor import Corridor, strongest_corridor
 from engine.optimize.corridors import named_corridors
 from network.counts import VALUED, CountSeries, Quality
 from throughband.approval import POLICY_NAME
-from throughband.demand import movement_counts
+from throughband.demand import movement_counts, sources_told
 from throughband.imported import corridors_of
 from throughband.pipeline import RunResult
 from throughband.reports.charts import CountChart
@@ -110,7 +110,8 @@ def _forecast(result: RunResult) -> ForecastSummary:
     came = movement_counts(day, network).select(flows.movement_ids)
     error_pct, coverage_pct = _errors(flows, came)
     return ForecastSummary(
-        "profile of earlier days, corrected by what today shows",
+        "profile of earlier days, corrected by what today shows; of its cells "
+        + sources_told(flows),
         f"{_clock(begin)} to {_clock(end)}, measured until "
         f"{_clock(begin + flows.observed * flows.interval_s)}",
         error_pct,
