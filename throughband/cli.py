@@ -51,6 +51,14 @@ Effort = Annotated[
         min=50,
     ),
 ]
+CalibrationFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--calibration",
+        help="How drivers drive here ('throughband calibrate'); else calibration.json beside the "
+        "scenario.",
+    ),
+]
 Workers = Annotated[int, typer.Option(help="SUMO processes at a time.", min=1)]
 Seeds = Annotated[int, typer.Option(help="Simulated days per plan, from seed 101 on.", min=2)]
 
@@ -74,13 +82,15 @@ def run(
     approved_by: Annotated[
         str, typer.Option(help="Your name for the record; asked for when it is needed.")
     ] = "",
+    calibration: CalibrationFile = None,
 ) -> None:
     """Run the whole path: counts, forecast, plans, proof, approval, push, report."""
     from throughband.commands import run_scenario
 
     run_scenario(
-        scenario, out, begin, end, seeds, effort, workers, base_port, approve_by_policy, approved_by
-    )
+        scenario, out, begin, end, seeds, effort, workers, base_port, approve_by_policy,
+        approved_by, calibration,
+    )  # fmt: skip
 
 
 @app.command()
@@ -125,6 +135,7 @@ def optimize(
         float | None,
         typer.Option(help="Vehicles delayed that one beyond counts; else plans are refused."),
     ] = None,
+    calibration: CalibrationFile = None,
 ) -> None:
     """Compute plans from counts and write plan.json, plan.add.xml and counts.csv.
 
@@ -136,7 +147,9 @@ def optimize(
     wanted = ObjectiveOrder(
         objective, minimize, stop_penalty, longest_wait, queue_limit, queue_price
     )
-    optimize_scenario(scenario, out, counts, begin, end, effort, time_limit, lock, wanted)
+    optimize_scenario(
+        scenario, out, counts, begin, end, effort, time_limit, lock, wanted, calibration
+    )
 
 
 @app.command()
@@ -157,6 +170,7 @@ def explain(
     seed: Annotated[
         int, typer.Option(help="For the volumes, clocks and speeds that are drawn.", min=0)
     ] = 1,
+    calibration: CalibrationFile = None,
 ) -> None:
     """Tell why plans are what they are: what each second is worth, what binds, what errors cost.
 
@@ -164,7 +178,7 @@ def explain(
     """
     from throughband.explaining import explain_scenario
 
-    explain_scenario(scenario, plan, counts, out, begin, end, seed)
+    explain_scenario(scenario, plan, counts, out, begin, end, seed, calibration)
 
 
 @app.command()
@@ -204,6 +218,7 @@ def day(
         float | None,
         typer.Option(help="Seconds after which the best lawful day so far is taken.", min=1),
     ] = None,
+    calibration: CalibrationFile = None,
 ) -> None:
     """Plan a day: how many plans, when to switch; write plans, schedule and timing sheet.
 
@@ -213,9 +228,38 @@ def day(
 
     order = DayOrder(
         scenario, counts, forecast, begin, end, period, dwell, max_plans, price, close, robust, tz,
-        effort, time_limit,
+        effort, time_limit, calibration,
     )  # fmt: skip
     plan_day_command(order, out)
+
+
+@app.command()
+def calibrate(
+    scenario: Scenario,
+    out: Annotated[
+        Path, typer.Option(help="File to write; calibration.json beside the scenario is found.")
+    ],
+    seeds: Annotated[
+        str | None, typer.Option(help="SUMO's seeds to follow traffic in, of 1-3; 1-3 by default.")
+    ] = None,
+    log: Annotated[
+        Path | None, typer.Option(help="High-resolution controller log (CSV) instead of SUMO.")
+    ] = None,
+    detectors: Annotated[
+        Path | None,
+        typer.Option(help="Which detector of the log counts which phase and movement (CSV)."),
+    ] = None,
+    tz: Annotated[str, typer.Option(help="Zone of the log's times.")] = "UTC",
+    begin: Begin = None,
+    end: End = None,
+) -> None:
+    """Measure how drivers drive: saturation headways, lost times, running times, dispersion.
+
+    Every number comes with its error, how often it was seen, and what it was drawn toward.
+    """
+    from throughband.calibrating import calibrate_scenario
+
+    calibrate_scenario(scenario, out, seeds, log, detectors, tz, begin, end)
 
 
 @app.command()
@@ -483,7 +527,9 @@ def corridor(
 def schema(
     name: Annotated[
         str,
-        typer.Argument(help="counts, explanation, inventory, network, plan, schedule or signals."),
+        typer.Argument(
+            help="calibration, counts, explanation, inventory, network, plan, schedule or signals."
+        ),
     ],
 ) -> None:
     """Print the JSON Schema of a file that throughband reads and writes."""

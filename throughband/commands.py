@@ -32,6 +32,7 @@ from network.timing import PlanSet
 from throughband import doctor, pipeline
 from throughband.adaptive import ADAPTIVE, Sight, simulate_adaptive
 from throughband.approval import POLICY_NAME, approve, policy_objections
+from throughband.calibration_tables import summary
 from throughband.demand import (
     COUNTING_SEEDS,
     counted_days,
@@ -131,6 +132,7 @@ def run_scenario(
     base_port: int,
     by_policy: bool,
     approved_by: str,
+    calibration: Path | None = None,
 ) -> None:
     """Carry out ``throughband run``."""
     from throughband.reports.report import write_report
@@ -138,7 +140,7 @@ def run_scenario(
 
     with Teller(9) as teller:
         teller.step("read the network and its signals")
-        setting = open_setting(name, begin_s, end_s)
+        setting = open_setting(name, begin_s, end_s, calibration)
         _describe(setting, teller)
         target = out or Path("runs") / setting.scenario.name
         with run_folder(target) as folder:
@@ -187,11 +189,12 @@ def optimize_scenario(
     time_limit_s: float | None = None,
     lock: Path | None = None,
     wanted_of: ObjectiveOrder | None = None,
+    calibration: Path | None = None,
 ) -> None:
     """Carry out ``throughband optimize``."""
     with Teller(4) as teller, output_folder(out) as folder:
         teller.step("read the network and its signals")
-        setting = open_setting(name, begin_s, end_s)
+        setting = open_setting(name, begin_s, end_s, calibration)
         _describe(setting, teller)
         locks = read_locks(lock, setting.network) if lock is not None else Locks()
         objective = (wanted_of or ObjectiveOrder()).objective(setting.network)
@@ -403,6 +406,8 @@ def _describe(setting: Setting, teller: Teller) -> None:
         f"movements, {len(network.signals)} signals"
         + (f", {len(alone)} of them left alone" if alone else "")
     )
+    if setting.calibration is not None:
+        teller.say(summary(setting.calibration))
     for signal in alone:
         teller.say(f"{signal.signal_id} is left alone: {signal.left_alone}")
     rounded = [s.signal_id for s in network.signals.values() if s.plan_in_force and not s.exact]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from engine.measures.street import Driving, Street, build_street
+from engine.measures.street import Street, build_street
 from engine.optimize.corridors import Proposal, as_named, named_corridors, propose
 from network.derive.corridors import NamedCorridor, write_corridors
 from network.errors import FormatError
@@ -41,7 +41,7 @@ def propose_corridors(
             setting.network,
             wanted.flows.movement_vph(),
             wanted.flows.interval_s,
-            Driving(),
+            setting.driving,
             wanted.lane_shares,
         )
         teller.step("propose groups and arterials")

@@ -15,6 +15,7 @@ from network.counts import CountSeries
 from network.day_plan import SECONDS_PER_DAY
 from network.errors import ThroughbandError
 from network.schedule import zone_of
+from throughband.calibration_tables import summary as measured
 from throughband.commands import Teller
 from throughband.day_files import SCHEDULE_NAME, SUMO_NAME, actions_of, times_of, write_day
 from throughband.day_flows import DayFlows, counted_flows, forecast_flows
@@ -63,6 +64,7 @@ class DayOrder:
     time_zone: str = "UTC"
     effort: int = 400
     time_limit_s: float | None = None
+    calibration: Path | None = None
 
     def wishes(self) -> DayWishes:
         """Return the options as the optimizer takes them."""
@@ -128,7 +130,9 @@ def plan_day_command(order: DayOrder, out: Path) -> None:
     zone_of(order.time_zone)
     with Teller(4) as teller, output_folder(out) as folder:
         teller.step("read the network and its signals")
-        setting = open_setting(order.scenario, order.begin_s, order.end_s)
+        setting = open_setting(order.scenario, order.begin_s, order.end_s, order.calibration)
+        if setting.calibration is not None:
+            teller.say(measured(setting.calibration))
         flows = flows_of(order, setting, teller)
         for finding in flows.findings:
             teller.say(finding)
@@ -140,6 +144,7 @@ def plan_day_command(order: DayOrder, out: Path) -> None:
                 flows.day,
                 wishes,
                 Limits(effort=order.effort),
+                setting.driving,
                 progress=teller.tell,
                 halted=halt.called,
                 together=[

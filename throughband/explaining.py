@@ -10,7 +10,6 @@ from typing import Any, Final
 from engine.measures.corridor import Corridor, strongest_corridor
 from engine.measures.evaluation import StreetMeasures
 from engine.measures.objective import Objective
-from engine.measures.street import Driving
 from engine.optimize.corridors import named_corridors
 from engine.optimize.explanation import (
     Explanation,
@@ -28,6 +27,7 @@ from network.errors import PlanError
 from network.graph import RoadNetwork
 from network.safety import check, require_safe
 from network.timing import PlanSet
+from throughband.calibration_tables import summary
 from throughband.commands import Teller, plan_for
 from throughband.demand import COUNTING_SEEDS, Demand, counted_days, demand, read_counts
 from throughband.imported import corridors_of, imported_counts
@@ -50,11 +50,14 @@ def explain_scenario(
     begin_s: float | None,
     end_s: float | None,
     seed: int,
+    calibration: Path | None = None,
 ) -> None:
     """Carry out ``throughband explain``."""
     with Teller(4) as teller, output_folder(out) as folder:
         teller.step("read the network and the plan")
-        setting = open_setting(name, begin_s, end_s)
+        setting = open_setting(name, begin_s, end_s, calibration)
+        if setting.calibration is not None:
+            teller.say(summary(setting.calibration))
         plan_set = plans_in_force(setting.network) if plan is None else plan_for(plan, setting)
         require_safe(plan_set, setting.network)
         teller.step("measure the traffic")
@@ -112,7 +115,7 @@ def explained(
     network = setting.network
     objective = objective or Objective()
     built = StreetDemand(
-        flows.movement_vph(), flows.interval_s, Driving(), wanted.lane_shares, objective
+        flows.movement_vph(), flows.interval_s, setting.driving, wanted.lane_shares, objective
     )
     street = built.street(network)
     named = corridors_of(setting.scenario, network)

@@ -20,6 +20,8 @@ from controllers.push import push
 from controllers.receipt import PushReceipt
 from controllers.release import PlanRelease
 from controllers.watch import await_pattern, refresh
+from engine.measures import calibrating
+from engine.measures.street import Driving
 from engine.optimize.explain import reasons
 from engine.optimize.explanation import Explanation, Question, explanation_of
 from engine.optimize.lock_costs import LockCost, lock_costs
@@ -28,6 +30,8 @@ from engine.optimize.problem import Limits
 from engine.validate.report import ValidationReport, validate
 from engine.validate.simulator import RunMeasures, SimulationCase, Variant
 from engine.validate.sumo import SumoSimulator
+from network.calibration import Calibration
+from network.calibration_file import CALIBRATION_FILE, read_calibration
 from network.counts import CountSeries
 from network.errors import ControllerError, ScenarioError, TopologyError
 from network.graph import RoadNetwork
@@ -62,11 +66,27 @@ Approve = Callable[[PlanSet, Mapping[str, Any]], PlanRelease | None]
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A scenario with its network, ready to be worked on."""
+    """A scenario with its network, ready to be worked on.
+
+    Attributes
+    ----------
+    scenario, case, network
+        What to play, and the roads.
+    calibration
+        How drivers were measured to drive here; None where nobody did.
+    """
 
     scenario: Scenario
     case: SimulationCase
     network: RoadNetwork
+    calibration: Calibration | None = None
+
+    @property
+    def driving(self) -> Driving:
+        """How drivers drive: as measured here, else as usual."""
+        if self.calibration is None:
+            return Driving()
+        return calibrating.calibrated(self.calibration, self.network)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,15 +132,31 @@ class RunResult:
     wall_s: Mapping[str, float] = field(default_factory=dict)
 
 
-def open_setting(name: str, begin_s: float | None = None, end_s: float | None = None) -> Setting:
+def open_setting(
+    name: str,
+    begin_s: float | None = None,
+    end_s: float | None = None,
+    calibration: Path | None = None,
+    *,
+    calibrated: bool = True,
+) -> Setting:
     """Load a scenario and read its network.
+
+    Parameters
+    ----------
+    name, begin_s, end_s
+        As for `scenarios.scenario.load_scenario`.
+    calibration
+        A calibration of its network; else the `CALIBRATION_FILE` beside it, if there is one.
+    calibrated
+        Whether to read a calibration at all.
 
     Raises
     ------
     ScenarioError, FormatError
         If a file is missing or malformed, or the window longer than a week.
     TopologyError
-        If the network has no signal.
+        If the network has no signal, or the calibration is of another network.
     """
     scenario = load_scenario(name, begin_s, end_s)
     if scenario.end_s - scenario.begin_s > LONGEST_WINDOW_S:
@@ -142,7 +178,13 @@ def open_setting(name: str, begin_s: float | None = None, end_s: float | None = 
             f"{scenario.net_file}: the network has no traffic signals, so there is nothing to "
             "time; choose another scenario or build signals into the network"
         )
-    return Setting(scenario, case, network)
+    beside = scenario.config_file.parent / CALIBRATION_FILE
+    file = calibration or (beside if beside.is_file() else None)
+    found = None
+    if file is not None and calibrated:
+        found = read_calibration(file)
+        found.require_of(network, str(file))
+    return Setting(scenario, case, network, found)
 
 
 def plan(
@@ -160,6 +202,7 @@ def plan(
         flows.interval_s,
         int(flows.start_s),
         limits,
+        setting.driving,
         progress=tell,
         lane_shares=wanted.lane_shares,
         halted=halted,

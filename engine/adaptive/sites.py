@@ -192,7 +192,7 @@ class _Builder:
                             exits.index((c.to_link, c.to_lane)),
                             tuple(_service(c, picture) for picture in pictures),
                             tuple(sorted(rows[foe] for foe in c.yields_to if foe in rows)),
-                            1.0 / self._driving.saturation_vps(c.speed_mps),
+                            self._driving.way_headway_s(c),
                             self._driving.box_part * c.wait_m / self._driving.spacing_m,
                         )
                         for c in connections

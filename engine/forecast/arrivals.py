@@ -298,7 +298,7 @@ def arrival_model(
         for c in movement.connections:
             lane_vph = on_lane[c.from_link, c.from_lane]
             part = by_connection.get(c.connection_id, 0.0) / lane_vph if lane_vph > 0 else 1.0
-            saturation[t] += part * driving.saturation_vps(c.speed_mps)
+            saturation[t] += part / driving.way_headway_s(c)
     streams, outside = fit_streams(network, movement_vph)
     short = short_of_stop_m or {}
     late = [

@@ -11,12 +11,12 @@ in between and a source for what enters it (Deming and Stephan 1940; van Zuylen 
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from network.graph import Connection, RoadNetwork
+from network.graph import Connection, Link, RoadNetwork
 
 TURN_WEIGHT = {"s": 1.0, "l": 0.3, "r": 0.3, "L": 0.5, "R": 0.5}
 """How likely a driver is to take a turn where nobody counts; only ratios matter. Nobody is taken
@@ -33,6 +33,41 @@ FITTING_ROUNDS = 200
 
 
 @dataclass(frozen=True, slots=True)
+class Pace:
+    """How links are run: by all alike, or link by link where it was measured.
+
+    Attributes
+    ----------
+    usual_variation
+        Standard deviation of running times over their mean, where nothing else is known.
+    time_part
+        By link, running time from the end of the link before, over length by speed.
+    variation
+        By link, standard deviation of running times over their mean.
+    """
+
+    usual_variation: float = 0.25
+    time_part: Mapping[str, float] = field(default_factory=dict)
+    variation: Mapping[str, float] = field(default_factory=dict)
+
+    def over_link(self, link: Link, node_s: float) -> tuple[float, float]:
+        """Return mean and standard deviation of a running time, s.
+
+        Parameters
+        ----------
+        link
+            The link.
+        node_s
+            Time over the node before it, for links that were not measured.
+        """
+        if link.link_id in self.time_part:
+            mean_s = self.time_part[link.link_id] * link.travel_time_s
+        else:
+            mean_s = node_s + link.travel_time_s
+        return mean_s, mean_s * self.variation.get(link.link_id, self.usual_variation)
+
+
+@dataclass(frozen=True, slots=True)
 class Stream:
     """Traffic from the exit of one signal to an approach of another.
 
@@ -46,6 +81,9 @@ class Stream:
         Part of the exit link's flow that arrives, 0 to 1.
     distance_m, travel_time_s
         Along the way, at free speed, from the first stop line's far side to the second's.
+    deviation_s
+        Standard deviation of the travel time between drivers, who keep their pace: those of the
+        links add up.
     """
 
     exit_link: str
@@ -53,6 +91,7 @@ class Stream:
     share: float
     distance_m: float
     travel_time_s: float
+    deviation_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +101,14 @@ class Way:
     weight: float
     distance_m: float
     travel_time_s: float
+    deviation_s: float
 
 
 def ways_onward(
-    network: RoadNetwork, exit_link: str, approaches: Set[str] | None = None
+    network: RoadNetwork,
+    exit_link: str,
+    approaches: Set[str] | None = None,
+    pace: Pace | None = None,
 ) -> tuple[dict[str, Way], float]:
     """Follow a link downstream to the next signals.
 
@@ -77,6 +120,8 @@ def ways_onward(
         Link to start on.
     approaches
         Links that end at a signal, if the caller has them at hand.
+    pace
+        How links are run; at their speed by default.
 
     Returns
     -------
@@ -89,19 +134,18 @@ def ways_onward(
         approaches = {movement.from_link for movement in network.movements.values()}
     found: dict[str, Way] = {}
     lost = 0.0
+    pace = pace or Pace()
     start = network.links[exit_link]
-    frontier = [(exit_link, Way(1.0, start.length_m, start.travel_time_s))]
+    frontier = [(exit_link, Way(1.0, start.length_m, *pace.over_link(start, 0.0)))]
     while frontier:
         link, way = frontier.pop()
         if link in approaches:
             earlier = found.get(link)
             if earlier is None or way.weight > earlier.weight:
                 total = way.weight + (earlier.weight if earlier else 0.0)
-                found[link] = Way(total, way.distance_m, way.travel_time_s)
+                found[link] = replace(way, weight=total)
             else:
-                found[link] = Way(
-                    earlier.weight + way.weight, earlier.distance_m, earlier.travel_time_s
-                )
+                found[link] = replace(earlier, weight=earlier.weight + way.weight)
             continue
         turns = _turns(network.turns_from[link])
         if not turns or way.travel_time_s > LONGEST_WAY_S or way.weight < SMALLEST_SHARE:
@@ -110,13 +154,15 @@ def ways_onward(
         total = sum(TURN_WEIGHT.get(turn.turn, 0.3) for turn in turns)
         for turn in turns:
             onward = network.links[turn.to_link]
+            time_s, deviation_s = pace.over_link(onward, turn.length_m / turn.speed_mps)
             frontier.append(
                 (
                     turn.to_link,
                     Way(
                         way.weight * TURN_WEIGHT.get(turn.turn, 0.3) / total,
                         way.distance_m + turn.length_m + onward.length_m,
-                        way.travel_time_s + turn.length_m / turn.speed_mps + onward.travel_time_s,
+                        way.travel_time_s + time_s,
+                        way.deviation_s + deviation_s,
                     ),
                 )
             )
@@ -129,7 +175,7 @@ def _turns(connections: tuple[Connection, ...]) -> list[Connection]:
 
 
 def fit_streams(
-    network: RoadNetwork, movement_vph: Mapping[str, float]
+    network: RoadNetwork, movement_vph: Mapping[str, float], pace: Pace | None = None
 ) -> tuple[tuple[Stream, ...], dict[str, float]]:
     """Estimate the streams between signals from movement flows.
 
@@ -139,6 +185,8 @@ def fit_streams(
         The roads.
     movement_vph
         Flow of every signalized movement, veh/h.
+    pace
+        How links are run; at their speed by default.
 
     Returns
     -------
@@ -172,7 +220,7 @@ def fit_streams(
     ways: dict[tuple[str, str], Way] = {}
     stop_links, leaving = set(approaches), set(exits)
     for link in exits:
-        onward, lost = ways_onward(network, link, stop_links)
+        onward, lost = ways_onward(network, link, stop_links, pace)
         place(row[link], len(approaches), max(lost, SIDE_WEIGHT) * departing[link])
         for approach, way in onward.items():
             ways[link, approach] = way
@@ -189,7 +237,7 @@ def fit_streams(
     )
     flows = dict(zip(zip(rows, columns, strict=True), fitted.tolist(), strict=True))
     streams = tuple(
-        Stream(exit_link, approach, share, way.distance_m, way.travel_time_s)
+        Stream(exit_link, approach, share, way.distance_m, way.travel_time_s, way.deviation_s)
         for (exit_link, approach), way in sorted(ways.items())
         if (share := _ratio(flows[row[exit_link], column[approach]], departing[exit_link]))
         > SMALLEST_SHARE

@@ -9,7 +9,7 @@ signals upstream of it. *Streams* carry what leaves one signal to an approach of
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.measures.objective import LanePrices, Objective, lane_prices
-from engine.measures.streams import Stream, fit_streams
+from engine.measures.streams import Pace, Stream, fit_streams
 from network.errors import InsufficientDataError
 from network.graph import Connection, RoadNetwork
 
@@ -30,7 +30,7 @@ LEVELING_ROUNDS = 20
 
 @dataclass(frozen=True, slots=True)
 class Driving:
-    """How vehicles fill and leave a street; one set for a whole network.
+    """How vehicles fill and leave a street: one set for a network, and what was measured of parts.
 
     The defaults were fitted to the default drivers of SUMO 1.28: they bring predicted and
     simulated delays of 150 random lawful plans on cologne1, cologne3, cologne8, grid4x4 and
@@ -60,6 +60,10 @@ class Driving:
         Part of the way to the waiting place inside the node that fills with waiting vehicles.
     stop_cost_s
         Time lost by slowing down and speeding up at a stop, beyond standing, s.
+    headway_s
+        By connection, saturation headway where it was measured, s.
+    time_part, variation
+        By link, as in `engine.measures.streams.Pace`, where it was measured.
     """
 
     reaction_s: float = 1.23
@@ -74,10 +78,23 @@ class Driving:
     slack_veh: float = 0.15
     box_part: float = 0.9
     stop_cost_s: float = 3.0
+    headway_s: Mapping[str, float] = field(default_factory=dict, hash=False)
+    time_part: Mapping[str, float] = field(default_factory=dict, hash=False)
+    variation: Mapping[str, float] = field(default_factory=dict, hash=False)
 
     def saturation_vps(self, speed_mps: float) -> float:
         """Saturation flow of one lane over a way of that speed, veh/s."""
         return 1.0 / (self.reaction_s + self.spacing_m / min(speed_mps, self.discharge_mps))
+
+    def way_headway_s(self, way: Connection) -> float:
+        """Saturation headway of a connection: as measured, else by its speed, s."""
+        measured = self.headway_s.get(way.connection_id)
+        return 1.0 / self.saturation_vps(way.speed_mps) if measured is None else measured
+
+    @property
+    def pace(self) -> Pace:
+        """How links are run."""
+        return Pace(self.speed_variation, self.time_part, self.variation)
 
 
 class LaneArrays(NamedTuple):
@@ -232,7 +249,7 @@ def build_street(
     mean_vph = {name: float(values.mean()) for name, values in flows.items()}
     if not any(value > 0 for value in mean_vph.values()):
         raise InsufficientDataError("no movement of the network carries any traffic")
-    stream_table, outside = fit_streams(network, mean_vph)
+    stream_table, outside = fit_streams(network, mean_vph, driving.pace)
     by_connection = _flows_by_period(network, flows, periods, driving, lane_shares or {})
     builder = _Builder(network, driving, by_connection, objective or Objective())
     outside_vps = np.zeros((periods, len(builder.approach_names)))
@@ -300,7 +317,7 @@ def assign_lanes(
                 flow = mean_vph.get(movement.movement_id, 0.0) * lane_shares[c.connection_id]
                 flows[c.connection_id] = flow
                 lane = (c.from_link, c.from_lane)
-                busy[lane] = busy.get(lane, 0.0) + flow / driving.saturation_vps(c.speed_mps)
+                busy[lane] = busy.get(lane, 0.0) + flow * driving.way_headway_s(c)
     options = {
         movement.movement_id: [
             c
@@ -317,15 +334,15 @@ def assign_lanes(
                 lane = (connection.from_link, connection.from_lane)
                 busy[lane] = busy.get(lane, 0.0) - flows.get(
                     connection.connection_id, 0.0
-                ) / driving.saturation_vps(connection.speed_mps)
+                ) * driving.way_headway_s(connection)
             parts = _level(
                 mean_vph.get(name, 0.0),
                 [busy[c.from_link, c.from_lane] for c in connections],
-                [1.0 / driving.saturation_vps(c.speed_mps) for c in connections],
+                [driving.way_headway_s(c) for c in connections],
             )
             for connection, part in zip(connections, parts, strict=True):
                 lane = (connection.from_link, connection.from_lane)
-                busy[lane] += part / driving.saturation_vps(connection.speed_mps)
+                busy[lane] += part * driving.way_headway_s(connection)
                 flows[connection.connection_id] = part
     return flows
 
@@ -479,7 +496,7 @@ class _Builder:
             np.array([self.lane_row[w.from_link, w.from_lane] for w in ways], dtype=np.int32),
             np.array([signal_row[self.signal_of[w.connection_id]] for w in ways], dtype=np.int32),
             np.array(shares).T.copy(),
-            np.array([self.driving.saturation_vps(way.speed_mps) for way in ways]),
+            1.0 / np.array([self.driving.way_headway_s(way) for way in ways]),
             np.array([self._box(way) for way in ways]),
             np.array([exit_row[way.to_link] for way in ways], dtype=np.int32),
             _firsts([len(found) for found in foes]),
@@ -614,7 +631,7 @@ class _Builder:
         smoothing: list[float] = []
         delays: list[int] = []
         for stream in stream_table:
-            spread = (self.driving.speed_variation * stream.travel_time_s) ** 2
+            spread = stream.deviation_s**2
             factor = (np.sqrt(1.0 + 4.0 * spread) - 1.0) / (2.0 * spread) if spread > 1e-9 else 1.0
             smoothing.append(float(factor))
             # The exponential tail is (1 - F) / F long on average; the rest is a plain delay.

@@ -182,8 +182,8 @@ def queue_clearance_s(
         straight_part = _flow_vph(street, there, "from_link", "to_link") / leaving_vph
         platoon_part = min(1.0, straight_part * leg.flow_vph / arriving_vph)
     queued_vps = through_vph * (1.0 - platoon_part) / SECONDS_PER_HOUR
-    lanes = {c.from_lane: c.speed_mps for c in here.connections}
-    saturation_vps = sum(street.driving.saturation_vps(speed) for speed in lanes.values())
+    lanes = {c.from_lane: street.driving.way_headway_s(c) for c in here.connections}
+    saturation_vps = sum(1.0 / headway_s for headway_s in lanes.values())
     if queued_vps >= saturation_vps:
         return red_s
     return queued_vps * red_s / (saturation_vps - queued_vps)

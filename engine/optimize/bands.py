@@ -227,8 +227,8 @@ def _links(
     steps = np.abs(np.diff(windows.lag)) / TENTHS_PER_SECOND
     links = []
     for leg, time_s, end in zip(legs, steps.tolist(), ends, strict=True):
-        lanes = {c.from_lane: c.speed_mps for c in end.connections}
-        per_lane = [street.driving.saturation_vps(speed) for speed in lanes.values()]
+        lanes = {c.from_lane: street.driving.way_headway_s(c) for c in end.connections}
+        per_lane = [1.0 / headway_s for headway_s in lanes.values()]
         saturation_vph = SECONDS_PER_HOUR * sum(per_lane)
         links.append(BandLink(leg.distance_m, time_s, time_s, leg.flow_vph, saturation_vph))
     return tuple(links)

@@ -13,7 +13,16 @@ import json
 from importlib.resources import files
 from typing import Any
 
-NAMES = ("counts", "explanation", "inventory", "network", "plan", "schedule", "signals")
+NAMES = (
+    "calibration",
+    "counts",
+    "explanation",
+    "inventory",
+    "network",
+    "plan",
+    "schedule",
+    "signals",
+)
 
 
 def schema(name: str) -> dict[str, Any]:

@@ -17,6 +17,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from network import schemas
+from network.calibration import Calibration, Estimate, LinkRunning
+from network.calibration_file import read_calibration, write_calibration
 from network.counts import KINDS, CountSeries, Quality
 from network.documents import read_document
 from network.errors import ThroughbandError
@@ -52,6 +54,8 @@ def written(name: str, folder: Path) -> Path:
         write_network(path, small())
     elif name == "inventory":
         write_inventory(path, full())
+    elif name == "calibration":
+        write_calibration(path, measured())
     elif name == "schedule":
         write_schedule(path, elm_street())
     else:
@@ -59,7 +63,22 @@ def written(name: str, folder: Path) -> Path:
     return path
 
 
+def measured() -> Calibration:
+    """A calibration with every kind of entry."""
+    known, unknown = Estimate(1.9, 0.1, 40, 1.95, 1.8), Estimate(2.1, 0.3, 0, None, 2.1)
+    return Calibration(
+        "small",
+        "0123456789abcdef" * 4,
+        "SUMO, seeds 1",
+        known,
+        Estimate(-0.5, 0.4, 0, None, -0.5),
+        {"a_0>b_0": known, "a_1>b_1": unknown},
+        {"a": LinkRunning(Estimate(20.0, 0.2, 30, 20.5, 18.0), known, unknown)},
+    )
+
+
 READERS: dict[str, Callable[[Path], object]] = {
+    "calibration": read_calibration,
     "plan": read_plan,
     "network": read_network,
     "inventory": read_inventory,
@@ -220,3 +239,16 @@ def fits(field: dict[str, Any], cell: str) -> bool:
         return cell in limits.get("enum", [cell]) and len(cell) >= limits.get("minLength", 0)
     number = int(cell) if field["type"] == "integer" else float(cell)
     return bool(limits.get("minimum", number) <= number <= limits.get("maximum", number))
+
+
+def test_a_calibration_comes_back_as_written(tmp_path: Path) -> None:
+    assert read_calibration(written("calibration", tmp_path)) == measured()
+
+
+def test_a_dispersion_that_does_not_follow_is_refused(tmp_path: Path) -> None:
+    path = written("calibration", tmp_path)
+    document = json.loads(path.read_text())
+    document["links"]["a"]["dispersion"]["alpha"] += 0.1
+    path.write_text(json.dumps(document))
+    with pytest.raises(ThroughbandError, match="what follows from the running times"):
+        read_calibration(path)

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from network.files import replace_file
 from network.safety import as_built
+from throughband.calibration_tables import best_links, cells, rows_of, summary
 from throughband.reports.charts import before_after_chart, count_chart
 from throughband.reports.comparison import (
     cautions,
@@ -87,7 +88,19 @@ def render_report(story: Story) -> str:
             for violation in as_built(signal)
         ],
         pictures=_pictures(story),
+        measured=calibration_rows(story),
+        calibration_line=summary(story.calibration) if story.calibration else "",
     )
+
+
+def calibration_rows(story: Story) -> list[tuple[str, ...]]:
+    """Return what was measured of drivers, as rows of text: lost times, headways, links."""
+    if story.calibration is None:
+        return []
+    rows = rows_of(story.calibration)
+    best = best_links(story.calibration)
+    rows += [(f"running time {name}", found.running_s) for name, found in best]
+    return [(name, *cells(found)) for name, found in rows]
 
 
 def _pictures(story: Story) -> _Pictures:

@@ -11,6 +11,7 @@ from typing import Any
 from engine.measures.corridor import Corridor
 from engine.measures.evaluation import StreetMeasures
 from engine.measures.street import Street
+from network.calibration import Calibration
 from network.graph import RoadNetwork
 from network.timing import PlanSet, TimingPlan
 from throughband.reports.charts import CountChart
@@ -157,6 +158,8 @@ class Story:
         Program and library versions.
     command
         Command line that makes the same result.
+    calibration
+        How drivers were measured to drive; None where the usual was taken.
     """
 
     scenario: str
@@ -177,6 +180,7 @@ class Story:
     wall_s: Mapping[str, float] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     command: str = ""
+    calibration: Calibration | None = None
 
     def __post_init__(self) -> None:
         for name in ("in_force", "validation", "reasons", "wall_s", "versions"):

@@ -61,6 +61,7 @@ def story_of(result: RunResult, command: str) -> Story:
         dict(result.wall_s),
         versions(),
         command,
+        result.setting.calibration,
     )
 
 
