@@ -5,7 +5,6 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SUMO_LIBRARIES := libgl1 libx11-6 libxext6 libxrender1 libatomic1
-PACKAGES := network engine controllers scenarios throughband
 
 .PHONY: install demo test test-all lint clean
 
@@ -15,7 +14,7 @@ install: $(STAMP)
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv --without-pip $(VENV)
 	$(PYTHON) -m pip --python $(BIN)/python install --quiet --disable-pip-version-check \
-		-c constraints.txt -e '.[cities,test]'
+		-c constraints.txt -e '.[cities,bench,test]'
 	@$(MAKE) --no-print-directory sumo-libraries
 	$(BIN)/throughband doctor
 	@touch $(STAMP)

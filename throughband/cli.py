@@ -14,6 +14,7 @@ import typer
 from network.errors import ThroughbandError
 from throughband.bridge.cli import bridge_app
 from throughband.journal_command import journal_app
+from throughband.plugins import COMMANDS, entries
 from throughband.stopping import Stopped, listen
 
 _log = logging.getLogger(__name__)
@@ -567,7 +568,17 @@ def main() -> None:
     # Warnings look like the other details of a step.
     level = logging.getLevelNamesMapping().get(os.environ.get(LOG_VARIABLE, ""), logging.WARNING)
     logging.basicConfig(level=level, format="      %(message)s")
-    _guarded(lambda: app(prog_name="throughband"))
+    _guarded(_run)
+
+
+def _run() -> None:
+    for name, load in entries(COMMANDS).items():
+        try:
+            app.command(name)(load())
+        except ThroughbandError as error:
+            # What others add must not take our own commands away.
+            _log.warning("%s", error)
+    app(prog_name="throughband")
 
 
 def _guarded(command: Callable[[], object]) -> None:

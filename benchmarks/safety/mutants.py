@@ -1,7 +1,7 @@
 """Change the two safety checkers in one place at a time and count the changes that tests notice.
 
-Needs `mutmut` (extra ``bench``), whose operators make the changes. Each mutant runs in a process of
-its own, forked from one that has loaded everything but the checkers, against the checkers' tests
+Needs `mutmut` (extra ``mutants``), whose operators make the changes. Each mutant runs in a process
+of its own, forked from one that has loaded everything but the checkers, against the checkers' tests
 with the quickest first. Left out are the tests that draw their cases with hypothesis: they take a
 hundred times as long, so what they alone would notice is counted as unnoticed. Run
 ``python -m benchmarks.safety.mutants --sample 300``; without ``--sample`` every mutant is tried.

@@ -86,6 +86,8 @@ def started(*arguments: object, folder: Path) -> Iterator[subprocess.Popen[str]]
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # Whoever runs the suite may ignore hang-ups (nohup), and children inherit that.
+        preexec_fn=lambda: signals.signal(signals.SIGHUP, signals.SIG_DFL),
     )
     try:
         yield process

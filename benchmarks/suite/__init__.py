@@ -1,0 +1,1 @@
+"""The benchmark suites: which scenarios, which controllers, which seeds, and what came of it."""

@@ -1,0 +1,130 @@
+"""Carrying out ``throughband bench``."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.suite.commands import Answer, answer
+from benchmarks.suite.executors import executor_of
+from benchmarks.suite.jobs import Outcome
+from benchmarks.suite.results import Store
+from benchmarks.suite.running import check, play_suite
+from benchmarks.suite.suite_file import Suite, known_suites, load_suite, seeds_of
+from benchmarks.suite.summary import Line, summarize
+from network.errors import EngineError, ScenarioError
+from scenarios.cities import CITIES
+from throughband.commands import Teller
+
+LIST: Final = "list"
+RESCO: Final = "resco"
+_WIDTH: Final = 130
+
+
+def run_bench(
+    name: str,
+    out: Path | None,
+    scenarios: str,
+    controllers: str,
+    seeds: str,
+    workers: int,
+    cluster: str | None,
+) -> None:
+    """Carry out ``throughband bench``.
+
+    Raises
+    ------
+    ThroughbandError
+        If a name is unknown, a file says what cannot be, or results cannot be kept.
+    """
+    console = Console(highlight=False)
+    if name == LIST:
+        for known, title in known_suites().items():
+            console.print(f"{known:12} {title}", markup=False, soft_wrap=True)
+        return
+    suites = tuple(_changed(s, scenarios, controllers, seeds) for s in load_suite(name))
+    for suite in suites:
+        check(suite)
+    target = out or Path("bench") / Path(name).stem
+    store = Store(target)
+    executor = executor_of(workers, cluster)
+    outcomes: list[Outcome] = []
+    answers: list[Answer] = []
+    with Teller(len(suites)) as teller:
+        for suite in suites:
+            teller.step(f"{suite.name}: {suite.title}; {_size(suite)}")
+            played = play_suite(suite, store, executor, teller.tell)
+            teller.say(f"{len(played.outcomes) - played.kept} played, {played.kept} kept")
+            outcomes.extend(played.outcomes)
+            store.tables(outcomes)
+            for command in suite.commands:
+                teller.tell("commands", len(answers), len(suite.commands))
+                answers.append(answer(command, store))
+                teller.say(told(answers[-1]))
+    console.width = max(console.width, _WIDTH)
+    for found in answers:
+        console.print(f"== {found.command.name}", markup=False)
+        console.print(found.printed.rstrip(), markup=False, soft_wrap=True)
+    if outcomes:
+        console.print(table_of(summarize(outcomes)))
+    console.print(f"Results: {target}", markup=False, soft_wrap=True)
+    failed = [found.command.name for found in answers if found.exit_code]
+    if failed:
+        raise EngineError(f"{len(failed)} of {len(answers)} commands failed: {', '.join(failed)}")
+
+
+def told(found: Answer) -> str:
+    """Say in a line how a command ended."""
+    ended = "met its limits" if found.exit_code == 0 else f"ended with code {found.exit_code}"
+    return f"{found.command.name}: {ended}, {'kept' if found.kept else f'{found.wall_s:.0f} s'}"
+
+
+def table_of(lines: tuple[Line, ...]) -> Table:
+    """Lay the summary out for a terminal."""
+    table = Table("street", "controller", "runs", "delay s", "in force = 1", "minus in force s", "")
+    for line in lines:
+        if line.reason:
+            table.add_row(line.street, line.controller, "0", "", "", "", line.reason)
+            continue
+        against = line.against
+        table.add_row(
+            line.street,
+            line.controller,
+            f"{line.runs}" + (f", {line.locked} locked" if line.locked else ""),
+            f"{line.mean_s:.1f} ± {line.sd_s:.1f}",
+            "" if against is None else f"{against.ratio:.2f}",
+            ""
+            if against is None
+            else f"{against.mean:+.1f} [{against.low:+.1f}, {against.high:+.1f}]",
+            "" if against is None else against.verdict,
+        )
+    return table
+
+
+def _changed(suite: Suite, scenarios: str, controllers: str, seeds: str) -> Suite:
+    if not suite.scenarios:
+        if scenarios or controllers or seeds:
+            raise ScenarioError(
+                f"suite {suite.name!r} runs commands of its own; --scenarios, --controllers and "
+                "--seeds do not apply"
+            )
+        return suite
+    names = [part.strip() for part in scenarios.split(",") if part.strip()]
+    cities = [city for part in names for city in (CITIES if part == RESCO else (part,))]
+    chosen = [part.strip() for part in controllers.split(",") if part.strip()]
+    return replace(
+        suite,
+        scenarios=tuple(dict.fromkeys(cities)) or suite.scenarios,
+        controllers=tuple(dict.fromkeys(chosen)) or suite.controllers,
+        seeds=seeds_of(seeds) if seeds else suite.seeds,
+    )
+
+
+def _size(suite: Suite) -> str:
+    parts = [f"{len(suite.jobs)} runs" if suite.jobs else ""]
+    parts.append(f"{len(suite.commands)} commands" if suite.commands else "")
+    return " and ".join(part for part in parts if part)

@@ -1,0 +1,73 @@
+"""Benchmarks that bring their own measure: run as they are, their answer and exit code kept."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass
+from typing import Final
+
+from benchmarks.suite.play import code_digest, versions
+from benchmarks.suite.results import Store
+from benchmarks.suite.suite_file import Command
+
+FOLDER: Final = "commands"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a benchmark said.
+
+    Attributes
+    ----------
+    command
+        What was run.
+    exit_code
+        0 where it met its own limits.
+    printed
+        Its standard output, and where it failed also its errors.
+    wall_s
+        How long it took.
+    kept
+        Whether it was answered before and not run again.
+    """
+
+    command: Command
+    exit_code: int
+    printed: str
+    wall_s: float
+    kept: bool = False
+
+
+def answer(command: Command, store: Store) -> Answer:
+    """Run a benchmark, or return what it said before under the same versions and code.
+
+    One that failed is run again.
+    """
+    key = hashlib.sha256(
+        json.dumps([asdict(command), sorted(versions().items()), code_digest()]).encode()
+    ).hexdigest()[:20]
+    name = f"{FOLDER}-{key}.json"
+    file = store.folder / name
+    try:
+        was = json.loads(file.read_text(encoding="utf-8"))
+        if was["exit_code"] == 0:
+            return Answer(command, 0, was["printed"], was["wall_s"], True)
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    began_s = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-m", command.module, *command.arguments],
+        check=False,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    printed = done.stdout if done.returncode == 0 else done.stdout + done.stderr
+    found = Answer(command, done.returncode, printed, time.perf_counter() - began_s)
+    content = {**asdict(found), "versions": versions()}
+    store.put(name, (json.dumps(content, indent=1) + "\n").encode())
+    return found

@@ -1,0 +1,128 @@
+"""One run of a suite as a small value that travels to any worker, and what came of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final
+
+from network.errors import ScenarioError
+
+FAULTLESS: Final = ""
+FAULTS: Final = {
+    "missing-detectors": "share of detectors that are dead",
+    "closed-link": "busiest links that are closed to traffic for the middle third of the window",
+    "incident": "busiest lanes that a broken-down vehicle blocks for 15 minutes",
+    "special-event": "extra traffic to one place in the middle third, as share of the demand",
+}
+"""What may go wrong, and what its number means."""
+TROUBLE: Final = "trouble-"
+"""How the names of vehicles begin that are part of a fault and not of the demand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What goes wrong during a run.
+
+    Attributes
+    ----------
+    kind
+        One of `FAULTS`, or `FAULTLESS`.
+    amount
+        What the kind's number means.
+    """
+
+    kind: str = FAULTLESS
+    amount: float = 0.0
+
+
+def parse_fault(text: str) -> Fault:
+    """Read a fault such as ``missing-detectors:0.2`` or ``incident``.
+
+    Raises
+    ------
+    ScenarioError
+        If there is no such fault, or its number cannot be.
+    """
+    if text == FAULTLESS:
+        return Fault()
+    kind, colon, number = text.partition(":")
+    if kind not in FAULTS:
+        raise ScenarioError(f"unknown fault {text!r}; known are {', '.join(sorted(FAULTS))}")
+    defaults = {"missing-detectors": 0.2, "special-event": 0.2}
+    try:
+        amount = float(number) if colon else defaults.get(kind, 1.0)
+    except ValueError:
+        amount = -1.0
+    shares = kind in defaults
+    if not (0 < amount <= 1 if shares else 1 <= amount <= 100 and amount == int(amount)):
+        allowed = "a share above 0 and up to 1" if shares else "a whole number from 1 to 100"
+        raise ScenarioError(f"fault {text!r}: {FAULTS[kind]}: allowed is {allowed}")
+    return Fault(kind, amount)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One seed of one controller on one scenario.
+
+    Attributes
+    ----------
+    scenario, controller, seed, scale, fault, begin_s, end_s
+        As in `benchmarks.suite.suite_file.Suite`.
+    """
+
+    scenario: str
+    controller: str
+    seed: int
+    scale: float = 1.0
+    fault: str = FAULTLESS
+    begin_s: float | None = None
+    end_s: float | None = None
+
+    @property
+    def street(self) -> tuple[str, float, str, float | None, float | None]:
+        """What it has in common with the jobs on the same street under the same traffic."""
+        return (self.scenario, self.scale, self.fault, self.begin_s, self.end_s)
+
+    def key(self, world: str) -> str:
+        """Return the name under which its result is kept.
+
+        Parameters
+        ----------
+        world
+            Digest of everything else that bears on the result: scenario files, versions, code.
+        """
+        text = json.dumps([asdict(self), world], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:20]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one job came to.
+
+    Attributes
+    ----------
+    job
+        What was played.
+    measures
+        By name, see `benchmarks.suite.measures`; empty where it could not be played.
+    reason
+        Why not, in one line; empty where it could.
+    facts
+        What else is worth knowing: versions, wall time, the controller's source and notes.
+    trips
+        The vehicles due, as a Parquet file's bytes; empty where nothing was played.
+    """
+
+    job: Job
+    measures: Mapping[str, float] = field(default_factory=dict)
+    reason: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    trips: bytes = b""
+
+    @property
+    def failed(self) -> bool:
+        """Whether there is nothing to measure."""
+        return bool(self.reason)

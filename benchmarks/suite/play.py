@@ -1,0 +1,266 @@
+"""The three things a worker can be asked: build a street, prepare a controller, play a seed.
+
+Each takes one small value and returns one; nothing is shared but the installed packages. Files
+of made-up and disturbed streets travel as bytes, so that no common disk is needed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import re
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks.suite.controllers import (
+    LiveController,
+    ProgramController,
+    Programs,
+    known_controllers,
+)
+from benchmarks.suite.jobs import Job, Outcome, parse_fault
+from benchmarks.suite.scenes import digest, is_made_up, open_scene, rewritten
+from benchmarks.suite.trips import measures_of, read_trips
+from engine.adaptive.sites import build_sites
+from engine.validate.adaptive_loop import run_adaptive
+from engine.validate.sumo import TRIPINFO, run
+from network.counts import CountSeries
+from network.errors import ScenarioError, ThroughbandError
+from scenarios.scenario import Scenario
+from throughband.demand import COUNTING_SEEDS, counted_days
+from throughband.pipeline import Setting, open_setting
+
+MISSING_DETECTORS: Final = "missing-detectors"
+_PACKAGES: Final = ("network", "engine", "controllers", "scenarios", "throughband", "benchmarks")
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """One street under one traffic, ready to be played anywhere.
+
+    Attributes
+    ----------
+    street
+        See `Job.street`.
+    name
+        How it opens: a catalog name or path, or the configuration among the files.
+    files
+        What must be written before it opens; empty where the worker has it.
+    digest
+        Of all that it loads.
+    reason
+        Why there is none; empty where there is.
+    """
+
+    street: tuple[str, float, str, float | None, float | None]
+    name: str = ""
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    digest: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A controller's programs for one street, or why there are none."""
+
+    programs: Programs = field(default_factory=Programs)
+    reason: str = ""
+    wall_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """A controller to prepare on a street, with what was counted there."""
+
+    ground: Ground
+    controller: str
+    days: tuple[CountSeries, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """A seed to play."""
+
+    job: Job
+    ground: Ground
+    programs: Programs
+
+
+def build(street: tuple[str, float, str, float | None, float | None]) -> Ground:
+    """Build a street; a failure is a reason."""
+    name, scale, fault, begin_s, end_s = street
+    try:
+        with tempfile.TemporaryDirectory(prefix="throughband-") as scratch:
+            folder = Path(scratch)
+            scenario = open_scene(name, folder, begin_s, end_s)
+            plain = not is_made_up(name)
+            disturbed = parse_fault(fault).kind not in ("", MISSING_DETECTORS)
+            if disturbed:
+                from benchmarks.suite.faults import disturb
+
+                scenario = disturb(scenario, parse_fault(fault), folder / "disturbed")
+                plain = False
+            if scale != 1.0:
+                scenario = rewritten(scenario, folder / "scaled", options={"scale": f"{scale:g}"})
+                plain = False
+            if plain:
+                return Ground(street, name, {}, digest(scenario))
+            files, config = _packed(scenario, folder)
+            return Ground(street, config, files, _digest_of(files))
+    except ThroughbandError as error:
+        return Ground(street, reason=_told(error))
+
+
+def counted(ground: Ground) -> tuple[CountSeries, ...] | str:
+    """Count a street on the counting seeds; a text says why that cannot be."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="throughband-") as scratch:
+            setting = _open(ground, Path(scratch))
+            days = counted_days(setting.case, setting.network, COUNTING_SEEDS)
+    except ThroughbandError as error:
+        return _told(error)
+    fault = parse_fault(ground.street[2])
+    if fault.kind != MISSING_DETECTORS:
+        return days
+    from benchmarks.suite.faults import deadened
+
+    return tuple(deadened(day, fault.amount) for day in days)
+
+
+def prepare(task: Preparation) -> Prepared:
+    """Prepare a program controller; a failure is a reason."""
+    controller = known_controllers()[task.controller]
+    assert isinstance(controller, ProgramController)
+    began_s = time.perf_counter()
+    try:
+        with tempfile.TemporaryDirectory(prefix="throughband-") as scratch:
+            folder = Path(scratch)
+            setting = _open(task.ground, folder / "street")
+            work = folder / "work"
+            work.mkdir()
+            programs = controller.prepare(setting, task.days, work)
+    except ThroughbandError as error:
+        return Prepared(reason=_told(error), wall_s=time.perf_counter() - began_s)
+    return Prepared(programs, wall_s=time.perf_counter() - began_s)
+
+
+def play(task: Play) -> Outcome:
+    """Play one seed; a failure is an outcome with a reason."""
+    job = task.job
+    controller = known_controllers()[job.controller]
+    facts: dict[str, Any] = {
+        "controller": {
+            "version": controller.version,
+            "source": controller.source,
+            **task.programs.facts,
+        },
+        "versions": versions(),
+        "code": code_digest(),
+        "street": task.ground.digest,
+        "machine": platform.machine(),
+    }
+    began_s = time.perf_counter()
+    try:
+        with tempfile.TemporaryDirectory(prefix="throughband-") as scratch:
+            folder = Path(scratch)
+            setting = _open(task.ground, folder / "street")
+            out = folder / "out"
+            if isinstance(controller, LiveController):
+                fault = parse_fault(job.fault)
+                missing = fault.amount if fault.kind == MISSING_DETECTORS else 0.0
+                steering, sensing = controller.start(setting, missing, job.seed)
+                sites = build_sites(setting.network)
+                done = run_adaptive(setting.case, job.seed, sites, steering, sensing, out)
+                measures = done.measures
+            else:
+                extra = _written(task.programs.files, folder / "programs")
+                measures = run(setting.case, job.seed, extra, out)
+            trips = read_trips(out / TRIPINFO, setting.case)
+    except ThroughbandError as error:
+        facts["wall_s"] = time.perf_counter() - began_s
+        return Outcome(job, reason=_told(error), facts=facts)
+    facts["wall_s"] = time.perf_counter() - began_s
+    found = {**measures_of(trips), "teleports": float(measures.teleports)}
+    return Outcome(job, found, "", facts, trips.parquet())
+
+
+def world(ground: Ground) -> str:
+    """Return the digest of all that bears on a result beside the job."""
+    text = f"{ground.digest} {sorted(versions().items())} {code_digest()}"
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what computes."""
+    names = ("eclipse-sumo", "numpy", "scipy", "numba", "networkx", "ortools")
+    return {name: version(name) for name in names}
+
+
+@lru_cache(maxsize=1)
+def code_digest() -> str:
+    """Return a digest of our own source."""
+    home = Path(__file__).resolve().parents[2]
+    found = hashlib.sha256()
+    for package in _PACKAGES:
+        for file in sorted((home / package).rglob("*.py")):
+            found.update(str(file.relative_to(home)).encode())
+            found.update(file.read_bytes())
+    return found.hexdigest()[:16]
+
+
+def _told(error: ThroughbandError) -> str:
+    """Return a reason in one line, without the names of folders that exist for one run only."""
+    text = " ".join(str(error).split())
+    return re.sub(rf"{re.escape(tempfile.gettempdir())}/throughband-\w+/", "", text)
+
+
+def _open(ground: Ground, folder: Path) -> Setting:
+    begin_s, end_s = ground.street[3:]
+    name = ground.name
+    if ground.files:
+        _written(ground.files, folder)
+        name = str(folder / ground.name)
+    setting = open_setting(name, begin_s, end_s)
+    if not ground.files:
+        return setting
+    # Made-up folders are called at random; the scenario is called as the suite has it.
+    return replace(setting, scenario=replace(setting.scenario, name=ground.street[0]))
+
+
+def _written(files: Mapping[str, bytes], folder: Path) -> Sequence[Path]:
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for name, content in files.items():
+        if Path(name).name != name:
+            raise ScenarioError(f"file name {name!r} leads out of its folder")
+        (folder / name).write_bytes(content)
+        paths.append(folder / name)
+    return paths
+
+
+def _digest_of(files: Mapping[str, bytes]) -> str:
+    found = hashlib.sha256()
+    for name in sorted(files):
+        found.update(name.encode())
+        found.update(files[name])
+    return found.hexdigest()
+
+
+def _packed(scenario: Scenario, folder: Path) -> tuple[dict[str, bytes], str]:
+    """Return a scenario's files side by side under plain names, and its configuration's name."""
+    flat = rewritten(scenario, folder / "packed", options={})
+    named = {
+        path: f"{number}-{path.name}"
+        for number, path in enumerate((flat.net_file, *flat.route_files, *flat.additional_files))
+    }
+    text = flat.config_file.read_text(encoding="utf-8")
+    for path in sorted(named, key=lambda path: -len(str(path))):
+        text = text.replace(str(path), named[path])
+    files = {name: path.read_bytes() for path, name in named.items()}
+    return {**files, flat.config_file.name: text.encode()}, flat.config_file.name

@@ -1,0 +1,139 @@
+"""Suite files, fault names, scenario names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.suite.jobs import Fault, Job, parse_fault
+from benchmarks.suite.running import check
+from benchmarks.suite.scenes import require_known, wish_of
+from benchmarks.suite.suite_file import Suite, known_suites, load_suite, seeds_of
+from network.errors import ScenarioError
+
+
+def written(folder: Path, text: str) -> str:
+    file = folder / "mine.toml"
+    file.write_text(text, encoding="utf-8")
+    return str(file)
+
+
+@pytest.mark.parametrize("name", sorted(known_suites()))
+def test_every_suite_of_the_box_is_sound(name: str) -> None:
+    for suite in load_suite(name):
+        check(suite)
+        assert suite.jobs or suite.commands
+        assert len(set(suite.jobs)) == len(suite.jobs)
+
+
+def test_everything_is_played_with_everything(tmp_path: Path) -> None:
+    text = """
+        title = "t"
+        scenarios = ["cologne1", "grid:2x2:1"]
+        controllers = ["in-force", "actuated"]
+        seeds = "101-103"
+        scales = [1.0, 1.2]
+        faults = ["", "incident"]
+    """
+    (suite,) = load_suite(written(tmp_path, text))
+    assert len(suite.jobs) == 2 * 2 * 3 * 2 * 2
+    assert suite.jobs[0] == Job("cologne1", "in-force", 101)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("title = 1", "title"),
+        ('title = "t"', "nothing to do"),
+        ('title = "t"\nscenarios = ["cologne1"]', "belong together"),
+        ('title = "t"\nfoo = 1\ninclude = ["quick"]', "foo"),
+        ("title = ", "not TOML"),
+        ('title = "t"\ninclude = ["nowhere"]', "unknown suite 'nowhere'; known are"),
+        (
+            'title="t"\nscenarios=["cologne1"]\ncontrollers=["in-force"]\nseeds="9-x"',
+            "found '9-x'",
+        ),
+        (
+            'title="t"\nscenarios=["cologne1"]\ncontrollers=["in-force"]\nseeds="1"\nscales=[0]',
+            "scales",
+        ),
+        (
+            'title="t"\nscenarios=["cologne1"]\ncontrollers=["in-force"]\nseeds="1"\n'
+            'faults=["flood"]',
+            "unknown fault 'flood'; known are",
+        ),
+        (
+            'title="t"\nscenarios=["cologne1"]\ncontrollers=["in-force"]\nseeds="1"\n'
+            "begin_s=10\nend_s=5",
+            "does not come after",
+        ),
+        (
+            'title="t"\nscenarios=["a","a"]\ncontrollers=["in-force"]\nseeds="1"',
+            "names something twice",
+        ),
+    ],
+)
+def test_what_cannot_be_is_said(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(ScenarioError, match=said):
+        load_suite(written(tmp_path, text))
+
+
+def test_a_suite_that_includes_itself_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(f'title = "t"\ninclude = ["{file}"]', encoding="utf-8")
+    with pytest.raises(ScenarioError, match="includes itself"):
+        load_suite(str(file))
+
+
+def test_unknown_names_list_the_known_ones() -> None:
+    with pytest.raises(ScenarioError, match="unknown controller 'magic'; known are actuated"):
+        check(Suite("s", "t", ("cologne1",), ("magic",), (1,)))
+    with pytest.raises(ScenarioError, match="unknown scenario 'atlantis'; known are grid4x4"):
+        require_known("atlantis")
+    with pytest.raises(ScenarioError, match="unknown suite 'all-of-it'; known are"):
+        load_suite("all-of-it")
+
+
+@pytest.mark.parametrize("text", ["", "5-", "3-1", "1,1", "a", "1-2000", "-1"])
+def test_seeds_that_are_none(text: str) -> None:
+    with pytest.raises(ScenarioError, match="seeds"):
+        seeds_of(text)
+
+
+def test_seeds_by_range_and_list() -> None:
+    assert seeds_of("101-103, 110") == (101, 102, 103, 110)
+
+
+@pytest.mark.parametrize(
+    "text", ["flood", "incident:0", "incident:1.5", "missing-detectors:2", "closed-link:x"]
+)
+def test_faults_that_are_none(text: str) -> None:
+    with pytest.raises(ScenarioError, match="fault"):
+        parse_fault(text)
+
+
+def test_faults_with_and_without_a_number() -> None:
+    assert parse_fault("incident") == Fault("incident", 1.0)
+    assert parse_fault("missing-detectors:0.3") == Fault("missing-detectors", 0.3)
+    assert parse_fault("") == Fault()
+
+
+@pytest.mark.parametrize(
+    "text", ["grid:3:1", "grid:axb:1", "town:x:1", "arterial:3:1:9", "arterial:0:1", "arterial:3:y"]
+)
+def test_made_up_streets_that_are_none(text: str) -> None:
+    with pytest.raises(ScenarioError, match="scenario"):
+        wish_of(text)
+
+
+def test_made_up_streets_by_kind_size_and_seed() -> None:
+    assert (wish_of("grid:3x4:2").rows, wish_of("grid:3x4:2").columns) == (3, 4)
+    assert (wish_of("town:30:7").signals, wish_of("town:30:7").seed) == (30, 7)
+    assert wish_of("arterial:5").seed == 1
+
+
+def test_another_world_is_another_key() -> None:
+    job = Job("cologne1", "in-force", 101)
+    assert job.key("a") == job.key("a") != job.key("b")
+    assert job.key("a") != Job("cologne1", "in-force", 102).key("a")

@@ -1,0 +1,141 @@
+"""Whole small suites in SUMO: the same bytes however they are played, faults that really happen."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks.suite import play as playing
+from benchmarks.suite.executors import Processes, Serial
+from benchmarks.suite.faults import deadened, disturb
+from benchmarks.suite.jobs import Fault, Job, Outcome
+from benchmarks.suite.play import Ground, Play, build, play
+from benchmarks.suite.results import Store
+from benchmarks.suite.running import Played, play_suite
+from benchmarks.suite.scenes import open_scene
+from benchmarks.suite.suite_file import Suite
+from network.counts import CountSeries, Quality
+from network.errors import InsufficientDataError
+from scenarios.scenario import Scenario
+
+pytestmark = pytest.mark.sumo
+SMALL = Suite(
+    "small", "t", ("grid:2x2:1",), ("in-force", "longest-queue"), (11, 12), begin_s=0, end_s=300
+)
+
+
+def silent(what: str, done: int, whole: int) -> None:
+    """Tell nobody."""
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Played]:
+    folder = tmp_path_factory.mktemp("suite")
+    done = play_suite(SMALL, Store(folder), Serial(), silent)
+    Store(folder).tables(done.outcomes)
+    return folder, done
+
+
+@pytest.fixture(scope="module")
+def arterial(tmp_path_factory: pytest.TempPathFactory) -> Scenario:
+    return open_scene("arterial:2:1", tmp_path_factory.mktemp("arterial"), 0, 300)
+
+
+def test_every_job_is_a_row(played: tuple[Path, Played]) -> None:
+    _, done = played
+    assert [outcome.job for outcome in done.outcomes] == list(SMALL.jobs)
+    assert all(not outcome.failed for outcome in done.outcomes)
+    assert all(outcome.measures["delay_s"] > 0 for outcome in done.outcomes)
+
+
+def test_controllers_meet_the_same_vehicles(played: tuple[Path, Played]) -> None:
+    _, done = played
+    due = {outcome.job.seed: outcome.measures["due"] for outcome in done.outcomes}
+    assert all(outcome.measures["due"] == due[outcome.job.seed] for outcome in done.outcomes)
+
+
+def test_nothing_is_played_twice(
+    played: tuple[Path, Played], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, done = played
+    monkeypatch.setattr("benchmarks.suite.running.play", lambda task: 1 / 0)
+    again = play_suite(SMALL, Store(folder), Serial(), silent)
+    assert again.kept == len(done.outcomes)
+    assert [o.measures for o in again.outcomes] == [o.measures for o in done.outcomes]
+
+
+def test_processes_give_the_same_bytes(played: tuple[Path, Played], tmp_path: Path) -> None:
+    folder, _ = played
+    beside = play_suite(SMALL, Store(tmp_path), Processes(2), silent)
+    Store(tmp_path).tables(beside.outcomes)
+    assert (tmp_path / "results.csv").read_bytes() == (folder / "results.csv").read_bytes()
+
+
+def test_a_run_record_says_what_made_it(played: tuple[Path, Played]) -> None:
+    folder, _ = played
+    record = json.loads(next((folder / "runs").glob("*/run.json")).read_text())
+    assert record["facts"]["versions"]["eclipse-sumo"].startswith("1.")
+    assert record["facts"]["code"] == playing.code_digest()
+    assert record["facts"]["controller"]["source"]
+
+
+def test_a_street_that_cannot_be_built_is_rows_with_a_reason(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.sumocfg"
+    broken.write_text("<configuration/>")
+    suite = Suite("s", "t", (str(broken),), ("in-force",), (11, 12))
+    done = play_suite(suite, Store(tmp_path / "out"), Serial(), silent)
+    assert [bool(outcome.reason) for outcome in done.outcomes] == [True, True]
+    assert "network files" in done.outcomes[0].reason
+
+
+def test_more_demand_means_more_vehicles() -> None:
+    due = {}
+    for scale in (1.0, 1.5):
+        job = Job("arterial:2:1", "in-force", 11, scale, "", 0, 300)
+        ground = build(job.street)
+        assert ground.files
+        assert not ground.reason
+        due[scale] = done(job, ground).measures["due"]
+    assert due[1.5] == pytest.approx(1.5 * due[1.0], rel=0.1)
+
+
+def test_building_twice_gives_the_same_bytes() -> None:
+    street = Job("arterial:2:1", "in-force", 11, 1.2, "incident", 0, 300).street
+    assert build(street) == build(street)
+
+
+def test_an_incident_costs_time_and_is_not_counted_itself() -> None:
+    plain = Job("arterial:2:1", "in-force", 11, 1.0, "", 0, 600)
+    struck = Job("arterial:2:1", "in-force", 11, 1.0, "incident", 0, 600)
+    calm, trouble = (done(job, build(job.street)).measures for job in (plain, struck))
+    assert trouble["delay_s"] > calm["delay_s"]
+    assert trouble["due"] == calm["due"]
+
+
+def test_an_event_brings_traffic(arterial: Scenario, tmp_path: Path) -> None:
+    changed = disturb(arterial, Fault("special-event", 0.5), tmp_path)
+    assert len(changed.route_files) == len(arterial.route_files) + 1
+    assert (changed.begin_s, changed.end_s) == (arterial.begin_s, arterial.end_s)
+
+
+def test_a_street_without_a_way_around_cannot_be_closed(arterial: Scenario, tmp_path: Path) -> None:
+    with pytest.raises(InsufficientDataError, match="way around"):
+        disturb(arterial, Fault("closed-link", 1), tmp_path)
+
+
+def test_dead_detectors_are_the_same_every_day() -> None:
+    day = CountSeries.from_volumes(
+        "movement", [f"m{n}" for n in range(10)], 0.0, 300, [[float(n) for n in range(10)]] * 3
+    )
+    one, two = deadened(day, 0.3), deadened(day, 0.3)
+    assert (one.quality == two.quality).all()
+    assert ((one.quality == Quality.MISSING).all(axis=0)).sum() == 3
+
+
+def done(job: Job, ground: Ground) -> Outcome:
+    """Play one job of the plan in force."""
+    from benchmarks.suite.controllers import Programs
+
+    return play(Play(job, ground, Programs()))
