@@ -1,11 +1,20 @@
-"""Fixed-time plans against the plan in force, actuated control and SUMO's own tools.
+"""The quality table of pre-timed plans: ours, the plan in force and every peer, in SUMO.
 
-    python -m benchmarks.pretimed cologne8 ingolstadt7 --seeds 101-105
+    python -m benchmarks.pretimed cologne8 arterial:10:7 grid:4x4:7 --seeds 101-110 --out runs/q
 
-Every controller plays the same seeds, which nobody has tuned on. Delay follows the measuring
-rule of `engine.validate.sumo`: every vehicle due counts, also those kept outside. Of the
-tools' variants the one with the least mean delay on these very seeds is taken, which favors
-the peer. The last column is ours minus that peer, with its paired 95 % interval.
+A scenario is a city of the catalog, a path, or a street drawn on demand (``arterial:SIGNALS:SEED``,
+``grid:ROWSxCOLUMNS:SEED``, ``town:SIGNALS:SEED``). With ``--rules street`` everybody keeps
+clearances by formula and lets people walk at every crossing every cycle
+(`scenarios.street_rules`).
+
+Plans are made from counts under seeds 1 to 3; every controller plays the same seeds, which nobody
+has tuned on. Delay follows the measuring rule of `engine.validate.sumo`: every vehicle due counts,
+also those kept outside. Of a peer's variants the one with the least mean delay on these very seeds
+is taken, which favors the peer.
+
+``--out`` keeps ``rows.csv`` (a row per run, added as it ends), the plans, ``table.md`` and
+``intervals.png``. The same command again plays only what is missing; plans are made anew only
+where scenario, peer or source code changed, and only plans that came out different are played.
 
 The scenarios of the catalog are those of the ``sumo-rl`` package; its ingolstadt7 lacks one
 phase of one program that RESCO's own file has (in force 127 s instead of 86 s on seeds 1 to
@@ -15,136 +24,106 @@ phase of one program that RESCO's own file has (in force 127 s instead of 86 s o
 from __future__ import annotations
 
 import argparse
-import json
-import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from statistics import fmean, stdev
 
-from rich.console import Console
-from rich.table import Table
+from benchmarks.peers.catalog import PEERS
+from benchmarks.peers.ours import Ours, given
+from benchmarks.peers.peer import Peer
+from benchmarks.quality.figure import draw
+from benchmarks.quality.limits import read_limits
+from benchmarks.quality.plans import made
+from benchmarks.quality.rows import RowFile, digest_of, refusal
+from benchmarks.quality.runs import Job, job_of, play_all
+from benchmarks.quality.subjects import FORMS, RULES, SHIPPED, label_of, subject_of
+from benchmarks.quality.table import entries_of, markdown
+from network.errors import ScenarioError, ThroughbandError
 
-from benchmarks.peers.sumo_tools import retime
-from engine.validate.report import compare
-from engine.validate.simulator import RunMeasures, SimulationCase, Variant
-from engine.validate.sumo import run_many
-from engine.validate.sumo_files import write_actuated
-from network.errors import ScenarioError, SimulationError, ThroughbandError
-from scenarios.scenario import load_scenario
-
-IN_FORCE = "in force"
-ACTUATED = "actuated 5-50 s"
-OURS = "throughband"
-_TABLE_WIDTH = 120
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One controller on one scenario."""
-
-    scenario: str
-    controller: str
-    runs: tuple[RunMeasures, ...]
-    ratio: float
-    against_peer_s: tuple[float, float, float] | None
-
-    @property
-    def delays_s(self) -> list[float]:
-        """Delay of each seed."""
-        return [run.delay_s for run in self.runs]
-
-    def to_dict(self) -> dict[str, object]:
-        """Return plain values for JSON."""
-        return {
-            "scenario": self.scenario,
-            "controller": self.controller,
-            "seeds": [run.seed for run in self.runs],
-            "delay_mean_s": fmean(self.delays_s),
-            "delay_sd_s": stdev(self.delays_s),
-            "delay_s": self.delays_s,
-            "not_inserted": [run.not_inserted for run in self.runs],
-            "ratio_to_in_force": self.ratio,
-            "minus_peer_s": self.against_peer_s,
-        }
+ROWS, TABLE, PICTURE = "rows.csv", "table.md", "intervals.png"
 
 
 def measure(
-    scenario: str, seeds: Sequence[int], plans: Sequence[str], workers: int, folder: Path
-) -> list[Row]:
-    """Play all controllers of one scenario.
+    scenarios: Sequence[str],
+    rules: Sequence[str],
+    peers: Sequence[Peer],
+    seeds: Sequence[int],
+    workers: int,
+    folder: Path,
+    tell: Callable[[str], None],
+) -> None:
+    """Play all peers on all subjects, and write rows, table and picture.
 
     Parameters
     ----------
-    scenario
-        Catalog name or configuration path.
+    scenarios, rules, peers
+        What to play, under which rules.
     seeds
         At least two.
-    plans
-        ``NAME=FILE`` of plans to play as ours; without any, the optimizer makes one.
-        ``{scenario}`` in the file stands for the scenario's name.
     workers
         SUMO processes at a time.
     folder
-        Where plans are written.
+        For the rows and everything else that is kept.
+    tell
+        Told of progress.
     """
-    s = load_scenario(scenario)
-    case = SimulationCase(
-        s.config_file, s.net_file, s.route_files, s.additional_files, s.begin_s, s.end_s
-    )
-    actuated = folder / "actuated.add.xml"
-    write_actuated(actuated, (s.net_file, *s.additional_files))
-    tools = retime(case, folder)
-    for plan in tools:
-        if plan.failure:
-            sys.stderr.write(f"{s.name}: {plan.variant.name} failed: {plan.failure}\n")
-        if plan.skipped:
-            sys.stderr.write(f"{s.name}: {plan.variant.name} skipped {len(plan.skipped)} signals\n")
-    peers = [plan.as_variant() for plan in tools if plan.file is not None]
-    ours = [_plan(text, s.name) for text in plans] or [_optimized(scenario, folder)]
-    variants = [Variant(IN_FORCE), Variant(ACTUATED, (actuated,)), *peers, *ours]
-    played = dict(
-        zip(
-            (variant.name for variant in variants),
-            run_many(case, variants, seeds, workers, emissions=False),
-            strict=True,
-        )
-    )
-    best = min(
-        (variant.name for variant in peers), key=lambda name: _mean_s(played[name]), default=None
-    )
-    rows = []
-    for variant in (*variants[:2], *(p for p in peers if p.name == best), *ours):
-        runs = played[variant.name]
-        against = None
-        if variant in ours and best is not None:
-            gap = compare(best, variant.name, played[best], runs).difference["delay_s"]
-            against = (gap.mean, gap.low, gap.high)
-        ratio = _mean_s(runs) / _mean_s(played[IN_FORCE])
-        rows.append(Row(s.name, variant.name, runs, ratio, against))
-    return rows
+    file = RowFile(folder / ROWS)
+    for scenario in scenarios:
+        for rule in rules:
+            jobs = _jobs(scenario, rule, peers, seeds, file, folder, tell)
+            play_all(jobs, file, workers, tell)
+            _report(file, seeds, folder)
+    tell(f"{folder / TABLE}, {folder / PICTURE}")
 
 
-def show(rows: Sequence[Row]) -> None:
-    """Print the rows as a table."""
-    table = Table(
-        "scenario", "controller", "delay s", "not inserted", "in force = 1", "minus peer s"
-    )
-    for row in rows:
-        gap = row.against_peer_s
-        table.add_row(
-            row.scenario,
-            row.controller,
-            f"{fmean(row.delays_s):.1f} ± {stdev(row.delays_s):.1f}",
-            f"{fmean(run.not_inserted for run in row.runs):.0f}",
-            f"{row.ratio:.2f}",
-            "" if gap is None else f"{gap[0]:+.1f} [{gap[1]:+.1f}, {gap[2]:+.1f}]",
-        )
-    console = Console()
-    console.width = max(console.width, _TABLE_WIDTH)  # also where the output is a file
-    console.print(table)
+def _jobs(
+    scenario: str,
+    rule: str,
+    peers: Sequence[Peer],
+    seeds: Sequence[int],
+    file: RowFile,
+    folder: Path,
+    tell: Callable[[str], None],
+) -> list[Job]:
+    """Have every peer time a subject; return its runs, seed by seed."""
+    label = label_of(scenario)
+    try:
+        subject = subject_of(scenario, rule, folder / "scenarios", tell)
+    except ThroughbandError as error:
+        for peer in peers:
+            file.add(refusal((label, rule, peer.name, "", peer.version), str(error)))
+        tell(f"{label} {rule}: {error}")
+        return []
+    digest = digest_of(subject.setting.case, (), "")
+    subject = replace(subject, counts_folder=folder / "counts" / f"{label}-{rule}-{digest}")
+    jobs: list[Job] = []
+    for peer in peers:
+        where = folder / "plans" / f"{label}-{rule}" / peer.name.replace(" ", "_")
+        found = made(subject, peer, digest, where)
+        for offer in found.offers:
+            name = (label, rule, peer.name, offer.variant, peer.version)
+            if offer.reason:
+                file.add(refusal(name, offer.reason))
+                tell(f"{label} {rule}: {peer.name} {offer.variant}: {offer.reason}")
+                continue
+            tell(f"{label} {rule}: {peer.name} {offer.variant}: {offer.note or 'ready'}")
+            jobs += [
+                job_of(name, subject.setting.case, offer, seed, found.made_s) for seed in seeds
+            ]
+    # Seeds outside: what is compared runs under the same load, and a cut leaves whole seeds.
+    return sorted(jobs, key=lambda job: seeds.index(job.seed))
+
+
+def _report(file: RowFile, seeds: Sequence[int], folder: Path) -> str:
+    entries = entries_of(tuple(file.rows.values()), seeds)
+    text = markdown(entries, read_limits())
+    (folder / TABLE).write_text(text, encoding="utf-8")
+    if any(entry.runs for entry in entries):
+        draw(entries, folder / PICTURE)
+    return text
 
 
 def seeds_of(text: str) -> list[int]:
@@ -158,52 +137,63 @@ def seeds_of(text: str) -> list[int]:
     return seeds
 
 
+def chosen(peers: Sequence[Peer], names: str) -> list[Peer]:
+    """Return the peers of a list of names.
+
+    Raises
+    ------
+    ScenarioError
+        If a name is unknown; it lists the known ones.
+    """
+    wanted = [name.strip() for name in names.split(",")] if names else []
+    known = [peer.name for peer in peers]
+    unknown = [name for name in wanted if name not in known]
+    if unknown:
+        raise ScenarioError(f"unknown peer {unknown[0]!r}; known are {', '.join(known)}")
+    return [peer for peer in peers if not wanted or peer.name in wanted]
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark from the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("scenarios", nargs="+", metavar="SCENARIO")
-    parser.add_argument("--seeds", type=seeds_of, default=list(range(101, 106)))
+    parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help=f"city, path, or {FORMS}")
+    parser.add_argument("--seeds", type=seeds_of, default=list(range(101, 111)))
+    parser.add_argument("--rules", choices=[*RULES, "both"], default=SHIPPED)
+    parser.add_argument("--peers", default="", metavar="NAME,NAME", help="all by default")
     parser.add_argument("--plan", action="append", default=[], metavar="NAME=FILE")
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--out", type=Path, help="folder for pretimed.json")
+    parser.add_argument("--jobs", type=int, default=1, help="SUMO processes at a time")
+    parser.add_argument("--out", type=Path, help="folder to keep and to resume from")
+    parser.add_argument("--list", action="store_true", help="name the peers and their sources")
+    parser.add_argument("--table", action="store_true", help="only print what --out holds")
     options = parser.parse_args(arguments)
-    rows: list[Row] = []
+    began_s = time.monotonic()
+
+    def tell(text: str) -> None:
+        sys.stderr.write(f"[{time.monotonic() - began_s:6.0f} s] {text}\n")
+        sys.stderr.flush()
+
     try:
-        for scenario in options.scenarios:
-            with tempfile.TemporaryDirectory(prefix="throughband-") as folder:
-                rows += measure(
-                    scenario, options.seeds, options.plan, options.workers, Path(folder)
-                )
+        peers = [*PEERS, *given(options.plan), Ours()]
+        if options.list:
+            for peer in peers:
+                print(f"{peer.name} {peer.version}: {peer.source}")
+            return 0
+        if options.table and options.out is not None:
+            print(_report(RowFile(options.out / ROWS), options.seeds, options.out))
+            return 0
+        if not options.scenarios:
+            parser.error("give a SCENARIO, or --table with --out")
+        rules = list(RULES) if options.rules == "both" else [options.rules]
+        wanted = chosen(peers, options.peers)
+        with tempfile.TemporaryDirectory(prefix="throughband-") as temporary:
+            folder = options.out or Path(temporary)
+            folder.mkdir(parents=True, exist_ok=True)
+            measure(options.scenarios, rules, wanted, options.seeds, options.jobs, folder, tell)
+            print((folder / TABLE).read_text(encoding="utf-8"))
     except ThroughbandError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
-    show(rows)
-    if options.out is not None:
-        options.out.mkdir(parents=True, exist_ok=True)
-        text = json.dumps([row.to_dict() for row in rows], indent=1)
-        (options.out / "pretimed.json").write_text(text + "\n", encoding="utf-8")
     return 0
-
-
-def _plan(text: str, scenario: str) -> Variant:
-    name, equals, file = text.partition("=")
-    path = Path(file.replace("{scenario}", scenario))
-    if not (name and equals and path.is_file()):
-        raise ScenarioError(f"--plan {text} is not NAME=FILE with a file that exists")
-    return Variant(name, (path,))
-
-
-def _optimized(scenario: str, folder: Path) -> Variant:
-    command = [sys.executable, "-m", "throughband.cli", "optimize", scenario, "--out", str(folder)]
-    done = subprocess.run(command, check=False, stdin=subprocess.DEVNULL)
-    file = folder / "plan.add.xml"
-    if done.returncode != 0 or not file.is_file():
-        raise SimulationError(f"the optimizer made no plan for {scenario}; see above")
-    return Variant(OURS, (file,))
-
-
-def _mean_s(runs: Sequence[RunMeasures]) -> float:
-    return fmean(run.delay_s for run in runs)
 
 
 if __name__ == "__main__":

@@ -5,8 +5,8 @@ to what no street allows. Here every stage keeps its picture and place, and gets
 
 - yellow change and red clearance of its slowest way, after ITE (2020), in whole seconds because
   SUMO plays steps of a second (`network.derive.clearance`);
-- the walk and pedestrian clearance of each crossing that opens in it (`network.derive.pedestrians`),
-  every cycle, asked for or not. A crossing opens in a stage in which nobody drives out of its leg
+- walk and pedestrian clearance of each crossing that opens in it, every cycle, asked for or not
+  (`network.derive.pedestrians`). A crossing opens in a stage in which nobody drives out of its leg
   and nobody drives straight on into it; turning drivers yield to who walks. Of several such stages
   it is one that gives no arrow over the crossing if there is one, and then the one with the longest
   green in force, which costs least.
@@ -30,7 +30,7 @@ from network.derive.practice import Practice
 from network.errors import ScenarioError
 from network.graph import Connection, RoadNetwork, Signal
 from network.inventory import TurnKind
-from network.phasing import GREEN_ASPECTS, Phase, Phasing
+from network.phasing import GREEN_ASPECTS, Interval, Phase, Phasing
 from network.safety import require_safe
 from network.timing import PlanSet, TimingPlan
 from network.units import TENTHS_PER_SECOND
@@ -106,7 +106,7 @@ def under_street_rules(network: RoadNetwork, practice: Practice = WHOLE_SECONDS)
             _ruled(network, signal, phase, found.get(phase.number), practice)
             for phase in signal.phasing.phases
         )
-        phasings[name] = Phasing(phases, {})
+        phasings[name] = Phasing(phases, _clearances(signal.phasing, Phasing(phases, {})))
         crossings_m |= {(name, number): length for number, length in found.items()}
         if unserved:
             closed[name] = unserved
@@ -208,6 +208,24 @@ def _ruled(
     )
 
 
+def _clearances(in_force: Phasing, ruled: Phasing) -> dict[tuple[int, int], tuple[Interval, ...]]:
+    """Keep who sees yellow between two stages, such as an arrow that ends before drivers yield.
+
+    Changes of several yellows, or by red and yellow, become plain ones.
+    """
+    kept: dict[tuple[int, int], tuple[Interval, ...]] = {}
+    for (a, b), intervals in in_force.fixed_clearances.items():
+        pictures = [interval.aspects for interval in intervals]
+        plain = "y" in pictures[0] and not set("yu") & set("".join(pictures[1:]))
+        if not plain or "u" in pictures[0] or len(pictures) > 2:
+            continue
+        red = pictures[1] if len(pictures) == 2 else pictures[0].replace("y", "r")
+        phase = ruled.phase(a)
+        shown = (Interval(pictures[0], phase.yellow_ds), Interval(red, phase.red_clear_ds))
+        kept[a, b] = tuple(interval for interval in shown if interval.duration_ds)
+    return kept
+
+
 def _plans(network: RoadNetwork, phasings: Mapping[str, Phasing]) -> dict[str, TimingPlan]:
     """Time the signals anew, as near to what is in force as the rules allow."""
     in_force = {
@@ -220,8 +238,7 @@ def _plans(network: RoadNetwork, phasings: Mapping[str, Phasing]) -> dict[str, T
         least_s = sum(phasings[name].phase(number).min_split_s for number in plan.sequence)
         cycles_s[plan.cycle_s] = max(cycles_s.get(plan.cycle_s, plan.cycle_s), least_s)
     return {
-        name: _plan(plan, phasings[name], cycles_s[plan.cycle_s])
-        for name, plan in in_force.items()
+        name: _plan(plan, phasings[name], cycles_s[plan.cycle_s]) for name, plan in in_force.items()
     }
 
 

@@ -155,8 +155,8 @@ def band_offsets(
     cycle_s = _common_cycle_s(corridor, plans)
     flows = street if queues else None
     windows = [corridor_windows(corridor, d, plans, network, flows) for d in corridor.directions]
-    k = _ratio(corridor) if ratio is None else ratio
-    arterial = _arterial(corridor, windows, street, k)
+    k = flow_ratio(corridor) if ratio is None else ratio
+    arterial = band_arterial(corridor, windows, street, k)
     if balance is None:
         balance = Balance.TARGET if method == "maxband" else Balance.FREE
     if method == "maxband":
@@ -182,8 +182,14 @@ def _common_cycle_s(corridor: Corridor, plans: Mapping[str, TimingPlan]) -> int:
     return next(iter(cycles.values()))
 
 
-def _ratio(corridor: Corridor) -> float:
-    """Inbound over outbound flow."""
+def flow_ratio(corridor: Corridor) -> float:
+    """Return the inbound over the outbound flow of a corridor, within bounds.
+
+    Parameters
+    ----------
+    corridor
+        With flows on its legs.
+    """
     there = sum(leg.flow_vph for leg in corridor.outbound_legs)
     back = sum(leg.flow_vph for leg in corridor.inbound_legs)
     if not there or not back:
@@ -191,10 +197,27 @@ def _ratio(corridor: Corridor) -> float:
     return min(GREATEST_RATIO, max(LEAST_RATIO, back / there))
 
 
-def _arterial(
-    corridor: Corridor, windows: Sequence[Windows], street: Street, ratio: float
+def band_arterial(
+    corridor: Corridor,
+    windows: Sequence[Windows],
+    street: Street,
+    ratio: float,
+    name: str = "the corridor",
+    weight: float = 1.0,
 ) -> BandArterial:
-    """Describe the corridor to the program; what it seeks are changes of the offsets."""
+    """Describe a corridor to a band program; what it seeks are changes of the offsets.
+
+    Parameters
+    ----------
+    corridor, windows
+        The stops, and their greens by direction.
+    street
+        For saturation flows.
+    ratio
+        Target ratio of the inbound to the outbound band.
+    name, weight
+        Of the corridor among several.
+    """
     two_way = len(windows) > 1
     out, back = windows[0], windows[-1]
     stops = []
@@ -206,11 +229,12 @@ def _arterial(
     there = _links(corridor.outbound_legs, out, ends, street)
     ends = [stop.inbound[0] for stop in corridor.stops[:-1]] if two_way else []
     return BandArterial(
-        "the corridor",
+        name,
         tuple(stops),
         there,
         _links(corridor.inbound_legs, back, ends, street) if two_way else (),
         ratio,
+        weight,
     )
 
 
@@ -241,7 +265,7 @@ def _refined(
     weights: Sequence[Sequence[float]] | None,
 ) -> list[int]:
     """Take the best whole seconds around, again and again while that helps."""
-    best = _worth(windows, moves_s, score, weights)
+    best = band_worth(windows, moves_s, score, weights)
     for _ in range(ROUNDS):
         moved = [_moved(w, moves_s) for w in windows]
         if weights is None:
@@ -249,7 +273,7 @@ def _refined(
         else:
             steps = best_link_moves(moved, weights, REACH_S)
         trial = [a + b for a, b in zip(moves_s, steps, strict=True)]
-        worth = _worth(windows, trial, score, weights)
+        worth = band_worth(windows, trial, score, weights)
         if worth <= best:
             break
         best, moves_s = worth, trial
@@ -260,13 +284,23 @@ def _moved(windows: Windows, moves_s: Sequence[int]) -> Windows:
     return replace(windows, begin=windows.begin + TENTHS_PER_SECOND * np.array(moves_s))
 
 
-def _worth(
+def band_worth(
     windows: Sequence[Windows],
     moves_s: Sequence[int],
     score: Score,
     weights: Sequence[Sequence[float]] | None,
 ) -> float:
-    """Objective of the program at whole-second offsets, ticks."""
+    """Return what the objective of a program comes to at whole-second offsets, ticks.
+
+    Parameters
+    ----------
+    windows, moves_s
+        By direction; change of each stop's offset, s.
+    score
+        What a pair of bands along the whole corridor is worth.
+    weights
+        Of the links by direction, where each has a band of its own; else None.
+    """
     if weights is None:
         out, *back = common_widths(windows, moves_s)
         return score.worth(out, back[0] if back else 0.0)
@@ -295,7 +329,7 @@ def _solution(
     directions: tuple[Direction, ...] = corridor.directions
     clear = dict(zip(directions, common_widths(windows, moves_s), strict=True))
     links = {d: link_widths(w, moves_s) for d, w in zip(directions, windows, strict=True)}
-    worth = _worth(windows, moves_s, score, weights if method == "multiband" else None)
+    worth = band_worth(windows, moves_s, score, weights if method == "multiband" else None)
     return BandSolution(
         plans=moved,
         method=method,

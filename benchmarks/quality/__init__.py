@@ -1,0 +1,1 @@
+"""The quality table: runs kept in rows, ratios with intervals, a picture."""
