@@ -21,10 +21,10 @@ Floats = NDArray[np.float64]
 LEVELS = np.array([0.005, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975, 0.995])
 """Probabilities whose limits are followed; others are interpolated."""
 
-CLASSES = 12
+CLASSES = 24
 """Classes of flow, equally frequent in the fit."""
 
-PACE = 0.05
+PACE = 0.03
 """Step of a limit, in standard deviations, for a coverage that is wrong by one."""
 
 CALIBRATED_PER_STEP = 256
@@ -125,5 +125,7 @@ def limits_at(scaled: Floats, quantiles: Sequence[float]) -> Floats:
     known, at = special.ndtri(LEVELS), special.ndtri(wanted)
     right = np.clip(np.searchsorted(known, at), 1, LEVELS.size - 1)
     part = (at - known[right - 1]) / (known[right] - known[right - 1])
-    out: Floats = scaled[..., right - 1] + part * (scaled[..., right] - scaled[..., right - 1])
+    # Each limit is moved by itself: neighbors may have crossed.
+    order = np.sort(scaled, axis=-1)
+    out: Floats = order[..., right - 1] + part * (order[..., right] - order[..., right - 1])
     return out

@@ -356,11 +356,13 @@ def calibrate(
     levels
         Nominal probabilities, ascending, [Q].
     pace
-        Step against a miss of the nominal coverage, in standard deviations.
+        Step of a limit for one count on its wrong side, in standard deviations. Every count moves
+        the limits alike, whether its class is crowded in this interval or not: so shares of
+        counts come out right, not means over intervals.
     first, stride
         Detectors to look at.
     limits
-        Scaled limits, [H, L, Q]; moved.
+        Scaled limits, [H, L, Q]; moved. They may cross by little.
     """
     h_count, l_count, q_count = limits.shape
     below = np.zeros((l_count, q_count))
@@ -374,21 +376,14 @@ def calibrate(
             if np.isnan(error):
                 continue
             k = 0
-            while k < l_count - 1 and past[n] > edges[k]:
-                k += 1
+            for e in range(l_count - 1):
+                k += past[n] > edges[e]
             seen[k] += 1.0
             for q in range(q_count):
-                if error <= limits[h, k, q]:
-                    below[k, q] += 1.0
+                below[k, q] += error <= limits[h, k, q]
         for k in range(l_count):
-            if seen[k] == 0.0:
-                continue
-            # One detector says less than many, which partly move together.
-            trust = seen[k] / (seen[k] + 5.0)
             for q in range(q_count):
-                limits[h, k, q] += pace * trust * (levels[q] - below[k, q] / seen[k])
-            for q in range(1, q_count):
-                limits[h, k, q] = max(limits[h, k, q], limits[h, k, q - 1])
+                limits[h, k, q] += pace * (levels[q] * seen[k] - below[k, q])
 
 
 @njit(cache=True, error_model="numpy")

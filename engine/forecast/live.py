@@ -18,7 +18,7 @@ from engine.forecast.calendar import SECONDS_PER_DAY, Calendar
 from engine.forecast.correction import FADE, OWN_ROWS
 from engine.forecast.daytype import candidates
 from engine.forecast.fitting import Fitted
-from engine.forecast.intervals import CALIBRATED_PER_STEP, LEVELS, PACE
+from engine.forecast.intervals import CALIBRATED_PER_STEP, CLASSES, LEVELS, PACE
 from engine.forecast.kernels import FACTORS, FEATURES, ONE
 from engine.forecast.profile import Profiles, make_profiles
 
@@ -137,6 +137,7 @@ class LiveState:
         fit = self.fitted
         if self.count:
             stride = max(1, z.size * self.horizons // CALIBRATED_PER_STEP)
+            crowd = max(1.0, z.size / stride / CLASSES)
             kernels.calibrate(
                 z,
                 self.made,
@@ -144,7 +145,7 @@ class LiveState:
                 self.width,
                 fit.limits.edges,
                 LEVELS,
-                PACE,
+                PACE / crowd,
                 self.count % stride,
                 stride,
                 self.limits,
