@@ -20,6 +20,10 @@ DAY_TYPES = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun", "holiday")
 CLOCK_CHECK_S = 900
 """Zones change their clocks on quarters of an hour."""
 
+DAY_BEGINS_S = 4 * 3600
+"""Local time at which a day of traffic begins, s: the night of a Saturday belongs to it until
+most people are at home. Travel surveys cut days there too (NHTS: 4 a.m.)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
@@ -143,6 +147,35 @@ class LocalClock:
         before = offsets[np.maximum(cell[0] - 1, 0)] != offsets[cell[0]]
         turned = jump | np.concatenate(([bool(before)], jump[:-1]))
         return ordinal[:-1], slot[:-1], turned
+
+    def traffic_days(
+        self, start: datetime, steps: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+        """Read consecutive steps by days of traffic, which begin at `DAY_BEGINS_S`.
+
+        Parameters
+        ----------
+        start, steps
+            As in `read`.
+
+        Returns
+        -------
+        ordinal : ndarray
+            Date on which the day of traffic began, int64[steps].
+        slot : ndarray
+            Step since then, int64[steps].
+        turned : ndarray
+            As in `read`.
+        """
+        ordinal, slot, turned = self.read(start, steps)
+        slot = slot - self.day_begin
+        early = slot < 0
+        return ordinal - early, np.where(early, slot + self.slots, slot), turned
+
+    @property
+    def day_begin(self) -> int:
+        """Step of the local day with which a day of traffic begins."""
+        return DAY_BEGINS_S // self.step_s
 
 
 def _offsets(zone: ZoneInfo, first: int, last: int, grid_s: int) -> NDArray[np.int64]:

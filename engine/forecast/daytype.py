@@ -1,6 +1,6 @@
 """Recognize a day that is not what the calendar says: an unannounced holiday, say.
 
-From midnight on, every interval tells how much better the profiles of other kinds of days
+From early morning on, every interval tells how much better the profiles of other kinds of days
 explain the whole network's counts than the announced one. When that sum passes a limit, the
 better profile takes over. The limit is set from the days of the fit, each against profiles that
 had not seen it, so that no ordinary day passes it; where other kinds of days would not pass it

@@ -72,7 +72,8 @@ class FlowForecaster:
     calendar
         Known holidays, or None for none.
     refit
-        ``midnight`` to learn from every day that ends, ``never`` to keep the profile of the fit.
+        ``midnight`` to learn every night from the day of traffic that ended, ``never`` to keep the
+        profile of the fit.
 
     Raises
     ------
@@ -144,7 +145,7 @@ class FlowForecaster:
         begin = self.clock.utc(start)
         wanted = checked_names(names)
         values = checked_counts(counts, wanted, begin, self.clock.step_s)
-        sums = None if prior is None else prior_sums(prior, self.clock.slots, len(wanted))
+        sums = None if prior is None else prior_sums(prior, self.clock, len(wanted))
         if self.neighbors is not None and (
             len(self.neighbors) != len(wanted) or self.neighbors.max(initial=-1) >= len(wanted)
         ):
@@ -155,7 +156,7 @@ class FlowForecaster:
         if sums is None:
             require_counts(values, wanted, self.clock)
         steps = len(values)
-        ordinal, slot, turned = self.clock.read(begin, steps)
+        ordinal, slot, turned = self.clock.traffic_days(begin, steps)
         z = to_root(values)
         z[turned] = np.nan
         fitted = learn(self._history(z, ordinal, slot), self.neighbors, self.horizon_steps, sums)
@@ -459,7 +460,7 @@ class FlowForecaster:
     def _read_slots(self) -> None:
         self._slots_begin = self._time
         steps = 3 * self.clock.slots + LONGEST_HORIZON_STEPS + 2
-        self._slots = Slots(*self.clock.read(self._time, steps))
+        self._slots = Slots(*self.clock.traffic_days(self._time, steps))
 
     def _advance(self, z: Floats) -> None:
         live = self._ready()

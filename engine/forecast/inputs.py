@@ -67,9 +67,10 @@ def judged(values: Floats, ceiling: Floats, quality: npt.ArrayLike | None) -> ND
     return flags
 
 
-def prior_sums(prior: npt.ArrayLike, slots: int, detectors: int) -> Floats:
+def prior_sums(prior: npt.ArrayLike, clock: LocalClock, detectors: int) -> Floats:
     """Return a prior profile as sums over days, [2, K, S, N]; see `FlowForecaster.fit`."""
     values = np.asarray(prior, dtype=np.float64)
+    slots = clock.slots
     if values.shape not in ((slots, detectors), (TYPES, slots, detectors)):
         raise CountError(
             f"the prior has shape {list(values.shape)}; allowed are [{slots}, {detectors}] "
@@ -78,7 +79,8 @@ def prior_sums(prior: npt.ArrayLike, slots: int, detectors: int) -> Floats:
     if not np.isfinite(values).all() or (values < 0).any():
         raise CountError("the prior holds NaN, infinity or a negative count")
     sums = np.empty((2, TYPES, slots, detectors))
-    sums[0] = to_root(values) * PRIOR_WEIGHT_DAYS
+    # A prior follows the date; what comes before the day of traffic begins ends the one before.
+    sums[0] = np.roll(to_root(values), -clock.day_begin, axis=-2) * PRIOR_WEIGHT_DAYS
     sums[1] = PRIOR_WEIGHT_DAYS
     return sums
 

@@ -25,7 +25,8 @@ CLASSES = 24
 """Classes of flow, equally frequent in the fit."""
 
 PACE = 0.03
-"""Step of a limit, in standard deviations, for a coverage that is wrong by one."""
+"""Step of a limit, in standard deviations, for a count on its wrong side, where as many detectors
+as classes are looked at."""
 
 CALIBRATED_PER_STEP = 256
 """So many cells, detectors times horizons, tell limits how they do; the others have their turn."""

@@ -1,8 +1,8 @@
 """The live state: what the last intervals brought, and what follows from it.
 
-One interval costs a few passes over the detectors, and allocates nothing in the kernels. At local
-midnight the day that ended is added to the profile; when the kind of day turns out to be another
-one, the state is taken back to midnight and the day replayed under the right profile.
+One interval costs a few passes over the detectors, and allocates nothing in the kernels. In the
+night the day of traffic that ended is added to the profile; when the kind of day turns out to be
+another one, the state is taken back to its beginning and the day replayed under that profile.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Slots:
     Attributes
     ----------
     ordinal, slot
-        Local date and step of the day, int64[T].
+        Date and step of the day of traffic, int64[T].
     masked
         Whether a step touches a change of the clock, bool[T].
     """
@@ -90,7 +90,7 @@ class LiveState:
         self.announced = self.kind = 0
         self.choices: Integers = np.zeros(1, dtype=np.int64)
         self.scores: Floats = np.zeros(1)
-        # Counts since midnight (or since the fit), and the state at that moment.
+        # Counts since the day began (or since the fit), and the state at that moment.
         self.today: Floats = np.full((LONGEST_DAY_S // step_s, n), np.nan)
         self.today_slot: Integers = np.zeros(len(self.today), dtype=np.int64)
         self.today_rows = 0
@@ -176,7 +176,7 @@ class LiveState:
             self.silent += 1
             self.silent[np.isfinite(z[row])] = 0
             self._remember(z[row], int(here.slot[at + row]))
-        # What was counted today is in the sums; at midnight only the rest is added.
+        # What was counted today is in the sums; when it ends only the rest is added.
         self.known_rows = self.today_rows
 
     def _remember(self, z: Floats, slot: int) -> None:

@@ -50,7 +50,8 @@ class FlowPrediction:
     quantile_veh
         Quantiles of the count, veh per interval, [Q, H, N].
     day_type
-        Type of day of the first predicted interval, such as ``Mon`` or ``holiday``.
+        Type of day of the first predicted interval, such as ``Mon`` or ``holiday``. Days of
+        traffic begin at `engine.forecast.calendar.DAY_BEGINS_S`, not at midnight.
     day_types, day_type_probability
         Types considered for the day of the last interval taken in (the announced one first),
         and how probable each is.

@@ -84,3 +84,12 @@ def test_an_unknown_zone_is_refused(tz: str) -> None:
 def test_a_step_that_does_not_divide_a_day_is_refused(step_s: int) -> None:
     with pytest.raises(CountError, match="divide a day"):
         LocalClock("UTC", step_s)
+
+
+def test_the_night_belongs_to_the_day_before() -> None:
+    clock = LocalClock("Australia/Melbourne", 1800)
+    # Sunday 8 October 2006, 0:00 on the clock in Melbourne.
+    ordinal, slot, _ = clock.traffic_days(datetime(2006, 10, 7, 14, tzinfo=UTC), 48)
+    saturday = date(2006, 10, 7).toordinal()
+    assert ordinal.tolist() == 8 * [saturday] + 40 * [saturday + 1]
+    assert slot.tolist() == [*range(40, 48), *range(40)]

@@ -118,13 +118,9 @@ def calibrate(
                 if not math.isnan((z[n] - past[n]) / scale[n])
                 and int(np.searchsorted(edges, past[n])) == k
             ]
-            if not errors:
-                continue
-            trust = len(errors) / (len(errors) + 5.0)
             for q, level in enumerate(levels):
-                below = sum(e <= limits[h, k, q] for e in errors) / len(errors)
-                out[h, k, q] += pace * trust * (level - below)
-            out[h, k] = np.maximum.accumulate(out[h, k])
+                below = sum(e <= limits[h, k, q] for e in errors)
+                out[h, k, q] += pace * (level * len(errors) - below)
     return out
 
 
