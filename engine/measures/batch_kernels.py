@@ -163,21 +163,27 @@ def batch_costs(
 def _gather(arrays: CyclicArrays, a: int, fading: Singles, room: Room, coming: Singles) -> None:
     """Fill in what arrives on an approach, [second, plan]."""
     cycle = coming.shape[0]
+    # Taken out here: inside a loop they would be counted in and out of use every time.
+    first_stream, stream_exit, stream_delay_s = (
+        arrays.first_stream, arrays.stream_exit, arrays.stream_delay_s
+    )  # fmt: skip
+    stream_smoothing, stream_share = arrays.stream_smoothing, arrays.stream_share
+    first_source, source = arrays.first_source, arrays.source
+    departures, scratch = room.departures, room.scratch
     steady = splat(arrays.steady_vps[a])
     for t in range(cycle):
         store(coming, t, steady)
-    scratch = room.scratch
-    for s in range(arrays.first_stream[a], arrays.first_stream[a + 1]):
-        x = arrays.stream_exit[s]
-        begin, end = arrays.first_source[x], arrays.first_source[x + 1]
-        keep = splat(1.0 - arrays.stream_smoothing[s])
-        take = splat(arrays.stream_smoothing[s] * arrays.stream_share[s])
-        k = -arrays.stream_delay_s[s] % cycle
+    for s in range(first_stream[a], first_stream[a + 1]):
+        x = stream_exit[s]
+        begin, end = first_source[x], first_source[x + 1]
+        keep = splat(1.0 - stream_smoothing[s])
+        take = splat(stream_smoothing[s] * stream_share[s])
+        k = -stream_delay_s[s] % cycle
         tail = splat(0.0)
         for t in range(cycle):
-            leaving = load(room.departures, arrays.source[begin] * cycle + k)
+            leaving = load(departures, source[begin] * cycle + k)
             for n in range(begin + 1, end):
-                leaving = leaving + load(room.departures, arrays.source[n] * cycle + k)
+                leaving = leaving + load(departures, source[n] * cycle + k)
             tail = keep * tail + take * leaving
             store(scratch, t, tail)
             k = k + 1 if k + 1 < cycle else 0
@@ -191,9 +197,10 @@ def _gather(arrays: CyclicArrays, a: int, fading: Singles, room: Room, coming: S
 @njit(cache=True, error_model="numpy")
 def _shown(arrays: CyclicArrays, lane: int) -> int:
     """Return the way whose signal a lane goes by."""
-    shown = arrays.first_way[lane]
-    for w in range(arrays.first_way[lane], arrays.first_way[lane + 1]):
-        if arrays.way_share[w] > TINY:
+    first_way, way_share = arrays.first_way, arrays.way_share
+    shown = first_way[lane]
+    for w in range(first_way[lane], first_way[lane + 1]):
+        if way_share[w] > TINY:
             shown = w
     return shown
 
@@ -212,12 +219,14 @@ def _light(
     cycle = bits.shape[1]
     bits[:, :] = 0
     opens, yields = bits[0], bits[1]
+    row_of, stride = programs.row[way], programs.stride[way]
+    all_opens, all_yields = programs.opens, programs.yields
     for b in range(WIDTH):
         plan = chosen[b]
         k = -begin_s[plan, column] % cycle
-        row = programs.row[way] + program[plan, column] * programs.stride[way]
-        green = programs.opens[row, k : k + cycle]
-        permissive = programs.yields[row, k : k + cycle]
+        row = row_of + program[plan, column] * stride
+        green = all_opens[row, k : k + cycle]
+        permissive = all_yields[row, k : k + cycle]
         bit = np.uint16(1 << b)
         for t in range(cycle):
             opens[t] |= green[t] & bit
@@ -242,19 +251,21 @@ def _gaps(
     fastest = splat(1.0 / arrays.way_headway_s[way])
     per_vps = splat(GAP_STEPS_PER_VPS)
     last = splat(gap_table.size - 1.001)
+    first_foe, foes, way_lane = arrays.first_foe, arrays.foe, arrays.way_lane
+    departures = room.departures
     for t in range(cycle):
         if yields[t] == 0:
             continue
         second = t - 1 if t else cycle - 1
         opposing, on_lane, free = zero, zero, one
         lane_before = -1
-        for f in range(arrays.first_foe[way], arrays.first_foe[way + 1]):
-            foe = arrays.foe[f]
-            if arrays.way_lane[foe] != lane_before:
+        for f in range(first_foe[way], first_foe[way + 1]):
+            foe = foes[f]
+            if way_lane[foe] != lane_before:
                 free = free * most(zero, one - bunch * on_lane)
                 on_lane = zero
-                lane_before = arrays.way_lane[foe]
-            flow = load(room.departures, foe * cycle + second)
+                lane_before = way_lane[foe]
+            flow = load(departures, foe * cycle + second)
             on_lane = on_lane + flow
             opposing = opposing + flow
         free = free * most(zero, one - bunch * on_lane)
@@ -266,9 +277,12 @@ def _gaps(
 def _rates(arrays: CyclicArrays, lane: int, shown: int, yields: bool, room: Room) -> None:
     """Fill in how fast a lane can be served, [second, plan], veh/s."""
     cycle = room.rate.shape[0]
+    first_way, way_share, way_headway_s = (
+        arrays.first_way, arrays.way_share, arrays.way_headway_s
+    )  # fmt: skip
     headway = 0.0
-    for w in range(arrays.first_way[lane], arrays.first_way[lane + 1]):
-        headway += arrays.way_share[w] * arrays.way_headway_s[w]
+    for w in range(first_way[lane], first_way[lane + 1]):
+        headway += way_share[w] * way_headway_s[w]
     fastest = splat(1.0 / headway) if headway > TINY else splat(0.0)
     zero = splat(0.0)
     opens, permits = room.bits[0, 0], room.bits[1, 0]
@@ -295,6 +309,7 @@ def _lane(arrays: CyclicArrays, lane: int, weights: Floats, room: Room):  # type
     """Solve the queue of a lane whose vehicles all leave at the same rate; return its cost."""
     rate, levels = room.rate, room.scratch
     cycle = rate.shape[0]
+    first_way, way_share, departures = arrays.first_way, arrays.way_share, room.departures
     zero = splat(0.0)
     share = splat(arrays.lane_share[lane])
     storage = splat(arrays.storage_veh[lane])
@@ -328,11 +343,10 @@ def _lane(arrays: CyclicArrays, lane: int, weights: Floats, room: Room):  # type
         over = over + most(zero, left - storage)
         store(levels, t, most(zero, queue + arriving - left))
         queue = left
-    for w in range(arrays.first_way[lane], arrays.first_way[lane + 1]):
-        way_part = splat(arrays.way_share[w])
-        gone = room.departures[w]
+    for w in range(first_way[lane], first_way[lane + 1]):
+        way_part = splat(way_share[w])
         for t in range(cycle):
-            store(gone, t, load(levels, t) * way_part)
+            store(departures, w * cycle + t, load(levels, t) * way_part)
     return _cost(splat(cycle), weights[lane], held, stops, volume, capacity, queue - start, over)
 
 
@@ -373,6 +387,11 @@ def _mixed_lane(  # type: ignore[no-untyped-def]
     """Solve a lane of several ways that yield, or are open at different seconds."""
     first, last = arrays.first_way[lane], arrays.first_way[lane + 1]
     opens, permits, found, box = room.bits[0], room.bits[1], room.found, room.box
+    # Taken out here: inside a loop they would be counted in and out of use every time.
+    way_share, way_headway_s, way_box_veh = (
+        arrays.way_share, arrays.way_headway_s, arrays.way_box_veh
+    )  # fmt: skip
+    departures = room.departures
     cycle = room.rate.shape[0]
     zero, one, far = splat(0.0), splat(1.0), splat(1e9)
     few, slack = splat(0.05), splat(slack_veh)
@@ -382,11 +401,11 @@ def _mixed_lane(  # type: ignore[no-untyped-def]
     busy_s = 0.0
     for w in range(first, last):
         store(box, w - first, zero)
-        if arrays.way_share[w] > TINY:
-            busy_s += arrays.way_share[w] * arrays.way_headway_s[w]
+        if way_share[w] > TINY:
+            busy_s += way_share[w] * way_headway_s[w]
     if busy_s <= TINY:
         for w in range(first, last):
-            room.departures[w] = np.float32(0.0)
+            departures[w] = np.float32(0.0)
         return zero
     per_busy = splat(1.0 / busy_s)
     queue, start = zero, zero
@@ -405,16 +424,16 @@ def _mixed_lane(  # type: ignore[no-untyped-def]
             some_shut = np.uint16(0)
             for w in range(first, last):
                 n = w - first
-                if arrays.way_share[w] <= TINY:
-                    store(room.departures, w * cycle + t, zero)
+                if way_share[w] <= TINY:
+                    store(departures, w * cycle + t, zero)
                     continue
                 is_open, permitted = opens[n, t], permits[n, t]
                 shut = ~(is_open | permitted)
                 some_open |= is_open | permitted
                 some_shut |= shut
-                headway = splat(arrays.way_headway_s[w])
-                room_veh = splat(arrays.way_box_veh[w])
-                per_share = splat(1.0 / arrays.way_share[w])
+                headway = splat(way_headway_s[w])
+                room_veh = splat(way_box_veh[w])
+                per_share = splat(1.0 / way_share[w])
                 inside = load(box, n)
                 # Nobody clears a node in the very first second: it is empty then.
                 ended = shut & (opens[n, before] | permits[n, before])
@@ -434,7 +453,7 @@ def _mixed_lane(  # type: ignore[no-untyped-def]
                 steady = least(steady, way_steady)
                 passed = passed + choose(ended, out * per_share, zero)
                 store(box, n, inside - out)
-                store(room.departures, w * cycle + t, out)
+                store(departures, w * cycle + t, out)
             arriving = lane_share * load(coming, t)
             possible = least(most(zero, one - spent) * per_busy, cap)
             served = choose(some_open, least(queue + arriving, possible), zero)
@@ -448,10 +467,10 @@ def _mixed_lane(  # type: ignore[no-untyped-def]
             standing = queue
             for w in range(first, last):
                 n = w - first
-                gone = served * splat(arrays.way_share[w])
-                departed = load(room.departures, w * cycle + t)
+                gone = served * splat(way_share[w])
+                departed = load(departures, w * cycle + t)
                 inside = load(box, n)
-                store(room.departures, w * cycle + t, departed + choose(opens[n, t], gone, zero))
+                store(departures, w * cycle + t, departed + choose(opens[n, t], gone, zero))
                 inside = inside + choose(opens[n, t], zero, gone)
                 store(box, n, inside)
                 standing = standing + inside
@@ -489,17 +508,19 @@ def write_tables(
         When its second 0 comes, for tables that are in system time.
     """
     cycle = shown.shape[1]
+    row_of, stride = programs.row, programs.stride
+    opens, permits = programs.opens, programs.yields
     everything = np.uint16(0xFFFF)
     for n in range(ways.size):
-        row = programs.row[ways[n]] + number * programs.stride[ways[n]]
+        row = row_of[ways[n]] + number * stride[ways[n]]
         k = -begin_s % cycle
         for t in range(cycle):
             green = everything if shown[n, k] > 0 else np.uint16(0)
             permissive = everything if shown[n, k] < 0 else np.uint16(0)
-            programs.opens[row, t] = green
-            programs.opens[row, t + cycle] = green
-            programs.yields[row, t] = permissive
-            programs.yields[row, t + cycle] = permissive
+            opens[row, t] = green
+            opens[row, t + cycle] = green
+            permits[row, t] = permissive
+            permits[row, t + cycle] = permissive
             k = k + 1 if k + 1 < cycle else 0
     for lane in lanes:
         programs.kind[number, lane] = lane_kind(arrays, lane, programs, number)
@@ -508,18 +529,21 @@ def write_tables(
 @njit(cache=True, error_model="numpy")
 def lane_kind(arrays: CyclicArrays, lane: int, programs: Programs, number: int) -> int:
     """Return which kind a lane is under a program in the tables."""
+    first_way, way_share = arrays.first_way, arrays.way_share
+    row_of, stride = programs.row, programs.stride
+    opens, permits = programs.opens, programs.yields
     yields = False
     apart = False
     busy = 0
     before = 0
-    for w in range(arrays.first_way[lane], arrays.first_way[lane + 1]):
-        if arrays.way_share[w] <= TINY:
+    for w in range(first_way[lane], first_way[lane + 1]):
+        if way_share[w] <= TINY:
             continue
-        row = programs.row[w] + number * programs.stride[w]
-        for t in range(programs.opens.shape[1]):
-            yields |= programs.yields[row, t] != 0
+        row = row_of[w] + number * stride[w]
+        for t in range(opens.shape[1]):
+            yields |= permits[row, t] != 0
             if busy:
-                apart |= programs.opens[row, t] != programs.opens[before, t]
+                apart |= opens[row, t] != opens[before, t]
         before = row
         busy += 1
     if busy > 1:

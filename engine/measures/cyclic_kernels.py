@@ -155,7 +155,8 @@ def resolve(
     for node in nodes:
         if node < approaches:
             _gather(arrays, node, fading, departures, inflow, leaving)
-        elif arrays.kind[node - approaches] == MIXED:
+            continue
+        if arrays.kind[node - approaches] == MIXED:
             _mixed_lane(
                 arrays,
                 node - approaches,
@@ -167,8 +168,11 @@ def resolve(
                 (box, was_open),
                 results,
             )
+            continue
+        if arrays.kind[node - approaches] == PLAIN:
+            _protected_rates(arrays, node - approaches, service, begin_s, rate)
         else:
-            _rates(
+            _yielding_rates(
                 arrays,
                 node - approaches,
                 service,
@@ -178,7 +182,7 @@ def resolve(
                 departures,
                 rate,
             )
-            _lane(arrays, node - approaches, rate, (leaving, lows), inflow, departures, results)
+        _lane(arrays, node - approaches, rate, (leaving, lows), inflow, departures, results)
 
 
 @njit(cache=True, error_model="numpy", fastmath=LOOSE, inline="always")
@@ -192,20 +196,24 @@ def _gather(
 ) -> None:
     """Fill in what arrives on an approach: the steady part and the dispersed platoons."""
     cycle = leaving.size
-    # No slices in here: each would be counted in and out of use, which costs more than the sums.
+    # No slices in here, and arrays taken out at once: each time it is taken out, an array is
+    # counted in and out of use, which costs more than the sums.
+    first_source, source = arrays.first_source, arrays.source
+    stream_exit, stream_delay_s = arrays.stream_exit, arrays.stream_delay_s
+    stream_smoothing, stream_share = arrays.stream_smoothing, arrays.stream_share
     steady = arrays.steady_vps[a]
     for t in range(cycle):
         inflow[a, t] = steady
     for s in range(arrays.first_stream[a], arrays.first_stream[a + 1]):
-        x = arrays.stream_exit[s]
-        keep = 1.0 - arrays.stream_smoothing[s]
-        take = arrays.stream_smoothing[s] * arrays.stream_share[s]
-        first, last = arrays.first_source[x], arrays.first_source[x + 1]
+        x = stream_exit[s]
+        keep = 1.0 - stream_smoothing[s]
+        take = stream_smoothing[s] * stream_share[s]
+        first, last = first_source[x], first_source[x + 1]
         # What arrives in second t left `at` seconds further round the cycle.
-        at = max(0, -arrays.stream_delay_s[s] % cycle)
+        at = max(0, -stream_delay_s[s] % cycle)
         rest = max(0, cycle - at)
         for k in range(first, last):
-            w = max(0, arrays.source[k])
+            w = max(0, source[k])
             if k == first:
                 for t in range(rest):
                     leaving[t] = take * departures[w, t + at]
@@ -226,8 +234,38 @@ def _gather(
             inflow[a, t] += leaving[t] + tail * fading[s, t]
 
 
-@njit(cache=True, error_model="numpy", inline="always")
-def _rates(
+@njit(cache=True, error_model="numpy", fastmath=LOOSE, inline="always")
+def _shown(arrays: CyclicArrays, lane: int) -> tuple[int, float]:
+    """Return the way whose signal a lane goes by, and how fast it is served at best, veh/s."""
+    first, last = max(0, arrays.first_way[lane]), arrays.first_way[lane + 1]
+    way_share, way_headway_s = arrays.way_share, arrays.way_headway_s
+    headway = 0.0
+    shown = first
+    for w in range(first, last):
+        headway += way_share[w] * way_headway_s[w]
+        if way_share[w] > TINY:
+            shown = w
+    return shown, 1.0 / headway if headway > TINY else 0.0
+
+
+@njit(cache=True, error_model="numpy", fastmath=LOOSE, inline="always")
+def _protected_rates(
+    arrays: CyclicArrays, lane: int, service: Floats, begin_s: Integers, rate: Floats
+) -> None:
+    """Fill in how fast a lane can be served that never yields, veh/s in every second."""
+    shown, fastest = _shown(arrays, lane)
+    cycle = rate.size
+    begin = max(0, -begin_s[arrays.way_signal[shown]] % cycle)
+    rest = cycle - begin
+    # Two straight copies: a second that is counted round the cycle would be taken one by one.
+    for t in range(begin, cycle):
+        rate[t - begin] = service[shown, t] * fastest
+    for t in range(begin):
+        rate[t + rest] = service[shown, t] * fastest
+
+
+@njit(cache=True, error_model="numpy")
+def _yielding_rates(
     arrays: CyclicArrays,
     lane: int,
     service: Floats,
@@ -237,38 +275,27 @@ def _rates(
     departures: Floats,
     rate: Floats,
 ) -> None:
-    """Fill in how fast a lane can be served in every second, veh/s."""
+    """Fill in how fast a lane can be served that yields some of the time, veh/s."""
+    shown, fastest = _shown(arrays, lane)
+    first_foe, foe, way_lane = arrays.first_foe, arrays.foe, arrays.way_lane
+    box_veh = arrays.way_box_veh[shown]
     cycle = rate.size
-    headway = 0.0
-    shown = arrays.first_way[lane]
-    for w in range(arrays.first_way[lane], arrays.first_way[lane + 1]):
-        headway += arrays.way_share[w] * arrays.way_headway_s[w]
-        if arrays.way_share[w] > TINY:
-            shown = w
-    if headway <= TINY:
-        rate[:] = 0.0
-        return
     k = -begin_s[arrays.way_signal[shown]] % cycle
-    if arrays.kind[lane] == PLAIN:
-        fastest = 1.0 / headway
-        begin = max(0, k)
-        rest = max(0, cycle - begin)
-        for t in range(rest):
-            rate[t] = service[shown, t + begin] * fastest
-        for t in range(begin):
-            rate[t + rest] = service[shown, t] * fastest
-        return
     before = service[shown, k - 1 if k else cycle - 1]
     for t in range(cycle):
         code = service[shown, k]
-        if code >= 0.0:
-            rate[t] = code / headway
+        if fastest <= 0.0:
+            rate[t] = 0.0
+        elif code >= 0.0:
+            rate[t] = code * fastest
             if code == 0.0 and before < 0.0:
                 # Those who wait inside the node clear it when their green ends.
-                rate[t] = arrays.way_box_veh[shown]
+                rate[t] = box_veh
         else:
             last = t - 1 if t else cycle - 1
-            rate[t] = _found(arrays, shown, departures, last, gap_table, bunch_s, 1.0 / headway)
+            rate[t] = _found(
+                first_foe, foe, way_lane, shown, departures, last, gap_table, bunch_s, fastest
+            )
         before = code
         k = k + 1 if k + 1 < cycle else 0
 
@@ -290,6 +317,8 @@ def _lane(
     a = max(0, arrays.lane_approach[lane])
     share = arrays.lane_share[lane]
     storage = arrays.storage_veh[lane]
+    # Taken out here: inside a loop it would be counted in and out of use every time.
+    way_share = arrays.way_share
     # A queue is how far the sum of what came less what could leave stands above its lowest point
     # so far: two short sums instead of one long chain.
     level = 0.0
@@ -303,33 +332,38 @@ def _lane(
     for t in range(cycle):
         left[t] -= min(lows[t], -start)
     end = left[cycle - 1]
+    # Few sums to a loop: with more of them the compiler takes second after second.
     held, volume, capacity, longest, over = 0.0, 0.0, 0.0, 0.0, 0.0
     for t in range(cycle):
         volume += inflow[a, t]
         capacity += rate[t]
+    for t in range(cycle):
         held += left[t]
-        longest = max(longest, left[t])
         over += max(0.0, left[t] - storage)
-    # In `lows` from here on what leaves; rounding must not make it less than nothing.
+    for t in range(cycle):
+        longest = max(longest, left[t])
     arriving = share * inflow[a, 0]
-    lows[0] = max(0.0, start + arriving - left[0])
     stops = 0.0
     if start > 0.05 or rate[0] <= 0.0:
         stops += arriving
     if rate[0] <= 0.0 and rate[cycle - 1] > 0.0:
         stops += start
+    waiting, again = 0.0, 0.0
     for t in range(cycle - 1):
-        lows[t + 1] = max(0.0, left[t] + share * inflow[a, t + 1] - left[t + 1])
+        came, queue = inflow[a, t + 1], left[t]
+        waiting += came if (queue > 0.05) | (rate[t + 1] <= 0.0) else 0.0
     for t in range(cycle - 1):
-        shut = 1.0 if rate[t + 1] <= 0.0 else 0.0
-        was_open = 1.0 if rate[t] > 0.0 else 0.0
-        waits = 1.0 if left[t] > 0.05 else shut
         # Who is left over when green ends has moved up and stops again.
-        stops += share * inflow[a, t + 1] * waits + left[t] * shut * was_open
+        queue = left[t]
+        again += queue * ((rate[t + 1] <= 0.0) & (rate[t] > 0.0))
+    stops += share * waiting + again
     for w in range(max(0, first), last):
-        part = arrays.way_share[w]
-        for t in range(cycle):
-            departures[w, t] = lows[t] * part
+        part = way_share[w]
+        # Rounding must not make what leaves less than nothing.
+        departures[w, 0] = part * max(0.0, start + arriving - left[0])
+        for t in range(cycle - 1):
+            gone = left[t] + share * inflow[a, t + 1] - left[t + 1]
+            departures[w, t + 1] = part * max(0.0, gone)
     results[lane, DELAYED] = held / cycle
     results[lane, STOPS] = stops / cycle
     results[lane, VOLUME] = share * volume / cycle
@@ -360,6 +394,12 @@ def _mixed_lane(
     begin = begin_s[arrays.way_signal[first]]
     a = arrays.lane_approach[lane]
     lane_share = arrays.lane_share[lane]
+    storage_veh = arrays.storage_veh[lane]
+    # Taken out here: inside a loop they would be counted in and out of use every time.
+    way_share, way_headway_s, way_box_veh = (
+        arrays.way_share, arrays.way_headway_s, arrays.way_box_veh
+    )  # fmt: skip
+    first_foe, foe, way_lane = arrays.first_foe, arrays.foe, arrays.way_lane
     results[lane, :] = 0.0
     for w in range(first, last):
         box[w] = 0.0
@@ -392,11 +432,11 @@ def _mixed_lane(
             stopped = False
             before = t - 1 if t else cycle - 1
             for w in range(first, last):
-                share = arrays.way_share[w]
+                share = way_share[w]
                 departures[w, t] = 0.0
                 if share <= TINY:
                     continue
-                headway = arrays.way_headway_s[w]
+                headway = way_headway_s[w]
                 open_part = service[w, k]
                 out = 0.0
                 if open_part > 0.0:
@@ -406,15 +446,25 @@ def _mixed_lane(
                     busy += share * headway / open_part
                 elif open_part < 0.0:
                     closed = False
-                    found = _found(arrays, w, departures, before, gap_table, bunch_s, 1.0 / headway)
+                    found = _found(
+                        first_foe,
+                        foe,
+                        way_lane,
+                        w,
+                        departures,
+                        before,
+                        gap_table,
+                        bunch_s,
+                        1.0 / headway,
+                    )
                     out = min(box[w], found)
-                    room = arrays.way_box_veh[w] + slack_veh - box[w] + out
+                    room = way_box_veh[w] + slack_veh - box[w] + out
                     cap = min(cap, max(room, 0.0) / share)
                     cap_steady = min(cap_steady, found / share)
                     busy += share * headway
                 else:
                     if was_open[w] and box[w] > 0.0:
-                        out = min(box[w], arrays.way_box_veh[w])
+                        out = min(box[w], way_box_veh[w])
                         if counts:
                             capacity += out / share
                     cap = min(cap, max(slack_veh - box[w], 0.0) / share)
@@ -434,7 +484,7 @@ def _mixed_lane(
             queue = max(0.0, queue + arriving - served)
             held = queue
             for w in range(first, last):
-                part = served * arrays.way_share[w]
+                part = served * way_share[w]
                 if service[w, k] > 0.0:
                     departures[w, t] += part
                 else:
@@ -444,7 +494,7 @@ def _mixed_lane(
                 volume += arriving
                 held_sum += held
                 longest = max(longest, held)
-                over += max(0.0, held - arrays.storage_veh[lane])
+                over += max(0.0, held - storage_veh)
                 if waiting:
                     stops += arriving
                 if closed and lane_open:
@@ -465,7 +515,9 @@ def _mixed_lane(
 
 @njit(cache=True, error_model="numpy", inline="always")
 def _found(
-    arrays: CyclicArrays,
+    first_foe: Integers,
+    foes: Integers,
+    way_lane: Integers,
     way: int,
     departures: Floats,
     before: int,
@@ -478,12 +530,12 @@ def _found(
     free = 1.0
     on_lane = 0.0
     lane_before = -1
-    for k in range(arrays.first_foe[way], arrays.first_foe[way + 1]):
-        foe = arrays.foe[k]
-        if arrays.way_lane[foe] != lane_before:
+    for k in range(first_foe[way], first_foe[way + 1]):
+        foe = foes[k]
+        if way_lane[foe] != lane_before:
             free *= max(0.0, 1.0 - bunch_s * on_lane)
             on_lane = 0.0
-            lane_before = arrays.way_lane[foe]
+            lane_before = way_lane[foe]
         on_lane += departures[foe, before]
         opposing += departures[foe, before]
     free *= max(0.0, 1.0 - bunch_s * on_lane)
