@@ -17,6 +17,10 @@ from network.safety import FAILURES, SignalRules
 from network.timeline import watch
 from network.timing import TimingPlan
 
+INSIDE_M = 30.0
+"""A link between two signals that is shorter lies inside one junction: a lane of it holds four
+vehicles. SUMO's networks have them where a wide junction is drawn as several nodes."""
+
 LARGEST_CHOICE = 64
 """Phase sequences to consider at one signal; beyond, those with the fewest phases are kept."""
 
@@ -181,7 +185,8 @@ def choices(network: RoadNetwork, limits: Limits) -> dict[str, Choice]:
         if signal.left_alone or signal.phasing is None or signal.plan_in_force is None:
             continue
         hold = limits.locks.holds.get(signal.signal_id)
-        sequences = _sequences(signal, signal.phasing, signal.plan_in_force, limits)
+        inside = inside_groups(network, signal)
+        sequences = _sequences(signal, signal.phasing, signal.plan_in_force, limits, inside)
         if hold is not None:
             sequences = _kept_by(hold, sequences)
         if sequences:
@@ -242,8 +247,44 @@ def _kept_by(hold: Hold, sequences: tuple[tuple[int, ...], ...]) -> tuple[tuple[
     return kept
 
 
+def inside_groups(network: RoadNetwork, signal: Signal) -> frozenset[int]:
+    """Return the signal groups of turns that start inside a junction of several nodes.
+
+    What waits there stands in the way of the streams that cross behind it. Two such turns that
+    wait for gaps in streams which the other one holds up lock the junction for good, so a stage
+    that clears one of them is not left out.
+
+    Parameters
+    ----------
+    network
+        The roads.
+    signal
+        One of its signals.
+    """
+    return frozenset(
+        group
+        for connection in signal.connections
+        if network.links[connection.from_link].length_m < INSIDE_M
+        and any(feeder.groups for feeder in network.turns_into[connection.from_link])
+        for group in connection.groups
+    )
+
+
+def _cleared(phasing: Phasing, sequence: tuple[int, ...], inside: frozenset[int]) -> frozenset[int]:
+    """Return those of some groups that have protected green in a sequence."""
+    return frozenset(
+        group
+        for group in inside
+        if any(phasing.phase(number).aspects[group] == "G" for number in sequence)
+    )
+
+
 def _sequences(
-    signal: Signal, phasing: Phasing, in_force: TimingPlan, limits: Limits
+    signal: Signal,
+    phasing: Phasing,
+    in_force: TimingPlan,
+    limits: Limits,
+    inside: frozenset[int],
 ) -> tuple[tuple[int, ...], ...]:
     """Return lawful sequences, that in force first.
 
@@ -251,6 +292,7 @@ def _sequences(
     """
     full = in_force.sequence
     needed = _served(phasing, full)
+    cleared = _cleared(phasing, full, inside)
     lawful: list[tuple[int, ...]] = []
     rules = SignalRules(signal)
     sets = chain(
@@ -263,7 +305,7 @@ def _sequences(
     )
     several = len(phasing.rings) > 1
     for kept in sets:
-        if not _served(phasing, kept) >= needed:
+        if not _served(phasing, kept) >= needed or not _cleared(phasing, kept, inside) >= cleared:
             continue
         orders = rings.orders(phasing, kept)
         if not several:

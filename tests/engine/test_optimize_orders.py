@@ -12,10 +12,17 @@ from hypothesis import strategies as st
 
 from engine.measures.street import build_street
 from engine.optimize.locks import Hold
-from engine.optimize.problem import Choice, Limits, choices, refused_steps
+from engine.optimize.problem import (
+    INSIDE_M,
+    Choice,
+    Limits,
+    choices,
+    inside_groups,
+    refused_steps,
+)
 from engine.optimize.programs import Program, SignalPrograms
 from engine.optimize.rings import STAGES_PERMUTED, stage_orders
-from network.graph import Signal
+from network.graph import RoadNetwork, Signal
 from network.phasing import Phase, Phasing
 from network.safety import check
 from network.timeline import watch
@@ -145,3 +152,43 @@ def test_reordered_programs_serve_every_stage_as_long(splits: list[int]) -> None
     assert dict(zip(moved.sequence, moved.splits_s, strict=True)) == dict(
         zip(program.sequence, program.splits_s, strict=True)
     )
+
+
+def inside(length_m: float, feeder_groups: tuple[int, ...]) -> RoadNetwork:
+    """Build a signal whose turn 1, protected in stage 2, starts on a link of some length."""
+    phasing = Phasing(
+        (Phase(1, "Ggr", 5, 30, 0), Phase(2, "rGr", 5, 30, 0), Phase(3, "rrG", 5, 30, 0)), {}
+    )
+    connections = (
+        connection(0, frozenset({1, 2}), frozenset()),
+        connection(1, frozenset({0, 2}), frozenset({0})),
+        connection(2, frozenset({0, 1}), frozenset()),
+    )
+    plan = TimingPlan("X", 60, (1, 2, 3), (30, 10, 20), 0, 1)
+    network = network_of(signal_of(connections, phasing, plan))
+    links = dict(network.links)
+    links["in1"] = replace(links["in1"], length_m=length_m)
+    links["far"] = replace(links["in0"], link_id="far")
+    feeder = replace(
+        connection(9, frozenset(), frozenset()),
+        connection_id="far_0>in1_0",
+        from_link="far",
+        to_link="in1",
+        groups=feeder_groups,
+    )
+    return RoadNetwork("inside", links, network.signals, (*network.connections, feeder))
+
+
+def test_a_stage_that_clears_the_inside_of_a_junction_is_kept() -> None:
+    network = inside(INSIDE_M - 1.0, (0,))
+    assert inside_groups(network, network.signals["X"]) == {1}
+    assert all(2 in sequence for sequence in choices(network, Limits())["X"].sequences)
+
+
+@pytest.mark.parametrize(("length_m", "feeder_groups"), [(INSIDE_M + 1.0, (0,)), (12.0, ())])
+def test_a_turn_with_room_behind_it_may_do_without_its_stage(
+    length_m: float, feeder_groups: tuple[int, ...]
+) -> None:
+    network = inside(length_m, feeder_groups)
+    assert inside_groups(network, network.signals["X"]) == frozenset()
+    assert (1, 3) in choices(network, Limits())["X"].sequences
