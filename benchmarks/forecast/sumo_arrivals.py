@@ -15,7 +15,7 @@ from engine.validate.simulator import SimulationCase
 from engine.validate.sumo_process import run_process
 from network.graph import RoadNetwork
 from network.units import SECONDS_PER_HOUR
-from scenarios.builders import build
+from scenarios.builders import DEFAULT_SATURATION, build
 from scenarios.layout import arterial
 from throughband.pipeline import Setting, open_setting
 
@@ -63,15 +63,17 @@ class SeenTraffic:
 
 
 def open_street(name: str, folder: Path) -> Setting:
-    """Open a catalog scenario or configuration, or build ``arterial:SIGNALS:SEED``."""
+    """Open a catalog scenario or configuration, or build ``arterial:SIGNALS:SEED[:SATURATION]``."""
     if not name.startswith("arterial:"):
         return open_setting(name)
-    _, signals, seed = name.split(":")
+    _, signals, seed, *fullness = name.split(":")
+    full = float(fullness[0]) if fullness else DEFAULT_SATURATION
 
     def run(command: Sequence[str], work: Path) -> str:
         return run_process(command, work, BUILD_TIMEOUT_S)
 
-    return open_setting(str(build(arterial(int(signals), int(seed)), folder, run).config_file))
+    built = build(arterial(int(signals), int(seed)), folder, run, saturation=full)
+    return open_setting(str(built.config_file))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,23 +95,25 @@ class AdvanceLoops:
     ahead_m: float
 
 
-def advance_loops(network: RoadNetwork) -> Mapping[str, AdvanceLoops]:
-    """Return where each approach has its advance loops: `ADVANCE_M` ahead, as far as roads go.
+def advance_loops(network: RoadNetwork, wanted_m: float = ADVANCE_M) -> Mapping[str, AdvanceLoops]:
+    """Return where each approach has its advance loops: so far ahead, as far as roads go.
 
     They go upstream over nodes where nobody can come or go otherwise, as at the beginning of a
     turn pocket; else queues would stand over them, and who waits would seem not to have arrived.
     """
     approaches = {movement.from_link for movement in network.movements.values()}
-    return {link: _loops(network, link, approaches) for link in sorted(approaches)}
+    return {link: _loops(network, link, approaches, wanted_m) for link in sorted(approaches)}
 
 
-def _loops(network: RoadNetwork, approach: str, approaches: set[str]) -> AdvanceLoops:
+def _loops(
+    network: RoadNetwork, approach: str, approaches: set[str], wanted_m: float
+) -> AdvanceLoops:
     link, behind_m = approach, 0.0
     while True:
         length_m = network.links[link].length_m
         place = AdvanceLoops(link, length_m - END_M, behind_m + length_m - END_M)
-        if place.ahead_m >= ADVANCE_M:
-            return AdvanceLoops(link, ADVANCE_M - behind_m, ADVANCE_M)
+        if place.ahead_m >= wanted_m:
+            return AdvanceLoops(link, wanted_m - behind_m, wanted_m)
         ways = [c for c in network.turns_into[link] if c.turn != TURNING_ROUND]
         feeders = {c.from_link for c in ways}
         if len(feeders) != 1 or feeders & approaches:
@@ -118,7 +122,7 @@ def _loops(network: RoadNetwork, approach: str, approaches: set[str]) -> Advance
         if any(c.to_link != link for c in network.turns_from[feeder] if c.turn != TURNING_ROUND):
             return place
         node_m = max(c.length_m for c in ways)
-        if behind_m + length_m + node_m + END_M >= ADVANCE_M:
+        if behind_m + length_m + node_m + END_M >= wanted_m:
             return place  # The rest would lie inside the node.
         link, behind_m = feeder, behind_m + length_m + node_m
 
