@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 from typing import Final
 
 import numpy as np
@@ -151,53 +152,147 @@ def run_adaptive(
     SimulationError
         SUMO is missing, refused its input or died; there are no sites; the step does not fit.
     """
-    if not sites:
-        raise SimulationError(
-            f"{case.config_file} has no signal that adaptive control may run; at least one must "
-            "have two stages and a program that is understood"
-        )
     controller.start(sites)
-    sensors = Sensors(sites, sensing or Sensing())
     spent: list[float] = []
     wishes: dict[str, int] = {}
-    changes = 0
-    with _Street(case, seed, (), additional, emissions) as street:
-        street.watch_vehicles()
-        step_ds = tenths(street.step_s)
-        if abs(step_ds - street.step_s * TENTHS_PER_SECOND) > 1e-6 or step_ds < 1:
-            raise SimulationError(
-                f"{case.config_file}: a step of {street.step_s:g} s; adaptive control needs whole "
-                "tenths of a second"
-            )
-        every = max(1, round(decision_s * TENTHS_PER_SECOND / step_ds))
-        players = {
-            site.signal_id: Player(site, site.sequence[0], step_ds, longest_wait_s)
-            for site in sites
-        }
-        shown: dict[str, str] = {}
-        views: dict[str, View] = {}
-        step = 0
+    step = 0
+    with AdaptiveStreet(
+        case, seed, sites, sensing, emissions, additional, longest_wait_s
+    ) as street:
+        every = max(1, round(decision_s / street.step_s))
         while street.time_s < case.end_s:
             if step % every == 0:
-                views = sensors.observe(street.time_s, street.traffic(), players)
+                views = street.observe()
                 began_s = time.perf_counter()
                 wishes.update(controller.decide(street.time_s, views))
                 spent.append(time.perf_counter() - began_s)
-            lamps: dict[str, str] = {}
-            for name, player in players.items():
-                stage = player.stage
-                lamps[name] = player.advance(wishes.get(name), _called(views[name], longest_wait_s))
-                changes += player.stage != stage
-            if watch is not None:
-                watch(street.time_s, lamps, views)
-            street.show({name: state for name, state in lamps.items() if shown.get(name) != state})
-            shown = lamps
-            street.step()
+            street.advance(wishes, watch)
             step += 1
-        measures = street.finish()
-        if out_dir is not None:
-            street.keep(out_dir)
+        measures = street.finish(out_dir)
+        changes = street.changes
     return AdaptiveRun(measures, len(spent) * len(sites), np.array(spent), changes)
+
+
+class AdaptiveStreet:
+    """A SUMO street whose signals show, step by step, what is wished for and lawful.
+
+    Use as a context; SUMO is gone when it is left, however it is left.
+
+    Parameters
+    ----------
+    case, seed, sites, sensing, emissions, additional, longest_wait_s
+        As for `run_adaptive`.
+
+    Attributes
+    ----------
+    traffic
+        Every vehicle, as of the last `observe`.
+    views
+        What the sensors said then, by signal.
+    players
+        What signals show, by signal.
+    changes
+        Stages begun so far.
+    """
+
+    def __init__(
+        self,
+        case: SimulationCase,
+        seed: int,
+        sites: Sequence[Site],
+        sensing: Sensing | None = None,
+        emissions: bool = True,
+        additional: Sequence[Path] = (),
+        longest_wait_s: float = LONGEST_WAIT_S,
+    ) -> None:
+        if not sites:
+            raise SimulationError(
+                f"{case.config_file} has no signal that adaptive control may run; at least one "
+                "must have two stages and a program that is understood"
+            )
+        self._case = case
+        self._sites = tuple(sites)
+        self._longest_wait_s = longest_wait_s
+        self._sensors = Sensors(sites, sensing or Sensing())
+        self._street = _Street(case, seed, (), additional, emissions)
+        self._shown: dict[str, str] = {}
+        self.players: dict[str, Player] = {}
+        self.views: Mapping[str, View] = {}
+        self.traffic = Traffic((), (), np.empty(0), np.empty(0))
+        self.changes = 0
+
+    def __enter__(self) -> AdaptiveStreet:
+        self._street.__enter__()
+        try:
+            self._street.watch_vehicles()
+            step_ds = tenths(self._street.step_s)
+            if abs(step_ds - self._street.step_s * TENTHS_PER_SECOND) > 1e-6 or step_ds < 1:
+                raise SimulationError(
+                    f"{self._case.config_file}: a step of {self._street.step_s:g} s; adaptive "
+                    "control needs whole tenths of a second"
+                )
+            self.players = {
+                site.signal_id: Player(site, site.sequence[0], step_ds, self._longest_wait_s)
+                for site in self._sites
+            }
+        except BaseException:
+            self._street.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._street.__exit__(kind, error, trace)
+
+    @property
+    def time_s(self) -> float:
+        """The street's clock, s."""
+        return self._street.time_s
+
+    @property
+    def step_s(self) -> float:
+        """Length of a step, s."""
+        return self._street.step_s
+
+    def observe(self) -> Mapping[str, View]:
+        """Look at the street now."""
+        self.traffic = self._street.traffic()
+        self.views = self._sensors.observe(self._street.time_s, self.traffic, self.players)
+        return self.views
+
+    def advance(self, wishes: Mapping[str, int], watch: Watch | None = None) -> None:
+        """Show the next step; only after an `observe`.
+
+        Parameters
+        ----------
+        wishes
+            Row of the stage wanted, by signal; not named means stay.
+        watch
+            Told of what is shown.
+        """
+        lamps: dict[str, str] = {}
+        for name, player in self.players.items():
+            stage = player.stage
+            called = _called(self.views[name], self._longest_wait_s)
+            lamps[name] = player.advance(wishes.get(name), called)
+            self.changes += player.stage != stage
+        if watch is not None:
+            watch(self._street.time_s, lamps, self.views)
+        shown = self._shown
+        self._street.show({name: lamp for name, lamp in lamps.items() if shown.get(name) != lamp})
+        self._shown = lamps
+        self._street.step()
+
+    def finish(self, out_dir: Path | None = None) -> RunMeasures:
+        """End the street now, measure everything up to here, and keep its files if wanted."""
+        measures = self._street.finish()
+        if out_dir is not None:
+            self._street.keep(out_dir)
+        return measures
 
 
 def _called(view: View, longest_wait_s: float) -> list[bool]:
