@@ -4,11 +4,12 @@ Groups and arterials are those that `throughband corridors` proposes, in one var
 natural cycles do not go together, in another as far as platoons reach. A group's cycle is
 Webster's of its critical signal, up to whole 5 s, as the programs' users take it; the band programs
 could choose cycles themselves, but a wider share of a longer cycle is paid for by everybody else.
-Splits make the critical lane groups equally saturated. Offsets come from the mixed-integer
-programs (`engine.optimize.band_program`), at free speed, with the time that queues need to clear
-before the band arrives, target ratio by direction, and in MULTIBAND every link and direction
-weighed by its volume over saturation flow; where arterials cross, by the network form, with every
-loop closed. Signals outside all arterials run by themselves, or at their group's cycle.
+Splits make the critical lane groups equally saturated; a last variant takes cycle and splits as
+they are in force, where a group has one cycle, and seeks only offsets. Offsets come from the
+mixed-integer programs (`engine.optimize.band_program`), at free speed, with the time that queues
+need to clear before the band arrives, target ratio by direction, and in MULTIBAND every link and
+direction weighed by its volume over saturation flow; where arterials cross, by the network form,
+with every loop closed. Signals outside all arterials run by themselves, or at their group's cycle.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from engine.optimize.corridors import propose
 from network.errors import EngineError, InfeasibleError
 from network.timing import TimingPlan
 
+IN_FORCE = "splits in force"
 COUPLED, AFFINE = "all coupled", "alike cycles"
 CYCLE_STEP_S = 5
 SOLVER = BandLimits(time_s=60.0, gap=0.001)
@@ -65,6 +67,13 @@ class BandPeer:
                     continue
                 file = folder / f"{self.method}_{len(found)}.add.xml"
                 found.append(as_offer(subject, timed, name, file))
+        try:
+            timed = banded_in_force(subject, self.method)
+        except InfeasibleError as error:
+            found.append(Offer(IN_FORCE, reason=str(error)))
+        else:
+            file = folder / f"{self.method}_{len(found)}.add.xml"
+            found.append(as_offer(subject, timed, IN_FORCE, file))
         return tuple(found)
 
 
@@ -108,6 +117,38 @@ def banded_plans(subject: Subject, shortest_s: int, groups: str, method: Method)
         raise InfeasibleError("no two signals are worth one cycle, so there is no arterial")
     left = {name: "no traffic" for name in subject.network.signals if name not in plans}
     return Timed(plans, "; ".join(notes), left)
+
+
+def banded_in_force(subject: Subject, method: Method) -> Timed:
+    """Give the plans in force offsets with bands, group by group where a group has one cycle.
+
+    Parameters
+    ----------
+    subject, method
+        As for `banded_plans`.
+
+    Raises
+    ------
+    InfeasibleError
+        If no group of several signals has one cycle.
+    """
+    street = subject.peak_street
+    in_force = {name: choice.in_force for name, choice in subject.choices.items()}
+    proposal = propose(subject.network, street, set(in_force), {})
+    plans = dict(in_force)
+    notes: list[str] = []
+    for group in proposal.groups:
+        cycles_s = {in_force[name].cycle_s for name in group}
+        if len(group) == 1 or len(cycles_s) > 1:
+            continue
+        inside = [c for c in proposal.arterials if set(c.signals) <= set(group)]
+        own = {name: in_force[name] for name in group}
+        moved, note = _offset(subject, street, inside, own, method)
+        plans |= moved
+        notes.append(f"{len(group)} signals at {cycles_s.pop()} s: {note}")
+    if not notes:
+        raise InfeasibleError("no group of signals has one cycle in force")
+    return Timed(plans, "; ".join(notes))
 
 
 def _offset(

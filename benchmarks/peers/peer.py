@@ -24,6 +24,9 @@ from network.timing import PlanSet, TimingPlan
 from throughband.demand import COUNTING_SEEDS, Demand, counted_days, demand
 from throughband.pipeline import Setting
 
+PROGRAM_ID = "peer"
+"""The same for all, so that equal plans are equal files and are played once."""
+
 PEAK_S = 900
 """HCM analyzes the busiest quarter of an hour."""
 
@@ -165,7 +168,7 @@ def as_offer(subject: Subject, timed: Timed, variant: str, file: Path) -> Offer:
         Where to.
     """
     plan_set = PlanSet(subject.name, tuple(timed.plans.values()), timed.left)
-    write_sumo_plan(file, plan_set, subject.network, program_id=file.name.partition(".")[0])
+    write_sumo_plan(file, plan_set, subject.network, program_id=PROGRAM_ID)
     note = timed.note
     if timed.left:
         note += f"; {len(timed.left)} signals stay as in force"

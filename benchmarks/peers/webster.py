@@ -27,7 +27,8 @@ from benchmarks.peers.peer import Offer, Subject, Timed, as_offer
 from engine.measures.delay import optimal_cycle_s
 from engine.measures.street import Street
 from engine.optimize.problem import Choice
-from engine.optimize.splits import allocate, needs, rows_of
+from engine.optimize.rings import filled
+from engine.optimize.splits import coordinated_phase, needs, rows_of
 from network.errors import InfeasibleError
 from network.timing import TimingPlan
 
@@ -152,7 +153,7 @@ def flow_ratios(choice: Choice, sequence: tuple[int, ...], street: Street) -> li
 
 
 def plan_at(choice: Choice, street: Street, cycle_s: int) -> TimingPlan:
-    """Split a cycle among the stages in force.
+    """Split a cycle among the stages in force so that they are equally saturated.
 
     Parameters
     ----------
@@ -166,12 +167,31 @@ def plan_at(choice: Choice, street: Street, cycle_s: int) -> TimingPlan:
     InfeasibleError
         If the cycle cannot hold them.
     """
-    plan = allocate(choice, choice.in_force.sequence, cycle_s, street)
-    if plan is None:
+    sequence, phasing = choice.in_force.sequence, choice.phasing
+    ratio_of = dict(zip(sequence, flow_ratios(choice, sequence, street), strict=True))
+    startup_s = street.driving.start_loss_s - street.driving.end_gain_s
+
+    def saturation(splits: Mapping[int, int]) -> dict[int, float]:
+        return {
+            number: ratio_of[number]
+            / max(split_s - phasing.phase(number).clearance_s - startup_s, 0.1)
+            for number, split_s in splits.items()
+        }
+
+    splits = filled(phasing, sequence, cycle_s, saturation)
+    if splits is None:
         raise InfeasibleError(
             f"signal {choice.signal.signal_id!r}: a cycle of {cycle_s} s does not hold its stages"
         )
-    return plan
+    rows = rows_of(choice, street)
+    return TimingPlan(
+        choice.signal.signal_id,
+        cycle_s,
+        sequence,
+        tuple(splits[number] for number in sequence),
+        0,
+        coordinated_phase(choice, sequence, street, rows),
+    )
 
 
 def _carries(street: Street, signal: str) -> bool:

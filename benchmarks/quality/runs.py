@@ -1,11 +1,14 @@
-"""Playing plans in SUMO, a row at a time; a finished row is not played again."""
+"""Playing plans in SUMO, a row at a time; a finished row is not played again.
+
+Variants that came out as the same file are played once; every one gets its row.
+"""
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -118,10 +121,19 @@ def play_all(jobs: Sequence[Job], file: RowFile, workers: int, tell: Callable[[s
     SimulationError
         If a run fails; rows finished before stay.
     """
-    todo = [job for job in jobs if job.key not in file.rows]
-    tell(f"{len(jobs)} runs, {len(jobs) - len(todo)} of them in {file.path.name} already")
+    todo: dict[tuple[int, str], Job] = {}
+    twins: list[Job] = []
+    for job in jobs:
+        if job.key in file.rows:
+            continue
+        if (job.seed, job.digest) in todo or _played(job, file) is not None:
+            twins.append(job)
+        else:
+            todo[job.seed, job.digest] = job
+    kept = len(jobs) - len(todo) - len(twins)
+    tell(f"{len(jobs)} runs: {kept} in {file.path.name} already, {len(twins)} like another one")
     with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="sumo") as pool:
-        waiting = iter(todo)
+        waiting = iter(todo.values())
         running = {pool.submit(play, job) for _, job in zip(range(workers), waiting, strict=False)}
         done_count = 0
         while running:
@@ -139,3 +151,27 @@ def play_all(jobs: Sequence[Job], file: RowFile, workers: int, tell: Callable[[s
                 running.add(pool.submit(play, job))
                 if len(running) >= workers:
                     break
+    for job in twins:
+        twin = _played(job, file)
+        assert twin is not None
+        scenario, rules, controller, variant, version = job.name
+        file.add(
+            replace(
+                twin,
+                scenario=scenario,
+                rules=rules,
+                controller=controller,
+                variant=variant,
+                version=version,
+                made_s=job.made_s,
+                note=job.offer.note,
+            )
+        )
+
+
+def _played(job: Job, file: RowFile) -> ResultRow | None:
+    """Return a row of a run that read the very same files under the same seed."""
+    for row in file.rows.values():
+        if (row.seed, row.digest) == (job.seed, job.digest):
+            return row
+    return None

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from benchmarks.peers import sumo_tools
-from benchmarks.peers.bands import AFFINE, COUPLED, banded_plans
+from benchmarks.peers.bands import AFFINE, COUPLED, banded_in_force, banded_plans
 from benchmarks.peers.nema import nema_program
 from benchmarks.peers.ours import given
 from benchmarks.peers.peer import PEAK_S, Subject
@@ -89,6 +89,14 @@ def test_banded_groups_are_lawful_and_share_a_cycle(method: str, groups: str) ->
     if groups == COUPLED:
         longest = max(webster_cycles_s(subject(), 60).values())
         assert max(plan.cycle_s for plan in timed.plans.values()) < longest + 5
+
+
+def test_bands_over_the_plans_in_force_change_nothing_but_offsets() -> None:
+    timed = banded_in_force(subject(), "multiband")
+    for name, plan in timed.plans.items():
+        in_force = subject().network.signals[name].plan_in_force
+        assert in_force is not None
+        assert replace(plan, offset_s=in_force.offset_s) == in_force
 
 
 def program(*pictures: tuple[str, int, int | None]) -> Element:

@@ -13,13 +13,16 @@ from hypothesis import strategies as st
 from scipy.stats import ttest_1samp
 
 from benchmarks.peers.catalog import PEERS
+from benchmarks.peers.peer import Offer
 from benchmarks.pretimed import chosen, seeds_of
+from benchmarks.quality import runs
 from benchmarks.quality.limits import Limit, read_limits
 from benchmarks.quality.ratios import paired_ratio
 from benchmarks.quality.rows import ResultRow, RowFile, read_rows, refusal
-from benchmarks.quality.runs import standing_share
+from benchmarks.quality.runs import Job, standing_share
 from benchmarks.quality.subjects import label_of, subject_of
 from benchmarks.quality.table import entries_of, markdown
+from engine.validate.simulator import SimulationCase
 from network.errors import FormatError, InsufficientDataError, ScenarioError
 
 NAME = ("grid-2x2-1", "shipped", "in force", "", "1")
@@ -144,6 +147,47 @@ def test_standing_counts_the_last_five_minutes(tmp_path: Path) -> None:
     lines = [f'<step time="{t}" running="{r}" halting="{h}"/>' for t, r, h in steps]
     file.write_text(f"<summary>{''.join(lines)}</summary>")
     assert standing_share(file, 3600.0) == pytest.approx((0.5 + 0.25) / 2)
+
+
+@pytest.fixture
+def played(monkeypatch: pytest.MonkeyPatch) -> list[Job]:
+    """Let nobody start SUMO; return the runs that were asked for."""
+    asked: list[Job] = []
+
+    def pretend(job: Job) -> ResultRow:
+        asked.append(job)
+        named = dict(
+            zip(("scenario", "rules", "controller", "variant", "version"), job.name, strict=True)
+        )
+        return replace(row(20.0 + job.seed, job.seed, digest=job.digest), **named)
+
+    monkeypatch.setattr(runs, "play", pretend)
+    return asked
+
+
+def job(variant: str, seed: int, digest: str) -> Job:
+    case = SimulationCase(Path("a.sumocfg"), Path("a.net.xml"), (), (), 0.0, 10.0)
+    return Job((*NAME[:3], variant, "1"), case, Offer(variant, note=variant), seed, digest, 1.0)
+
+
+def test_a_finished_row_is_not_played_again(tmp_path: Path, played: list[Job]) -> None:
+    jobs = [job("a", seed, "d") for seed in (101, 102)]
+    file = RowFile(tmp_path / "rows.csv")
+    runs.play_all(jobs[:1], file, 1, lambda _: None)
+    runs.play_all(jobs, RowFile(tmp_path / "rows.csv"), 2, lambda _: None)
+    assert [each.seed for each in played] == [101, 102]
+
+
+def test_equal_plans_are_played_once_and_each_gets_its_row(
+    tmp_path: Path, played: list[Job]
+) -> None:
+    file = RowFile(tmp_path / "rows.csv")
+    jobs = [job(variant, seed, "d") for seed in (101, 102) for variant in "ab"]
+    runs.play_all([*jobs, job("c", 101, "e")], file, 1, lambda _: None)
+    assert len(played) == 3
+    found = {(r.variant, r.seed): r for r in read_rows(tmp_path / "rows.csv")}
+    assert found["b", 102].delay_s == found["a", 102].delay_s == 122.0
+    assert found["b", 102].note == "b"
 
 
 def test_names_of_subjects_are_told_apart() -> None:
