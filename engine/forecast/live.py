@@ -73,6 +73,7 @@ class LiveState:
         self.step_s = step_s
         self.horizons = horizons
         self.relearns = relearns
+        self.judges = fitted.rule.active
         self.sums: Floats = fitted.sums.copy()
         self.profiles: Profiles = fitted.profiles
         self.limits: Floats = fitted.limits.scaled.copy()
@@ -153,7 +154,7 @@ class LiveState:
         self._observe(z, slot)
         self.silent += 1
         self.silent[np.isfinite(z)] = 0
-        if fit.rule.active and len(self.choices) > 1:
+        if self.judges and len(self.choices) > 1:
             self._judge_day(z, slot)
         self.look_ahead(here, at)
 

@@ -23,7 +23,7 @@ from engine.forecast.profile import Profiles, ProfileSettings
 from network.documents import replace_content
 from network.errors import FormatError, ThroughbandError
 
-VERSION = 1
+VERSION = 2
 KIND = "throughband flow forecaster"
 LARGEST_BYTES = 8 << 30
 LIVE_ARRAYS = (
