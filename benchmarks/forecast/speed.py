@@ -1,21 +1,24 @@
 """How fast is the forecaster, beside the limits it promises?
 
-    python -m benchmarks.forecast.speed [--year]
+    python -m benchmarks.forecast.speed [--year] [--plot FILE]
 
 A live step is everything that one interval costs: limits moved by what came, features, the kind
 of day, and predictions of all horizons; then once more through `update` and `predict`, where
 checks and the making of the result weigh most. Compile time stands apart. ``--year`` also fits
-170 series of one year at 5 minutes. CPU times of one thread, the least of several rounds.
+170 series of one year at 5 minutes. ``--plot`` draws the cost of a live step and of a fit of four
+weeks against the number of detectors. CPU times of one thread, the least of several rounds.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
@@ -43,6 +46,8 @@ LIMITS_US = {170: 30.0, 20_000: 5_000.0}
 FIT_LIMIT_S = 5.0
 START = datetime(2031, 3, 3, tzinfo=UTC)
 ROUNDS = 15
+FITTED_SIZES = (10, 50, 170, 500, 2_000)
+FITTED_DAYS = 28
 
 
 def live_state(detectors: int, step_s: int = 3600, seed: int = 101) -> LiveState:
@@ -125,6 +130,25 @@ def fit_s(days: int, detectors: int = 170) -> float:
     return time.process_time() - begun
 
 
+def draw(steps_us: Mapping[int, float], fits_s: Mapping[int, float], path: Path) -> None:
+    """Draw cost against size, with the limits, into a file."""
+    figure = Figure(figsize=(9.0, 3.6), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    left.loglog(list(steps_us), list(steps_us.values()), "o-", label="live step")
+    left.loglog(list(LIMITS_US), list(LIMITS_US.values()), "rv", label="limit")
+    left.set_ylabel("us of one core")
+    left.set_title(f"live step, {HORIZONS} horizons")
+    right.loglog(list(fits_s), list(fits_s.values()), "o-", label=f"{FITTED_DAYS} days")
+    right.set_ylabel("s of one core")
+    right.set_title(f"fit of {FITTED_DAYS} days at 5 minutes")
+    for axes in (left, right):
+        axes.set_xlabel("detectors")
+        axes.grid(True, which="major", alpha=0.4)
+        axes.legend(frameon=False)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=120, metadata={"Software": None})
+
+
 def _least_us(run: Callable[[], None], repeats: int) -> float:
     found = []
     for _ in range(ROUNDS):
@@ -139,13 +163,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Print times beside limits."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--year", action="store_true", help="also fit one year of 170 series")
+    parser.add_argument("--plot", type=Path, help="picture of cost against size, .png")
     options = parser.parse_args(arguments)
     console = Console(width=100)
     table = Table(title=f"live step, {HORIZONS} horizons")
     for name in ("detectors", "step us", "limit us", "of limit", "us per 100", "first call ms"):
         table.add_column(name, justify="right")
+    steps_us: dict[int, float] = {}
     for size in SIZES:
         cost, first = step_us(size, max(5, 20_000 // size))
+        steps_us[size] = cost
         limit = LIMITS_US.get(size)
         table.add_row(
             str(size),
@@ -158,6 +185,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     console.print(table)
     console.print(f"update and predict through the API, 170 x {HORIZONS}: {api_us(170):.0f} us")
     fit_s(8, 20)
+    if options.plot is not None:
+        draw(steps_us, {size: fit_s(FITTED_DAYS, size) for size in FITTED_SIZES}, options.plot)
+        console.print(f"drawn: {options.plot}")
     for days in (28, 365) if options.year else (28,):
         spent = fit_s(days)
         console.print(
