@@ -13,7 +13,7 @@ from typing import Literal
 from network.errors import CountError
 from network.graph import RoadNetwork
 
-Place = Literal["lane", "approach", "exit"]
+Place = Literal["lane", "approach", "exit", "turn"]
 
 NOISE = 0.03
 """Standard deviation of a detector's count over the count."""
@@ -29,13 +29,15 @@ class CountSite:
         Name.
     place
         ``lane`` one lane at the stop line; ``approach`` all of a link that leads to a junction;
-        ``exit`` all of a link that leads away from it.
+        ``exit`` all of a link that leads away from it; ``turn`` one turn that leaves a link.
     link_id
         The link.
     lane
         Lane number; only for ``lane``.
     noise
         Standard deviation of a count over the count.
+    turn_id
+        Movement name; only for ``turn``.
     """
 
     detector_id: str
@@ -43,12 +45,18 @@ class CountSite:
     link_id: str
     lane: int = -1
     noise: float = NOISE
+    turn_id: str = ""
 
     def __post_init__(self) -> None:
-        if self.place not in ("lane", "approach", "exit"):
+        if self.place not in ("lane", "approach", "exit", "turn"):
             raise CountError(
                 f"detector {self.detector_id!r} counts at {self.place!r}; allowed are lane, "
-                "approach and exit"
+                "approach, exit and turn"
+            )
+        if (self.place == "turn") != bool(self.turn_id):
+            raise CountError(
+                f"detector {self.detector_id!r} counts at {self.place!r} the turn "
+                f"{self.turn_id!r}; a turn belongs to place turn, and to no other"
             )
         if (self.place == "lane") != (self.lane >= 0):
             raise CountError(
@@ -130,6 +138,13 @@ def junctions_of(
                 f"detector {site.detector_id!r} counts at {where}link {site.link_id!r}, which "
                 f"network {network.name!r} lacks"
             )
+        if site.turn_id and all(
+            c.movement_id != site.turn_id for c in network.turns_from[site.link_id]
+        ):
+            raise CountError(
+                f"detector {site.detector_id!r} counts the turn {site.turn_id!r}, which does not "
+                f"leave link {site.link_id!r}"
+            )
     unused = {site.detector_id: "at no approach or exit of a signal" for site in sites}
     found = []
     for signal in network.signals.values():
@@ -143,6 +158,28 @@ def junctions_of(
     return tuple(found), unused
 
 
+def sites_named(network: RoadNetwork, names: Sequence[str]) -> tuple[CountSite, ...]:
+    """Place detectors that are named after what they count: a movement, or a link.
+
+    Parameters
+    ----------
+    network
+        The roads.
+    names
+        Detectors. Movements are counted as such, links where they lead to a junction; other
+        names are left out.
+    """
+    start_of = {c.movement_id: c.from_link for c in network.connections}
+    found = []
+    for name in names:
+        if name in start_of:
+            found.append(CountSite(name, "turn", start_of[name], turn_id=name))
+        elif name in network.links:
+            place: Place = "approach" if network.turns_from[name] else "exit"
+            found.append(CountSite(name, place, name))
+    return tuple(found)
+
+
 def _counted(
     network: RoadNetwork,
     approaches: Mapping[str, tuple[str, ...]],
@@ -154,6 +191,9 @@ def _counted(
     for site in sites:
         if site.place == "approach" and site.link_id in approaches:
             counted.append(((site.detector_id,), approaches[site.link_id]))
+            unused.pop(site.detector_id, None)
+        elif site.place == "turn" and site.link_id in approaches:
+            counted.append(((site.detector_id,), (site.turn_id,)))
             unused.pop(site.detector_id, None)
         elif site.place == "exit":
             feeders = network.turns_into[site.link_id]

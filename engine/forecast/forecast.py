@@ -211,7 +211,7 @@ class _Window:
         span = max(1, days) * self.days_each
         special = tuple(
             ((_FIRST_DAY + timedelta(days=day)).date(), 0)
-            for day in range(span + self.days_each + 1)
+            for day in range(-1, span + self.days_each + 1)
         )
         forecaster = FlowForecaster(
             self.step_s, ahead, "UTC", None, Calendar(frozenset(), special), "never"

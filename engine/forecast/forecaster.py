@@ -21,8 +21,11 @@ import numpy.typing as npt
 from numpy.typing import NDArray
 
 from engine.forecast import saved
+from engine.forecast.arrivals import BIN_S, HORIZON_S, Dispersion
 from engine.forecast.backtest import Backtest, play
 from engine.forecast.calendar import DAY_TYPES, Calendar, LocalClock
+from engine.forecast.count_sites import CountSite, sites_named
+from engine.forecast.detectors import DetectorModel
 from engine.forecast.fitting import Fitted, learn
 from engine.forecast.freshness import require_fresh
 from engine.forecast.history import History
@@ -36,12 +39,16 @@ from engine.forecast.inputs import (
     prior_sums,
     require_counts,
 )
-from engine.forecast.intervals import limits_at
+from engine.forecast.link_arrivals import LinkArrivals, link_arrivals
 from engine.forecast.live import LiveState, Slots
 from engine.forecast.prediction import FlowPrediction, Source
 from engine.forecast.profile import from_root, to_root
+from engine.forecast.spread import Spread
+from engine.forecast.street_flows import StreetFlows, StreetView
 from network.counts import Quality
 from network.errors import CountError, InsufficientDataError
+from network.graph import RoadNetwork
+from network.timing import TimingPlan
 
 Floats = NDArray[np.float64]
 
@@ -74,6 +81,11 @@ class FlowForecaster:
     refit
         ``midnight`` to learn every night from the day of traffic that ended, ``never`` to keep the
         profile of the fit.
+    network
+        The roads, for flows of movements (`FlowPrediction.movements`) and arrivals; None to
+        forecast detectors alone.
+    sites
+        Where detectors count; None where they are named after the movement or the link.
 
     Raises
     ------
@@ -89,6 +101,9 @@ class FlowForecaster:
         neighbors: npt.ArrayLike | None = None,
         calendar: Calendar | None = None,
         refit: Refit = "midnight",
+        *,
+        network: RoadNetwork | None = None,
+        sites: Sequence[CountSite] | None = None,
     ) -> None:
         self.clock = LocalClock(tz, step_s)
         if type(horizon_steps) is not int or not 1 <= horizon_steps <= LONGEST_HORIZON_STEPS:
@@ -101,6 +116,13 @@ class FlowForecaster:
         self.calendar = Calendar() if calendar is None else calendar
         self.neighbors = None if neighbors is None else checked_neighbors(neighbors)
         self.refit_rule: Refit = refit
+        if sites is not None and network is None:
+            raise CountError("places of detectors are given, and no network that they lie in")
+        self.network = network
+        self.sites = None if sites is None else tuple(sites)
+        self._streets: StreetFlows | None = None
+        self.detectors: DetectorModel | None = None
+        """What is normal for the detectors, if somebody watches them; saved along."""
         self.names: tuple[str, ...] = ()
         self._live: LiveState | None = None
         self._time = datetime.min.replace(tzinfo=UTC)
@@ -165,6 +187,11 @@ class FlowForecaster:
             usual = from_root(np.asarray(sums[0] / PRIOR_WEIGHT_DAYS).max(axis=(0, 1)))
             highest = np.maximum(highest, usual)
         self.names = wanted
+        self._lay_streets()
+        if self._streets is not None:
+            # Two days settle the shares; earlier ones have drifted away.
+            for row in values[-2 * self.clock.slots :]:
+                self._streets.update(row)
         self._ceiling = CEILING_FACTOR * highest + CEILING_VEH
         self._begin(fitted, begin, z)
         good = np.flatnonzero(np.isfinite(values).any(axis=1))
@@ -221,6 +248,8 @@ class FlowForecaster:
         for _ in range(int((at - self._time) / step) - 1):
             self._advance(missing)
         self._advance(z)
+        if self._streets is not None:
+            self._streets.update(np.where(flags == Quality.GOOD, values, np.nan))
         if np.isfinite(z).any():
             self._last_good = at
         return flags
@@ -285,14 +314,18 @@ class FlowForecaster:
         if steps < 1:
             raise CountError(f"{steps} intervals wanted; allowed are 1 and more")
         wanted = tuple(float(q) for q in quantiles)
-        ordinal, slot, _ = self.clock.read(begin, steps)
+        ordinal, slot, _ = self.clock.traffic_days(begin, steps)
         kinds = np.array([self.calendar.day_type(date.fromordinal(int(d))) for d in ordinal])
         center = live.profiles.z[kinds, slot]
         last = self.horizon_steps - 1
-        found = limits_at(live.limits, wanted)[last]
-        place = np.searchsorted(live.fitted.limits.edges, center)
-        width = live.fitted.correction.scale * live.fitted.limits.silent[last]
-        spread = _in_order(center + width * np.moveaxis(found[place], -1, 0), wanted)
+        spread = Spread(
+            center,
+            np.broadcast_to(
+                live.fitted.correction.scale * live.fitted.limits.silent[last], center.shape
+            ),
+            np.searchsorted(live.fitted.limits.edges, center),
+            np.broadcast_to(live.limits[last], (steps, *live.limits.shape[1:])).copy(),
+        )
         source = np.full(center.shape, Source.PROFILE, dtype=np.uint8)
         source[:, live.counted < self.clock.slots // 2] = Source.PRIOR
         named = DAY_TYPES[int(kinds[0])]
@@ -302,39 +335,97 @@ class FlowForecaster:
             self.clock.step_s,
             from_root(center),
             wanted,
-            spread,
+            spread.quantiles(wanted),
             named,
             (named,),
             np.ones(1),
             source,
             False,
             self._last_good,
+            spread,
+            self._view(),
         )
 
     def _predict(self, quantiles: Sequence[float], stale: int) -> FlowPrediction:
         live = self._ready()
         wanted = tuple(float(q) for q in quantiles)
-        center = live.ahead
-        mean = from_root(center)
-        found = limits_at(live.limits, wanted)
-        place = np.searchsorted(live.fitted.limits.edges, center)
-        horizon = np.arange(self.horizon_steps)[:, None]
-        width = live.fitted.correction.scale * live.widening()
-        limits = np.moveaxis(found[horizon, place], -1, 0)
-        spread = _in_order(center + width * limits, wanted)
+        spread = Spread(
+            live.ahead.copy(),
+            live.fitted.correction.scale * live.widening(),
+            np.searchsorted(live.fitted.limits.edges, live.ahead),
+            live.limits.copy(),
+        )
         return FlowPrediction(
             self.names,
             self._time + timedelta(seconds=self.clock.step_s),
             self.clock.step_s,
-            mean,
+            from_root(spread.center),
             wanted,
-            spread,
+            spread.quantiles(wanted),
             DAY_TYPES[int(live.kinds[0])],
             tuple(DAY_TYPES[kind] for kind in live.choices),
             live.fitted.rule.probabilities(live.choices, live.scores),
             self._sources(stale > 0 or self._last_good is None),
             stale > 0,
             self._last_good,
+            spread,
+            self._view(),
+        )
+
+    def arrivals(
+        self,
+        plans: Mapping[str, TimingPlan],
+        now_s: int,
+        departed_veh: Mapping[str, npt.ArrayLike] | None = None,
+        green: Mapping[str, npt.ArrayLike] | None = None,
+        *,
+        horizon_s: int = HORIZON_S,
+        bin_s: int = BIN_S,
+        dispersion: Dispersion | None = None,
+    ) -> LinkArrivals:
+        """Predict who arrives at the signals in the next minutes, from this interval's flows.
+
+        Parameters
+        ----------
+        plans
+            Plan of each signal; turns of signals without one are open throughout.
+        now_s
+            Present system time, s: the time that the plans' offsets refer to.
+        departed_veh
+            Measured departures of movements up to now, vehicles per bin; the same number of bins
+            for all of them. Movements that are not named are predicted.
+        green
+            Measured green of movements over the same bins, 0 to 1; else as planned.
+        horizon_s, bin_s
+            How far ahead, and length of a bin, s.
+        dispersion
+            How platoons spread.
+
+        Returns
+        -------
+        LinkArrivals
+
+        Raises
+        ------
+        InsufficientDataError
+            If no network is known, or nothing flows.
+        StaleCountsError
+            As `predict`.
+        CountError
+            If departures or greens do not fit.
+        """
+        flows = self.predict().movements()
+        assert self.network is not None
+        return link_arrivals(
+            self.network,
+            {name: float(flow[0]) for name, flow in flows.movement_vph().items()},
+            plans,
+            now_s,
+            departed_veh or {},
+            green or {},
+            horizon_s=horizon_s,
+            bin_s=bin_s,
+            dispersion=dispersion,
         )
 
     def backtest(
@@ -377,17 +468,29 @@ class FlowForecaster:
                 self._last_good,
                 self._ceiling,
                 live,
+                self.sites,
+                {} if self._streets is None else self._streets.state(),
+                self.detectors,
             ),
         )
 
     @classmethod
-    def load(cls, path: Path) -> FlowForecaster:
+    def load(cls, path: Path, network: RoadNetwork | None = None) -> FlowForecaster:
         """Read what `save` wrote.
+
+        Parameters
+        ----------
+        path
+            The file.
+        network
+            The roads, which the file does not hold; without them detectors alone are forecast.
 
         Raises
         ------
         FormatError
             If the file is not such a file, or of a later version.
+        CountError
+            If its detectors or turning shares are those of another network.
         """
         found = saved.read(path)
         out = cls(
@@ -397,10 +500,17 @@ class FlowForecaster:
             found.neighbors,
             found.calendar,
             "midnight" if found.refit == "midnight" else "never",
+            network=network,
+            sites=found.sites if network is not None else None,
         )
         out.names, out._live = found.names, found.live
         out._time, out._last_good = found.time, found.last_good
         out._ceiling = found.ceiling
+        out.detectors = found.detectors
+        out.sites = found.sites
+        out._lay_streets()
+        if out._streets is not None and found.streets:
+            out._streets.restore(found.streets)
         return out
 
     @property
@@ -408,6 +518,17 @@ class FlowForecaster:
         """Beginning of the last interval taken in, aware UTC."""
         self._ready()
         return self._time
+
+    def _lay_streets(self) -> None:
+        if self.network is None:
+            return
+        sites = self.sites
+        if sites is None:
+            sites = sites_named(self.network, self.names)
+        self._streets = StreetFlows(self.network, sites, self.names, self.clock.step_s)
+
+    def _view(self) -> StreetView | None:
+        return None if self._streets is None else self._streets.view()
 
     def _on_grid(self, time: datetime) -> datetime:
         at = self.clock.utc(time)
@@ -490,12 +611,3 @@ class FlowForecaster:
         # A detector that was never counted over a day still rests on its prior.
         out[:, live.counted < self.clock.slots // 2] = Source.PRIOR
         return out
-
-
-def _in_order(z: Floats, wanted: Sequence[float]) -> Floats:
-    """Return quantiles of the root scale as counts, in the order of their probabilities.
-
-    Sorting repairs what rounding may cross.
-    """
-    spread = np.sort(from_root(z), axis=0, kind="stable")
-    return spread[np.argsort(np.argsort(wanted, kind="stable"), kind="stable")]

@@ -9,7 +9,9 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from network.errors import CountError
+from engine.forecast.spread import Spread
+from engine.forecast.street_flows import MovementFlows, StreetView
+from network.errors import CountError, InsufficientDataError
 
 Floats = NDArray[np.float64]
 
@@ -61,6 +63,10 @@ class FlowPrediction:
         Whether the newest interval brought no good count at all.
     last_good
         Beginning of the last interval with a good count, or None.
+    spread
+        How the counts scatter.
+    streets
+        Where the detectors lie and how traffic turns there; None where no network is known.
     """
 
     names: tuple[str, ...]
@@ -75,6 +81,8 @@ class FlowPrediction:
     source: NDArray[np.uint8]
     stale: bool
     last_good: datetime | None
+    spread: Spread
+    streets: StreetView | None = None
 
     def __post_init__(self) -> None:
         shape = self.mean.shape
@@ -99,3 +107,26 @@ class FlowPrediction:
     def flow_vph(self) -> Floats:
         """Return the central forecast in veh/h, [H, N]."""
         return self.mean * (3600.0 / self.step_s)
+
+    def expected(self) -> tuple[Floats, Floats]:
+        """Return the expected count and its standard deviation, veh per interval, [H, N] each.
+
+        What sums over detectors or intervals are to be made of, not of `mean`.
+        """
+        return self.spread.moments()
+
+    def movements(self) -> MovementFlows:
+        """Return the flows of all movements of the network, in agreement with each other.
+
+        Raises
+        ------
+        InsufficientDataError
+            If the forecaster was given no network.
+        """
+        if self.streets is None:
+            raise InsufficientDataError(
+                "flows of movements need a network; give it to the forecaster, with the places of "
+                "its detectors"
+            )
+        expected_veh, sd_veh = self.spread.moments()
+        return self.streets.movements(self.start, self.step_s, expected_veh, sd_veh, self.source)

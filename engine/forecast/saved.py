@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,11 @@ from numpy.typing import NDArray
 
 from engine.forecast.calendar import Calendar, LocalClock
 from engine.forecast.correction import Correction
+from engine.forecast.count_sites import CountSite
 from engine.forecast.daytype import DayTypeRule
+from engine.forecast.detectors import DetectorModel
 from engine.forecast.fitting import Fitted
+from engine.forecast.imputation import Neighborhood
 from engine.forecast.intervals import Limits
 from engine.forecast.live import LiveState
 from engine.forecast.profile import Profiles, ProfileSettings
@@ -24,6 +28,8 @@ from network.documents import replace_content
 from network.errors import FormatError, ThroughbandError
 
 VERSION = 2
+"""Version 1 kept days from midnight on and nothing of streets and detectors' health."""
+
 KIND = "throughband flow forecaster"
 LARGEST_BYTES = 8 << 30
 LIVE_ARRAYS = (
@@ -41,6 +47,7 @@ LIVE_ARRAYS = (
     "dawn_x",
     "dawn_factors",
 )
+HEALTH_ARRAYS = (*("capacity_veh", "scatter", "innovation_sd", "drift_sd", "mean_veh", "limits"),)
 LIVE_NUMBERS = ("count", "ordinal", "announced", "kind", "today_rows", "known_rows")
 """Parts of the live state that are kept; the rest follows from them."""
 
@@ -59,6 +66,12 @@ class Saved:
         Greatest believable count, [N].
     live
         The live state.
+    sites
+        Places of the detectors, or None where they follow from their names.
+    streets
+        State of the turning shares, by name; empty where no network is known.
+    detectors
+        What is normal for the detectors, or None.
     """
 
     clock: LocalClock
@@ -71,6 +84,9 @@ class Saved:
     last_good: datetime | None
     ceiling: NDArray[np.float64]
     live: LiveState
+    sites: tuple[CountSite, ...] | None = None
+    streets: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    detectors: DetectorModel | None = None
 
 
 def write(path: Path, saved: Saved) -> None:
@@ -97,6 +113,7 @@ def write(path: Path, saved: Saved) -> None:
         "last_good": None if saved.last_good is None else saved.last_good.isoformat(),
         "settings": {f.name: str(getattr(settings, f.name)) for f in fields(settings)},
         "type_limits": [str(limit) for limit in live.fitted.rule.limits],
+        "sites": None if saved.sites is None else [asdict(site) for site in saved.sites],
         **{name: int(getattr(live, name)) for name in LIVE_NUMBERS},
     }
     arrays: dict[str, NDArray[Any]] = {name: getattr(live, name) for name in LIVE_ARRAYS}
@@ -107,6 +124,13 @@ def write(path: Path, saved: Saved) -> None:
     arrays["ceiling"] = saved.ceiling
     if saved.neighbors is not None:
         arrays["neighbors"] = saved.neighbors
+    arrays |= {f"streets_{name}": array for name, array in saved.streets.items()}
+    if saved.detectors is not None:
+        head["budget"] = str(saved.detectors.budget)
+        for name in HEALTH_ARRAYS:
+            arrays[f"health_{name}"] = getattr(saved.detectors, name)
+        for near in fields(Neighborhood):
+            arrays[f"near_{near.name}"] = getattr(saved.detectors.neighborhood, near.name)
     arrays["head"] = np.frombuffer(json.dumps(head).encode(), dtype=np.uint8)
     stream = io.BytesIO()
     np.savez(stream, allow_pickle=False, **arrays)
@@ -132,7 +156,7 @@ def read(path: Path) -> Saved:
         if head["format"] != KIND or head["version"] != VERSION:
             raise FormatError(
                 f"{path}: holds {head['format']!r} of version {head['version']!r}; "
-                f"this program reads {KIND!r} of version {VERSION}"
+                f"this program reads {KIND!r} of version {VERSION}: fit the forecaster anew"
             )
         return _assembled(head, arrays)
     except ThroughbandError as error:
@@ -209,4 +233,25 @@ def _assembled(head: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Saved:
         None if good is None else datetime.fromisoformat(good),
         arrays["ceiling"],
         live,
+        _sites(head),
+        {k.removeprefix("streets_"): v for k, v in arrays.items() if k.startswith("streets_")},
+        _detectors(head, arrays, names, clock.step_s),
     )
+
+
+def _sites(head: Mapping[str, Any]) -> tuple[CountSite, ...] | None:
+    found = head.get("sites")
+    return None if found is None else tuple(CountSite(**site) for site in found)
+
+
+def _detectors(
+    head: Mapping[str, Any],
+    arrays: Mapping[str, NDArray[Any]],
+    names: tuple[str, ...],
+    step_s: int,
+) -> DetectorModel | None:
+    if "budget" not in head:
+        return None
+    near = Neighborhood(**{part.name: arrays[f"near_{part.name}"] for part in fields(Neighborhood)})
+    numbers = {name: arrays[f"health_{name}"] for name in HEALTH_ARRAYS}
+    return DetectorModel(names, step_s, float(head["budget"]), neighborhood=near, **numbers)

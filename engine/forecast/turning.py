@@ -219,6 +219,24 @@ class TurningFilter:
         )
         return self.flows()
 
+    def state(self) -> dict[str, Floats]:
+        """Return copies of all that counts have changed, by name; see `restore`."""
+        return {name: array.copy() for name, array in self._state._asdict().items()}
+
+    def restore(self, state: Mapping[str, Floats]) -> None:
+        """Take up a state that `state` returned of a filter of the same junctions.
+
+        Raises
+        ------
+        CountError
+            If it is of other junctions.
+        """
+        for name, array in self._state._asdict().items():
+            found = state.get(name)
+            if found is None or found.shape != array.shape or not np.isfinite(found).all():
+                raise CountError(f"the state of the turning shares lacks a fitting {name!r}")
+            array[:] = found
+
     def flows(self) -> TurnFlows:
         """Return what is believed now."""
         state = self._state
