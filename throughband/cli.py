@@ -137,6 +137,12 @@ def optimize(
         typer.Option(help="Vehicles delayed that one beyond counts; else plans are refused."),
     ] = None,
     calibration: CalibrationFile = None,
+    balance: Annotated[
+        bool,
+        typer.Option(
+            help="Where demand exceeds capacity, also try holding it where there is room."
+        ),
+    ] = True,
 ) -> None:
     """Compute plans from counts and write plan.json, plan.add.xml and counts.csv.
 
@@ -146,7 +152,7 @@ def optimize(
     from throughband.objective_options import ObjectiveOrder
 
     wanted = ObjectiveOrder(
-        objective, minimize, stop_penalty, longest_wait, queue_limit, queue_price
+        objective, minimize, stop_penalty, longest_wait, queue_limit, queue_price, balance
     )
     optimize_scenario(
         scenario, out, counts, begin, end, effort, time_limit, lock, wanted, calibration

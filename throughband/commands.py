@@ -197,7 +197,8 @@ def optimize_scenario(
         setting = open_setting(name, begin_s, end_s, calibration)
         _describe(setting, teller)
         locks = read_locks(lock, setting.network) if lock is not None else Locks()
-        objective = (wanted_of or ObjectiveOrder()).objective(setting.network)
+        order = wanted_of or ObjectiveOrder()
+        objective = order.objective(setting.network)
         counts = counts or imported_counts(setting.scenario)
         if counts is None:
             teller.step("count the plan in force in SUMO, seeds 1 to 3")
@@ -224,7 +225,7 @@ def optimize_scenario(
         teller.step("optimize cycles, phases, splits and offsets")
         halt = Halt(time_limit_s, time.monotonic)
         with halt.on_interrupt():
-            limits = Limits(effort=effort, locks=locks, objective=objective)
+            limits = Limits(effort=effort, locks=locks, objective=objective, balance=order.balance)
             done = pipeline.plan(setting, wanted, limits, teller.tell, halt.called)
         teller.step("write the plans")
         if done.cut_short:

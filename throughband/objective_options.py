@@ -72,6 +72,8 @@ class ObjectiveOrder:
         Objective file.
     minimize, stop_penalty_s, longest_wait_s, queue_limit, queue_price
         As in the file; None where not given.
+    balance
+        Whether traffic may be held back where there is room, if demand exceeds capacity.
     """
 
     file: Path | None = None
@@ -80,6 +82,7 @@ class ObjectiveOrder:
     longest_wait_s: float | None = None
     queue_limit: float | None = None
     queue_price: float | None = None
+    balance: bool = True
 
     def objective(self, network: RoadNetwork) -> Objective:
         """Return the objective.

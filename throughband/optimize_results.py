@@ -8,6 +8,7 @@ from typing import Any
 from engine.measures.criteria import Criteria, QueueFinding, criteria_of
 from engine.measures.objective import Objective
 from engine.optimize.optimizer import Optimization
+from engine.optimize.oversaturation import Overload, unserved_vph
 from engine.optimize.waits import pedestrian_waits_s
 from network.graph import RoadNetwork
 from throughband.objective_options import document_of
@@ -24,6 +25,10 @@ def result_document(network: RoadNetwork, done: Optimization) -> dict[str, Any]:
             "in_force": _document(criteria_of(street, network, done.in_force)),
             "planned": _document(criteria_of(street, network, done.planned)),
         },
+        "overloads": [
+            {k: round(v, 1) if isinstance(v, float) else v for k, v in asdict(o).items()}
+            for o in done.overloads
+        ],
         "queues_past_room": [
             {
                 **{k: round(v, 2) if isinstance(v, float) else v for k, v in asdict(f).items()},
@@ -60,8 +65,33 @@ def result_lines(network: RoadNetwork, done: Optimization) -> list[str]:
             f"Longest mean wait: {before.longest.delay_s:.0f} s ({before.longest.movement}) in "
             f"force, {after.longest.delay_s:.0f} s ({after.longest.movement}) planned"
         )
+    lines += overload_lines(done.overloads)
+    if done.balanced:
+        lines.append(
+            "Plans that keep queues within their blocks, and hold traffic where there is room for "
+            "it, were tried beside those for the objective alone; the hour-long model chose"
+        )
     lines += _limit_lines(street.objective, network, done, after)
     return lines + queue_lines(done.queues)
+
+
+def overload_lines(overloads: tuple[Overload, ...]) -> list[str]:
+    """Return which movements bring more than can be served, and how much."""
+    if not overloads:
+        return []
+    signals = len({o.signal_id for o in overloads})
+    lines = [
+        f"Oversaturated: at {signals} signals more arrives than any split tried can serve, "
+        f"{unserved_vph(overloads):.0f} veh/h in all in the busiest period:"
+    ]
+    lines += [
+        f"  {o.signal_id}, {o.movement}: {o.unserved_vph:.0f} of {o.flow_vph:.0f} veh/h (cycle of "
+        f"{o.cycle_s} s)"
+        for o in overloads[:QUEUES_NAMED]
+    ]
+    if len(overloads) > QUEUES_NAMED:
+        lines.append(f"  and {len(overloads) - QUEUES_NAMED} more, see overloads in plan.json")
+    return lines
 
 
 def queue_lines(queues: tuple[QueueFinding, ...]) -> list[str]:

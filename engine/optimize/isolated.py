@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.measures import batch, batch_kernels
 from engine.measures import cyclic_kernels as columns
@@ -33,6 +34,9 @@ SCREENING_CYCLES_S = (40, 60, 90)
 SEQUENCES_KEPT = 4
 SEQUENCES_REFINED = 2
 SPLIT_MOVES_S = (4, 2, 1)
+
+LEAST_SERVED_VPS = 1e-5
+"""A split that serves no more than this beyond another is not looked at further."""
 
 LONG_DELAY_S = 55.0
 """A cycle longer than the one in force must not push a lane's mean delay past this, the limit
@@ -164,8 +168,56 @@ class IsolatedSignal:
         )
         return costs
 
-    def _worst_lane_s(self, program: Program) -> float:
-        """Return the longest mean delay on any lane, s."""
+    @property
+    def lanes(self) -> NDArray[np.int32]:
+        """Its lanes, as rows of the street."""
+        return self._group.lanes
+
+    def unserved_vps(self, part: float) -> tuple[Floats, int]:
+        """Return what cannot be served of a part of the demand, however a long cycle is split.
+
+        Parameters
+        ----------
+        part
+            Of the street's demand.
+
+        Returns
+        -------
+        unserved : ndarray
+            By lane of `lanes`, veh/s: least in sum under the sequences and splits tried.
+        cycle_s : int
+            The longest cycle it may run, which loses least time.
+        """
+        cycle_s = max(self._rough)
+        best: Floats | None = None
+        for candidate in self._rough[cycle_s]:
+            program = candidate.program
+            found = self._unserved(program, part)
+            for step_s in SPLIT_MOVES_S:
+                improved = found.sum() > 0.0
+                while improved:
+                    improved = False
+                    for moved in self.programs.moved(program, (step_s,)):
+                        trial = self._unserved(moved, part)
+                        if trial.sum() < found.sum() - LEAST_SERVED_VPS and self.choice.lawful(
+                            self.programs.plan(moved, 0)
+                        ):
+                            program, found, improved = moved, trial, True
+                            break
+            if best is None or found.sum() < best.sum():
+                best = found
+            if not best.sum() > 0.0:
+                break
+        assert best is not None
+        return best, cycle_s
+
+    def _unserved(self, program: Program, part: float) -> Floats:
+        results = self._solved(program)
+        missing = part * results[:, columns.VOLUME] - results[:, columns.CAPACITY]
+        return np.maximum(0.0, missing)
+
+    def _solved(self, program: Program) -> Floats:
+        """Solve a program's steady cycle; results by lane, as the kernel has them."""
         arrays = self._group.arrays
         shown = self.programs.shown(program, program.cycle_s).astype(np.float64)
         arrays.kind[:] = columns.MIXED
@@ -180,6 +232,11 @@ class IsolatedSignal:
             np.zeros_like(shown),
             results,
         )
+        return results
+
+    def _worst_lane_s(self, program: Program) -> float:
+        """Return the longest mean delay on any lane, s."""
+        results = self._solved(program)
         period_s = float(self._weights[0, columns.PERIOD_S])
         volume, capacity = results[:, columns.VOLUME], results[:, columns.CAPACITY]
         busy = volume > 0

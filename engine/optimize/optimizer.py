@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 
 import networkx as nx
 import numpy as np
@@ -17,6 +18,7 @@ from engine.optimize.bound import Certificate, certify
 from engine.optimize.groups import coordination_groups, coupling
 from engine.optimize.isolated import IsolatedSignal, isolated_signals
 from engine.optimize.lock_checks import require_one_cycle
+from engine.optimize.oversaturation import Overload, balanced, overloads
 from engine.optimize.problem import Limits, choices
 from engine.optimize.search import Plans, Search
 from engine.optimize.wholes import SEEDED_SIGNALS, group_plans
@@ -63,6 +65,10 @@ class Optimization:
         Whether a halt was called before the effort was spent.
     queues
         Movements whose mean queue passes its room under the plans in force or the new ones.
+    overloads
+        Movements that bring more than any split serves.
+    balanced
+        Whether plans by the policy of `engine.optimize.oversaturation` were tried for them.
     """
 
     plan_set: PlanSet
@@ -74,6 +80,8 @@ class Optimization:
     evaluations: int
     cut_short: bool = False
     queues: tuple[QueueFinding, ...] = ()
+    overloads: tuple[Overload, ...] = ()
+    balanced: bool = False
 
 
 def optimize(
@@ -151,6 +159,14 @@ def optimize(
     stop = halted or (lambda: False)
     coupled = coupling(street)
     openings = _openings(network, ample, tables, groups, coupled, limits, tell, stop)
+    overloaded = overloads(ample, network, tables, _busiest(street) / limits.demand_margin)
+    metering = bool(overloaded) and limits.balance and limits.objective.queue_limit is None
+    if metering:
+        full = balanced(ample)
+        again, _ = isolated_signals(full, options, limits)
+        if again.keys() == tables.keys():
+            metered = _openings(network, full, again, groups, coupled, limits, tell, stop)
+            openings = [plans for pair in zip_longest(metered, openings) for plans in pair if plans]
     signals = max(1, len(planned))
     effort = min(limits.effort, max(LEAST_EVALUATIONS, HOUR_LONG_WORK // signals**3))
     search = Search(
@@ -189,6 +205,8 @@ def optimize(
         search.spent,
         cut_short,
         queues_past_room(street, network, before, after),
+        overloaded,
+        metering,
     )
 
 
@@ -200,6 +218,12 @@ def _scaled(street: Street, factor: float) -> Street:
         lane_volume_vps=street.lane_volume_vps * factor,
         way_volume_vps=street.way_volume_vps * factor,
     )
+
+
+def _busiest(street: Street) -> float:
+    """Return the traffic of the busiest period over that of the mean one."""
+    by_period = street.approaches.outside_vps.sum(axis=1)
+    return float(by_period.max() / max(by_period.mean(), 1e-12))
 
 
 def _tables(network: RoadNetwork, street: Street, limits: Limits) -> Tables:

@@ -45,6 +45,9 @@ class Limits:
         What is to stay.
     objective
         What is to be little.
+    balance
+        Whether queues are kept within their blocks where demand exceeds capacity, as
+        `engine.optimize.oversaturation` says.
     """
 
     shortest_cycle_s: int = 30
@@ -56,6 +59,7 @@ class Limits:
     seed: int = 1
     locks: Locks = field(default_factory=Locks)
     objective: Objective = field(default_factory=Objective)
+    balance: bool = True
 
 
 @dataclass(frozen=True, slots=True)

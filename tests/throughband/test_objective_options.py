@@ -198,6 +198,7 @@ def test_optimize_takes_an_objective_and_tells_what_it_came_to(tmp_path: Path) -
     assert notes["objective"]["queues"] == {"limit": 0.9, "measure": "mean", "price": None}
     assert notes["criteria"]["planned"]["cost_s"] <= notes["criteria"]["in_force"]["cost_s"]
     assert notes["queues_past_room"] == []
+    assert notes["overloads"] == []
     assert any("little fuel" in s for s in next(iter(notes["reasons"].values())))
     told = call(
         "explain", street, "--plan", tmp_path / "o" / "plan.json", "--counts", counts, "--out",
