@@ -231,6 +231,10 @@ def signal_document(signal: SignalExplanation, group: GroupExplanation) -> dict[
             "s_per_veh": round(following.s_per_veh, 4),
             "tried": following.tried,
         },
+        "refused_steps": [
+            {"phase": ending, "following": beginning, "text": why}
+            for (ending, beginning), why in sorted(signal.refused_steps.items())
+        ],
         "text": signal_paragraph(signal, group),
     }
 

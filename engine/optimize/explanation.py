@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import networkx as nx
 import numpy as np
@@ -15,7 +15,7 @@ from engine.optimize.alternatives import Cycles, NextSequence, cycles_around, ne
 from engine.optimize.binding import Bound, CriticalPath, bounds_of, critical_path
 from engine.optimize.groups import coordination_groups, coupling
 from engine.optimize.locks import Locks
-from engine.optimize.problem import Choice, Limits, choices
+from engine.optimize.problem import Choice, Limits, choices, refused_steps
 from engine.optimize.regret import Demand, Regret, refit_gain, regrets
 from engine.optimize.sensitivity import HourlyModel, SignalSeconds, exchanged, seconds_of
 from engine.optimize.trials import GroupTrials
@@ -61,6 +61,9 @@ class SignalExplanation:
     exchanges
         By phase, seconds given to it (below 0: taken from it) and what that costs more than now,
         vehicle-seconds in an hour; empty where not asked.
+    refused_steps
+        Stages that may not follow each other, each with the safety rule that stands against it;
+        empty where not asked.
     """
 
     plan: TimingPlan
@@ -70,6 +73,7 @@ class SignalExplanation:
     next_sequence: NextSequence | None
     offset_veh_s_per_h: Floats
     exchanges: Mapping[int, tuple[tuple[int, float], ...]]
+    refused_steps: Mapping[tuple[int, int], str] = field(default_factory=dict)
 
     @property
     def signal_id(self) -> str:
@@ -316,6 +320,7 @@ def _signal(
         following,
         curve,
         exchanges,
+        refused_steps(choice.signal) if question.demand is not None else {},
     )
 
 

@@ -167,6 +167,8 @@ def signal_sentences(signal: SignalExplanation, group: GroupExplanation) -> Iter
             f"Another order of phases ({order}; {which} that is lawful) "
             f"{_would(found.veh_s_per_h)}, {found.s_per_veh:+.2f} s per vehicle."
         )
+    for (ending, beginning), why in sorted(signal.refused_steps.items()):
+        yield f"Phase {beginning} may not follow phase {ending} directly: {why}."
 
 
 def lock_sentences(signal_id: str, locks: Locks, costs: Sequence[LockCost]) -> Iterator[str]:

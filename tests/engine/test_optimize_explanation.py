@@ -168,3 +168,11 @@ def test_signals_without_traffic_are_explained_too() -> None:
     found = explanation_of(replace(asked, street=street, corridors={}))
     texts = [signal_paragraph(s, g) for g in found.groups for s in g.signals]
     assert any("makes no difference" in text for text in texts)
+
+
+def test_what_may_not_follow_what_is_told_with_the_reason(told: Explanation) -> None:
+    group = told.groups[0]
+    signal = replace(group.signals[0], refused_steps={(1, 3): "yellow trap"})
+    text = signal_paragraph(signal, group)
+    assert "Phase 3 may not follow phase 1 directly: yellow trap." in text
+    assert "may not follow" not in signal_paragraph(group.signals[0], group)
