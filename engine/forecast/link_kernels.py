@@ -73,12 +73,22 @@ def watch_links(
     """
     for i in range(inflow_veh.size):
         state = numbers[i]
+        crowd = 0.0
+        excess = crowd_excess(
+            crowd_pct[i], crowd_expected_pct[i], inflow_veh[i], inflow_expected[i]
+        )
+        if not np.isnan(excess):
+            score = excess / links.crowd_sd[i]
+            crowd = min(max(CROWD_SD * (score - 0.5 * CROWD_SD), -STEP_AT_MOST), STEP_AT_MOST)
         entering = 0.0
         if inflow_expected[i] >= 0.0:
             unit = links.in_scatter[i] * np.sqrt(inflow_expected[i] + 1.0)
             score = (inflow_veh[i] - inflow_expected[i]) / unit
             if not np.isnan(score):
                 entering = min(max(score, -CLIPPED_SD), CLIPPED_SD)
+        if crowd > 0.0 and entering < 0.0:
+            # Nobody can come in where the queue stands; that is no lack of demand.
+            entering = 0.0
         # Less that comes in is demand, not an incident.
         follows = links.follows_now[i] * entering + links.follows_before[i] * state[IN_BEFORE]
         state[IN_BEFORE] = entering
@@ -90,13 +100,6 @@ def watch_links(
             drop = DROP_PART * usual / sd
             missing = usual - outflow_veh[i]
             step = min(max(drop * (missing / sd - 0.5 * drop), -STEP_AT_MOST), STEP_AT_MOST)
-        crowd = 0.0
-        excess = crowd_excess(
-            crowd_pct[i], crowd_expected_pct[i], inflow_veh[i], inflow_expected[i]
-        )
-        if not np.isnan(excess):
-            score = excess / links.crowd_sd[i]
-            crowd = min(max(CROWD_SD * (score - 0.5 * CROWD_SD), -STEP_AT_MOST), STEP_AT_MOST)
         state[DROP_SUM] = min(max(state[DROP_SUM] + step, 0.0), SUM_AT_MOST)
         state[CROWD_SUM] = min(max(state[CROWD_SUM] + crowd, 0.0), SUM_AT_MOST)
         sums[i, DROPPED] = state[DROP_SUM]

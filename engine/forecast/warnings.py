@@ -27,6 +27,13 @@ REPORTS_PER_WEEK = 0.5
 
 SHARES = {kernels.DROPPED: 0.45, kernels.CROWDED: 0.35, kernels.BOTH: 0.2}
 LEAST_LIMIT = {kernels.DROPPED: 10.0, kernels.CROWDED: 13.0, kernels.BOTH: 6.0}
+CAUTIOUS = {kernels.DROPPED: 25.0, kernels.CROWDED: 25.0, kernels.BOTH: 12.0}
+"""Limits, at least, where links and days are too few to tell: each interval adds up to
+`sensing_kernels.STEP_AT_MOST`, and a driver who waits to turn can hold up a lane for three."""
+
+TELLING_DAYS = 150
+"""Links times days from which the tail of normal days is believed."""
+
 LEAST_DAYS = 2
 RIDGE_PART = 0.05
 LEAST_SCATTER, LEAST_CROWD_PCT = 0.5, 2.0
@@ -270,12 +277,13 @@ def learn_links(
         )
         np.maximum(largest[i // per_day], desk.sums, out=largest[i // per_day])
     limits, decade = unlimited.copy(), ones.copy()
+    trust = min(1.0, largest.shape[0] * largest.shape[1] / TELLING_DAYS)
     for rule, least in LEAST_LIMIT.items():
         values = largest[:, :, rule]
         chance = _daily_chance(reports_per_week, len(link_ids), rule)
         found = tail_limit(values, chance)
         decade[rule] = max(tail_limit(values, 0.1 * chance) - found, 1.0)
-        limits[rule] = max(found, least)
+        limits[rule] = max(trust * found + (1.0 - trust) * max(found, CAUTIOUS[rule]), least)
     return replace(model, limits=limits, decade=decade)
 
 

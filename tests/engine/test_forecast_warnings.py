@@ -65,6 +65,26 @@ def test_a_blocked_lane_is_told_with_place_time_and_size(model: LinkModel, seed:
     assert not elsewhere
 
 
+def test_who_cannot_come_in_for_the_queue_is_held_back_too(model: LinkModel) -> None:
+    link, begin = 5, 600
+    drawn = street(140, 1, LINKS, blocked=(link, begin, 15))
+    # The queue has reached the link's beginning: nobody goes in, nobody comes out.
+    drawn.inflow[0][begin + 5 : begin + 15, link] = 0.0
+    drawn.outflow[0][begin + 5 : begin + 15, link] = 0.0
+    seen = told(model, drawn, range(begin + 15))
+    warning = next(w for w in seen[begin + 14] if w.link_id == IDS[link])
+    usual = 60.0 * float(drawn.outflow[1][begin : begin + 15, link].mean())
+    assert warning.size_vph > 0.7 * usual
+
+
+def test_few_links_and_days_are_watched_with_more_caution(model: LinkModel) -> None:
+    few = street(1, 3, 4)
+    names = IDS[:4]
+    careful = learn_links(names, MINUTE, few.inflow, few.outflow, few.crowd)
+    assert (careful.limits > 1.3 * np.array([10.0, 13.0, 6.0])).all()
+    assert (careful.limits >= model.limits * 0.9).all()
+
+
 def test_a_warning_ends_when_traffic_flows_again(model: LinkModel) -> None:
     drawn = street(120, 1, LINKS, blocked=(5, 600, 15))
     seen = told(model, drawn, range(680))

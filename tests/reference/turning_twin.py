@@ -164,10 +164,17 @@ class TwinLink:
         crowd: tuple[float, float],
         limits: Floats,
     ) -> list[float]:
+        crowded = 0.0
+        more = (inflow[0] + 1) / (inflow[1] + 1)
+        excess = crowd[0] - crowd[1] * (more if more > 1 else 1.0)
+        if not math.isnan(excess):
+            crowded = min(max(3.0 * excess / self.crowd_sd - 4.5, -6.0), 6.0)
         entered = 0.0
         if inflow[1] >= 0 and not math.isnan(inflow[0]):
             entered = (inflow[0] - inflow[1]) / (self.in_scatter * math.sqrt(inflow[1] + 1))
             entered = min(max(entered, -4.0), 4.0)
+        if crowded > 0:
+            entered = max(entered, 0.0)
         follows = self.follows[0] * entered + self.follows[1] * self.entered_before
         self.entered_before = entered
         step = missing = 0.0
@@ -178,11 +185,6 @@ class TwinLink:
             delta = 0.35 * usual / sd
             missing = usual - outflow[0]
             step = min(max(delta * missing / sd - 0.5 * delta**2, -6.0), 6.0)
-        crowded = 0.0
-        more = (inflow[0] + 1) / (inflow[1] + 1)
-        excess = crowd[0] - crowd[1] * (more if more > 1 else 1.0)
-        if not math.isnan(excess):
-            crowded = min(max(3.0 * excess / self.crowd_sd - 4.5, -6.0), 6.0)
         self.drop = min(max(self.drop + step, 0.0), 200.0)
         self.crowd = min(max(self.crowd + crowded, 0.0), 200.0)
         sums = [self.drop, self.crowd, min(self.drop, self.crowd)]
