@@ -71,6 +71,9 @@ def measure(
         Told of progress.
     """
     file = RowFile(folder / ROWS)
+    labels = [label_of(scenario) for scenario in scenarios]
+    if len(set(labels)) < len(labels):
+        raise ScenarioError(f"two scenarios are called alike in the table: {', '.join(labels)}")
     for scenario in scenarios:
         for rule in rules:
             jobs = _jobs(scenario, rule, peers, seeds, file, folder, tell)
@@ -90,9 +93,15 @@ def _jobs(
 ) -> list[Job]:
     """Have every peer time a subject; return its runs, seed by seed."""
     label = label_of(scenario)
+    drawings = folder / "scenarios"
+    if rule != SHIPPED:
+        # A scenario that is not there at all is no row but a slip of the pen.
+        subject_of(scenario, SHIPPED, drawings, tell)
     try:
-        subject = subject_of(scenario, rule, folder / "scenarios", tell)
+        subject = subject_of(scenario, rule, drawings, tell)
     except ThroughbandError as error:
+        if rule == SHIPPED:
+            raise
         for peer in peers:
             file.add(refusal((label, rule, peer.name, "", peer.version), str(error)))
         tell(f"{label} {rule}: {error}")
@@ -183,6 +192,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 0
         if not options.scenarios:
             parser.error("give a SCENARIO, or --table with --out")
+        if options.jobs < 1:
+            parser.error(f"--jobs: found {options.jobs}, allowed 1 and more")
         rules = list(RULES) if options.rules == "both" else [options.rules]
         wanted = chosen(peers, options.peers)
         with tempfile.TemporaryDirectory(prefix="throughband-") as temporary:

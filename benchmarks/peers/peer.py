@@ -21,7 +21,8 @@ from network.graph import RoadNetwork
 from network.readers.counts_csv import read_counts_csv, write_counts_csv
 from network.sumo_tls import write_sumo_plan
 from network.timing import PlanSet, TimingPlan
-from throughband.demand import COUNTING_SEEDS, Demand, counted_days, demand
+from throughband.demand import COUNTING_SEEDS, Demand, counted_days, demand, read_counts
+from throughband.imported import imported_counts
 from throughband.pipeline import Setting
 
 PROGRAM_ID = "peer"
@@ -62,7 +63,10 @@ class Subject:
 
     @cached_property
     def demand(self) -> Demand:
-        """Flows counted under the plan in force, seeds 1 to 3; everybody gets the same."""
+        """The flows that came with an import, else those counted in force under seeds 1 to 3."""
+        brought = imported_counts(self.setting.scenario)
+        if brought is not None:
+            return demand(self.network, (read_counts(brought, self.network),))
         return demand(self.network, [self._day(seed) for seed in COUNTING_SEEDS])
 
     def _day(self, seed: int) -> CountSeries:

@@ -171,12 +171,17 @@ def _table(scenario: str, rules: str, entries: Sequence[Entry]) -> str:
         ratio = ours.over(entry) if ours and ours is not entry and ours.runs else None
         locked = ", ".join(map(str, entry.locked)) or "0"
         lines.append(
-            f"| {name} | {entry.mean_s:.1f} ± {entry.half_width_s:.1f} | {entry.median_s:.1f} | "
+            f"| {name} | {_mean_told(entry)} | {entry.median_s:.1f} | "
             f"{fmean(run.stops for run in entry.runs):.2f} | {locked} of {len(entry.runs)} | "
             f"{fmean(run.not_inserted for run in entry.runs):.0f} | {of_today} | "
             f"{_told(ratio)} |"
         )
     return "\n".join([*lines, ""])
+
+
+def _mean_told(entry: Entry) -> str:
+    half_s = entry.half_width_s
+    return f"{entry.mean_s:.1f}" + ("" if math.isnan(half_s) else f" ± {half_s:.1f}")
 
 
 def _told(ratio: Ratio | None) -> str:

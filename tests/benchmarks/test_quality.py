@@ -14,7 +14,7 @@ from scipy.stats import ttest_1samp
 
 from benchmarks.peers.catalog import PEERS
 from benchmarks.peers.peer import Offer
-from benchmarks.pretimed import chosen, seeds_of
+from benchmarks.pretimed import chosen, main, seeds_of
 from benchmarks.quality import runs
 from benchmarks.quality.limits import Limit, read_limits
 from benchmarks.quality.ratios import paired_ratio
@@ -199,6 +199,15 @@ def test_names_of_subjects_are_told_apart() -> None:
 def test_an_unknown_drawing_lists_the_allowed_ones(tmp_path: Path) -> None:
     with pytest.raises(ScenarioError, match="allowed are arterial:SIGNALS:SEED"):
         subject_of("ring:3:1", "shipped", tmp_path)
+
+
+def test_a_scenario_that_is_not_there_is_no_row(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for rules in ("shipped", "street"):
+        assert main(["nowhere", "--rules", rules, "--seeds", "1-2", "--out", str(tmp_path)]) == 1
+    assert "unknown scenario 'nowhere'" in capsys.readouterr().err
+    assert not (tmp_path / "rows.csv").exists()
 
 
 def test_unknown_peers_list_the_known_ones() -> None:
