@@ -136,6 +136,10 @@ def optimize(
         float | None,
         typer.Option(help="Vehicles delayed that one beyond counts; else plans are refused."),
     ] = None,
+    tz: Annotated[
+        str,
+        typer.Option(help="Zone of counts with dates: days to years, as 'bridge count' writes."),
+    ] = "",
     calibration: CalibrationFile = None,
     balance: Annotated[
         bool,
@@ -155,7 +159,7 @@ def optimize(
         objective, minimize, stop_penalty, longest_wait, queue_limit, queue_price, balance
     )
     optimize_scenario(
-        scenario, out, counts, begin, end, effort, time_limit, lock, wanted, calibration
+        scenario, out, counts, begin, end, effort, time_limit, lock, wanted, calibration, tz
     )
 
 

@@ -22,7 +22,7 @@ from engine.optimize.problem import Limits
 from engine.validate.simulator import RunMeasures
 from engine.validate.sumo import run as run_sumo
 from engine.validate.sumo_files import write_actuated
-from network.errors import PlanError, ThroughbandError
+from network.errors import CountError, PlanError, ThroughbandError
 from network.files import read_plan, write_plan
 from network.readers.counts_csv import write_counts_csv
 from network.readers.xml_files import iterate_elements
@@ -33,12 +33,13 @@ from throughband import doctor, pipeline
 from throughband.adaptive import ADAPTIVE, Sight, simulate_adaptive
 from throughband.approval import POLICY_NAME, approve, policy_objections
 from throughband.calibration_tables import summary
+from throughband.dated_counts import dated_demand, has_dates
 from throughband.demand import (
     COUNTING_SEEDS,
+    Demand,
     counted_days,
     demand,
     mean_day,
-    movement_counts,
     read_counts,
     sources_told,
 )
@@ -190,6 +191,7 @@ def optimize_scenario(
     lock: Path | None = None,
     wanted_of: ObjectiveOrder | None = None,
     calibration: Path | None = None,
+    tz: str = "",
 ) -> None:
     """Carry out ``throughband optimize``."""
     with Teller(4) as teller, output_folder(out) as folder:
@@ -208,17 +210,13 @@ def optimize_scenario(
                 COUNTING_SEEDS,
                 lambda done, whole: teller.tell("days", done, whole),
             )
+            wanted = demand(setting.network, days)
         else:
             teller.step(f"read the counts of {counts}")
-            day = read_counts(counts, setting.network)
-            if begin_s is not None or end_s is not None:
-                day = day.slice(setting.scenario.begin_s, setting.scenario.end_s)
-            days = (day,)
-            known = movement_counts(days[0], setting.network).series_ids
-            missing = set(setting.network.movements) - set(known)
+            wanted = _counted_demand(counts, setting, tz, begin_s is not None or end_s is not None)
+            missing = set(setting.network.movements) - set(wanted.flows.movement_ids)
             if missing:
                 teller.say(f"{len(missing)} movements are not in the file and carry nothing")
-        wanted = demand(setting.network, days)
         for row in wanted.quality:
             teller.say(f"{row.series_id}: {row.flag.name.lower()}, {row.reason}")
         teller.say(f"Flows: {sources_told(wanted.flows)}")
@@ -247,6 +245,24 @@ def optimize_scenario(
         for line in result_lines(setting.network, done):
             teller.say(line)
         teller.say(f"Plans: {out / 'plan.json'}, {out / 'plan.add.xml'}")
+
+
+def _counted_demand(counts: Path, setting: Setting, tz: str, windowed: bool) -> Demand:
+    """Return the demand of a counts file, by the second of a day or with dates."""
+    scenario = setting.scenario
+    if has_dates(counts):
+        if not tz:
+            raise CountError(
+                f"{counts}: these counts have dates; --tz names the zone whose clock traffic "
+                "follows, such as 'Europe/Berlin'"
+            )
+        return dated_demand(counts, setting.network, scenario.begin_s, scenario.end_s, tz)
+    if tz:
+        raise CountError(f"{counts}: these counts have no dates, and --tz is for those that do")
+    day = read_counts(counts, setting.network)
+    if windowed:
+        day = day.slice(scenario.begin_s, scenario.end_s)
+    return demand(setting.network, (day,))
 
 
 def validate_plan(

@@ -46,7 +46,7 @@ NAMES = frozenset(
 COUNTS = frozenset(("count", "counts", "volume", "volumeveh", "vehicles", "veh", "flow", "value"))
 EVENTS = frozenset(("eventid", "eventcode"))
 
-_PARQUET_MAGIC = b"PAR1"
+PARQUET_MAGIC = b"PAR1"
 _ZIP_MAGIC = b"PK"
 _DELIMITERS = ",;\t|"
 
@@ -77,13 +77,13 @@ def read_feed(path: Path, zone: str, step_s: int | None = None) -> CountFeed:
             magic = probe.read(4)
     except (OSError, ValueError) as error:
         raise FormatError(f"{path}: cannot be read ({error})") from error
-    if magic == _PARQUET_MAGIC:
+    if magic == PARQUET_MAGIC:
         return feed_of(_parquet(path), zone, step_s, where)
     if magic.startswith(_ZIP_MAGIC):
         return in_steps(_sheet(path, zone), step_s, where)
     rows = _rows(path)
     line, header = next(rows, (1, []))
-    known = [_plain(name) for name in header]
+    known = [column_word(name) for name in header]
     if set(REQUIRED) <= {name.strip() for name in header}:
         raise CountError(
             f"{path}, row {line}: these counts have no dates (begin_s); a forecast needs the "
@@ -105,7 +105,8 @@ def read_feed(path: Path, zone: str, step_s: int | None = None) -> CountFeed:
 _WANTED: Mapping[str, frozenset[str]] = {"time": TIMES, "name": NAMES, "count": COUNTS}
 
 
-def _plain(name: str) -> str:
+def column_word(name: str) -> str:
+    """Return the name of a column without what people write differently."""
     return name.strip().lower().replace("_", "").replace(" ", "")
 
 
@@ -211,7 +212,7 @@ def _parquet(path: Path) -> Readings:
         raise FormatError(f"{path}: not a readable Parquet file ({str(error)[:120]})") from error
     if isinstance(frame.index, pd.DatetimeIndex):
         frame = frame.rename_axis("time").reset_index()
-    known = [_plain(str(name)) for name in frame.columns]
+    known = [column_word(str(name)) for name in frame.columns]
     place = {what: _place(path, 1, known, names) for what, names in _WANTED.items()}
     if place["time"] is None:
         raise CountError(f"{path}: no column of times; allowed are {', '.join(sorted(TIMES))}")

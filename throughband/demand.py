@@ -136,6 +136,11 @@ def lane_shares(days: Sequence[CountSeries], network: RoadNetwork) -> dict[str, 
             sums = np.nansum(np.where(np.isin(day.quality, VALUED), day.volume_veh, 0.0), axis=0)
             for name, volume in zip(day.series_ids, sums, strict=True):
                 total[name] = total.get(name, 0.0) + float(volume)
+    return lane_shares_of(total, network)
+
+
+def lane_shares_of(total: Mapping[str, float], network: RoadNetwork) -> dict[str, float]:
+    """Return which part of its movement each connection carried, from all that each one did."""
     shares: dict[str, float] = {}
     for movement in network.movements.values():
         names = [c.connection_id for c in movement.connections]
