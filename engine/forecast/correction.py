@@ -231,8 +231,15 @@ def fit_correction(
             break
         tried = directions.shape[1]
         features = _features(values, directions, near, rates, origins)
-        for candidate in RIDGES:
-            left = [_rest(features, *lesson, candidate, split) for lesson in tested]
+        starts = [
+            squares_weights(features[:split], target[:split], weight[:split], RIDGES)
+            for target, weight in tested
+        ]
+        for at, candidate in enumerate(RIDGES):
+            left = [
+                _rest(features, *lesson, candidate, split, start[at])
+                for lesson, start in zip(tested, starts, strict=True)
+            ]
             found = _late_loss(left, tested, split)
             if found < best:
                 best, loading, ridge = found, directions, candidate
@@ -349,9 +356,11 @@ def _own_part(table: Floats, own: Floats) -> Floats:
     return out
 
 
-def _rest(table: Floats, target: Floats, weight: Floats, ridge: float, split: int) -> Floats:
+def _rest(
+    table: Floats, target: Floats, weight: Floats, ridge: float, split: int, start: Floats
+) -> Floats:
     """Return what shared weights of the earlier origins leave over, [K, N]."""
-    shared = pooled_weights(table[:split], target[:split], weight[:split], ridge)
+    shared = pooled_weights(table[:split], target[:split], weight[:split], ridge, start)
     out: Floats = target - table @ shared
     return out
 
