@@ -24,6 +24,7 @@ DELAY, STOPS, VOLUME, CAPACITY, DEPARTED, LEFT, LONGEST, OVER = range(8)
 RESULTS = 8
 
 TINY = 1e-12
+NO_LIMIT_VEH = 1e8
 GAP_STEPS_PER_VPS = 256
 LARGEST_OPPOSING_VPS = 4
 
@@ -119,6 +120,7 @@ def play(
     lane_open = np.zeros(n_lanes, dtype=np.bool_)
     arriving = np.zeros(n_lanes)
     behind = np.zeros(n_lanes)
+    limited = lanes.limit_veh.min() < NO_LIMIT_VEH
     position = np.empty(cycle_s.size, dtype=np.int32)
     for signal in range(cycle_s.size):
         position[signal] = (start_s - begin_s[signal]) % cycle_s[signal]
@@ -145,7 +147,8 @@ def play(
 
         # Gates let vehicles through to their lanes while every lane they feed has room.
         arriving[:] = 0.0
-        behind[:] = 0.0
+        if limited:
+            behind[:] = 0.0
         for a in range(n_approaches):
             standing = 0.0
             for g in range(approaches.first_gate[a], approaches.first_gate[a + 1]):
@@ -168,7 +171,8 @@ def play(
                     # Those who wait behind the gate wait for the lanes it feeds.
                     for k in range(approaches.first_lane[g], approaches.first_lane[g + 1]):
                         lane = approaches.gate_lane[k]
-                        behind[lane] += gate[g] * approaches.lane_share[period, k]
+                        if limited:
+                            behind[lane] += gate[g] * approaches.lane_share[period, k]
                         results[lane, DELAY] += gate[g] * approaches.lane_share[period, k]
             full[a] = standing + max(coming[a], 0.0) >= approaches.storage_veh[a]
 
@@ -270,7 +274,8 @@ def play(
             if counts:
                 total += held
                 results[lane, DELAY] += held
-                results[lane, OVER] += max(0.0, held + behind[lane] - lanes.limit_veh[lane])
+                if limited:
+                    results[lane, OVER] += max(0.0, held + behind[lane] - lanes.limit_veh[lane])
                 results[lane, VOLUME] += arriving[lane]
                 if waiting:
                     results[lane, STOPS] += arriving[lane]

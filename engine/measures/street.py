@@ -113,7 +113,7 @@ class LaneArrays(NamedTuple):
     exit: Integers  # per way, exit link it departs to
     first_foe: Integers  # per way, into foe
     foe: Integers  # ways to give way to
-    limit_veh: Floats  # per lane, queue beyond which the objective counts it
+    limit_veh: Floats  # per lane, queue beyond which the objective prices it
 
 
 class ApproachArrays(NamedTuple):
@@ -429,7 +429,7 @@ class _Builder:
         prices = self._prices(ways, flows.mean(axis=0), lanes, approaches, lane_approach)
         return Street(
             self.signals,
-            lanes._replace(limit_veh=prices.limit_veh),
+            lanes._replace(limit_veh=np.where(prices.over > 0, prices.limit_veh, UNLIMITED_VEH)),
             approaches,
             self._streams(stream_table),
             tuple(f"{link}_{lane}" for link, lane in self.by_lane),
