@@ -30,7 +30,7 @@ from engine.measures.cyclic_kernels import (
     YIELDS,
     CyclicArrays,
 )
-from engine.measures.kernels import GAP_STEPS_PER_VPS, TINY
+from engine.measures.kernels import GAP_STEPS_PER_VPS, QUEUED_VEH, TINY
 from engine.measures.street import Floats, Integers
 from engine.measures.vector_kernels import (
     WIDTH,
@@ -324,7 +324,7 @@ def _lane(arrays: CyclicArrays, lane: int, weights: Floats, room: Room):  # type
     queue = start
     lowest = zero - start
     held, stops, over, volume, capacity = zero, zero, zero, zero, zero
-    few = splat(0.05)
+    few = splat(QUEUED_VEH)
     open_before = above(load(rate, cycle - 1), zero)
     for t in range(cycle):
         arriving = share * load(coming, t)
@@ -394,7 +394,7 @@ def _mixed_lane(  # type: ignore[no-untyped-def]
     departures = room.departures
     cycle = room.rate.shape[0]
     zero, one, far = splat(0.0), splat(1.0), splat(1e9)
-    few, slack = splat(0.05), splat(slack_veh)
+    few, slack = splat(QUEUED_VEH), splat(slack_veh)
     lane_share = splat(arrays.lane_share[lane])
     storage = splat(arrays.storage_veh[lane])
     coming = room.inflow[arrays.lane_approach[lane]]
@@ -410,7 +410,7 @@ def _mixed_lane(  # type: ignore[no-untyped-def]
     per_busy = splat(1.0 / busy_s)
     queue, start = zero, zero
     held, stops, over, capacity, volume = zero, zero, zero, zero, zero
-    lane_open = np.uint16(0)
+    moved = zero
     for turn in range(2):
         if turn == 1:
             held, stops, over, capacity, volume = zero, zero, zero, zero, zero
@@ -421,7 +421,7 @@ def _mixed_lane(  # type: ignore[no-untyped-def]
             before = t - 1 if t else cycle - 1
             spent, cap, steady, passed = zero, far, far, zero
             some_open = np.uint16(0)
-            some_shut = np.uint16(0)
+            stopping = zero
             for w in range(first, last):
                 n = w - first
                 if way_share[w] <= TINY:
@@ -430,7 +430,6 @@ def _mixed_lane(  # type: ignore[no-untyped-def]
                 is_open, permitted = opens[n, t], permits[n, t]
                 shut = ~(is_open | permitted)
                 some_open |= is_open | permitted
-                some_shut |= shut
                 headway = splat(way_headway_s[w])
                 room_veh = splat(way_box_veh[w])
                 per_share = splat(1.0 / way_share[w])
@@ -452,18 +451,21 @@ def _mixed_lane(  # type: ignore[no-untyped-def]
                 cap = least(cap, way_cap)
                 steady = least(steady, way_steady)
                 passed = passed + choose(ended, out * per_share, zero)
+                waits = shut | (permitted & above(inside - out, few))
+                stopping = stopping + choose(waits, splat(way_share[w]), zero)
                 store(box, n, inside - out)
                 store(departures, w * cycle + t, out)
             arriving = lane_share * load(coming, t)
             possible = least(most(zero, one - spent) * per_busy, cap)
             served = choose(some_open, least(queue + arriving, possible), zero)
             capacity = capacity + passed + choose(some_open, least(per_busy, steady), zero)
-            waits = above(queue, few) | ~some_open | some_shut
+            stopping = choose(above(queue, few) | ~some_open, one, stopping)
             queue = most(zero, queue + arriving - served)
-            stops = stops + choose(waits, arriving, zero)
-            stops = stops + choose(lane_open & ~some_open, queue, zero)
+            goes = above(served, zero)
+            again = least(one, moved) * most(zero, queue - arriving)
+            stops = stops + stopping * arriving + choose(goes, zero, again)
             volume = volume + arriving
-            lane_open = some_open
+            moved = choose(goes, moved + served, zero)
             standing = queue
             for w in range(first, last):
                 n = w - first

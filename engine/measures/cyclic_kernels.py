@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from engine.measures.kernels import (
     GAP_STEPS_PER_VPS,
+    QUEUED_VEH,
     TINY,
 )
 from engine.measures.street import Floats, Integers
@@ -344,14 +345,14 @@ def _lane(
         longest = max(longest, left[t])
     arriving = share * inflow[a, 0]
     stops = 0.0
-    if start > 0.05 or rate[0] <= 0.0:
+    if start > QUEUED_VEH or rate[0] <= 0.0:
         stops += arriving
     if rate[0] <= 0.0 and rate[cycle - 1] > 0.0:
         stops += start
     waiting, again = 0.0, 0.0
     for t in range(cycle - 1):
         came, queue = inflow[a, t + 1], left[t]
-        waiting += came if (queue > 0.05) | (rate[t + 1] <= 0.0) else 0.0
+        waiting += came if (queue > QUEUED_VEH) | (rate[t + 1] <= 0.0) else 0.0
     for t in range(cycle - 1):
         # Who is left over when green ends has moved up and stops again.
         queue = left[t]
@@ -409,7 +410,7 @@ def _mixed_lane(
         return
     queue = 0.0
     start = 0.0
-    lane_open = False
+    moved = 0.0
     held_sum = 0.0
     stops = 0.0
     capacity = 0.0
@@ -429,7 +430,7 @@ def _mixed_lane(
             cap = 1e9
             cap_steady = 1e9
             closed = True
-            stopped = False
+            stopping = 0.0
             before = t - 1 if t else cycle - 1
             for w in range(first, last):
                 share = way_share[w]
@@ -469,10 +470,12 @@ def _mixed_lane(
                             capacity += out / share
                     cap = min(cap, max(slack_veh - box[w], 0.0) / share)
                     cap_steady = 0.0
-                    stopped = True
+                    stopping += share
                     busy += share * headway
                 was_open[w] = open_part != 0.0
                 box[w] -= out
+                if open_part < 0.0 and box[w] > QUEUED_VEH:
+                    stopping += share
                 departures[w, t] = out
             arriving = lane_share * inflow[a, t]
             served = 0.0
@@ -480,7 +483,8 @@ def _mixed_lane(
                 served = min(queue + arriving, max(0.0, 1.0 - spent) / busy, cap)
                 if counts:
                     capacity += min(1.0 / busy, cap_steady)
-            waiting = queue > 0.05 or closed or stopped
+            if queue > QUEUED_VEH or closed:
+                stopping = 1.0
             queue = max(0.0, queue + arriving - served)
             held = queue
             for w in range(first, last):
@@ -495,11 +499,10 @@ def _mixed_lane(
                 held_sum += held
                 longest = max(longest, held)
                 over += max(0.0, held - storage_veh)
-                if waiting:
-                    stops += arriving
-                if closed and lane_open:
-                    stops += queue
-            lane_open = not closed
+                stops += stopping * arriving
+                if served <= TINY:
+                    stops += min(1.0, moved) * max(0.0, queue - arriving)
+            moved = moved + served if served > TINY else 0.0
             k = k + 1 if k + 1 < cycle else 0
     end = queue
     for w in range(first, last):

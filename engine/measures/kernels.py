@@ -25,6 +25,8 @@ RESULTS = 8
 
 TINY = 1e-12
 NO_LIMIT_VEH = 1e8
+QUEUED_VEH = 0.05
+"""A queue of less than this stops nobody who arrives."""
 GAP_STEPS_PER_VPS = 256
 LARGEST_OPPOSING_VPS = 4
 
@@ -117,7 +119,7 @@ def play(
     rate = np.zeros(n_ways)
     was_open = np.zeros(n_ways, dtype=np.bool_)
     full = np.zeros(n_approaches, dtype=np.bool_)
-    lane_open = np.zeros(n_lanes, dtype=np.bool_)
+    moved = np.zeros(n_lanes)  # vehicles that left since the lane last stood still
     arriving = np.zeros(n_lanes)
     behind = np.zeros(n_lanes)
     limited = lanes.limit_veh.min() < NO_LIMIT_VEH
@@ -186,7 +188,7 @@ def play(
             cap = 1e9
             cap_steady = 1e9
             closed = True
-            stopped = False
+            stopping = 0.0  # part of those who arrive that cannot go straight on
             for w in range(first, last):
                 share = lanes.share[period, w]
                 rate[w] = 0.0
@@ -240,10 +242,12 @@ def play(
                     if wanted:
                         cap = min(cap, max(slack_veh - box[w], 0.0) / share)
                         cap_steady = 0.0
-                        stopped = True
+                        stopping += share
                     busy += share * headway
                 was_open[w] = open_part != 0.0
                 box[w] -= out
+                if open_part < 0.0 and box[w] > QUEUED_VEH:
+                    stopping += share
                 rate[w] = out
             served = 0.0
             if not closed and busy > TINY:
@@ -251,7 +255,8 @@ def play(
                 served = min(queue[lane] + arriving[lane], free / busy, cap)
                 if counts:
                     results[lane, CAPACITY] += min(1.0 / busy, cap_steady)
-            waiting = queue[lane] > 0.05 or closed or stopped
+            if queue[lane] > QUEUED_VEH or closed:
+                stopping = 1.0
             queue[lane] += arriving[lane] - served
             if queue[lane] < 0.0:
                 queue[lane] = 0.0
@@ -277,14 +282,14 @@ def play(
                 if limited:
                     results[lane, OVER] += max(0.0, held + behind[lane] - lanes.limit_veh[lane])
                 results[lane, VOLUME] += arriving[lane]
-                if waiting:
-                    results[lane, STOPS] += arriving[lane]
-                if closed and lane_open[lane]:
-                    # Who is left over when green ends has moved up and stops again.
-                    results[lane, STOPS] += queue[lane]
+                results[lane, STOPS] += stopping * arriving[lane]
+                if served <= TINY and moved[lane] > 0.0:
+                    # Who is left over when the lane comes to a stand has moved up and stops again.
+                    left = max(0.0, queue[lane] - arriving[lane])
+                    results[lane, STOPS] += min(1.0, moved[lane]) * left
                 if held > results[lane, LONGEST]:
                     results[lane, LONGEST] = held
-            lane_open[lane] = not closed
+            moved[lane] = moved[lane] + served if served > TINY else 0.0
             results[lane, LEFT] = held
 
         leaving[:] = rate

@@ -79,7 +79,7 @@ class _Vehicle:
 class _Crossing:
     time_s: float
     way: str
-    queued_s: float  # when it first stood in the queue, or -1
+    queued_s: float  # when it first stood in a queue since the signal before, or -1
 
 
 def observe(
@@ -251,9 +251,9 @@ class _Follower:
             seen = self._seen
             seen.vehicles[vehicle.lane] = seen.vehicles.get(vehicle.lane, 0) + 1
             seen.stops[vehicle.lane] = seen.stops.get(vehicle.lane, 0) + vehicle.halts
+            vehicle.queued_s, vehicle.halts = -1.0, 0
         vehicle.left_before_s = at_s
         vehicle.fastest_mps, vehicle.held_up = 0.0, False
-        vehicle.queued_s, vehicle.halts = -1.0, 0
         if edge:
             vehicle.edge = edge
 

@@ -90,6 +90,29 @@ def test_lanes_that_share_turns_settle_to_what_the_hour_long_model_says(
 
 
 @pytest.mark.parametrize("three", [False, True])
+@pytest.mark.parametrize("seed", range(3))
+def test_both_models_count_the_same_stops_in_shared_lanes(
+    seed: int, three: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cyclic, "SWEEPS", 12)
+    network, street, plans = row_of_crossroads(seed, level_vph=70.0, three=three, pocket_m=0.0)
+    tables = solved(network, street, plans)
+    first_s = SETTLED_CYCLES * 90
+    found = played(tables_of(network, street, plans), 0, first_s + 90, first_s)
+    want = found.results[:, kernels.STOPS] / 90
+    assert tables.results[:, columns.STOPS] == pytest.approx(want, rel=5e-3, abs=5e-4)
+
+
+def test_nobody_stops_twice_where_turns_of_a_lane_go_at_different_times() -> None:
+    """Who stands while the other turn's green ends has not moved, and stops once."""
+    network, street, plans = row_of_crossroads(1, count=1, level_vph=40.0, three=True, pocket_m=0.0)
+    tables = solved(network, street, plans)
+    stops, volume = tables.results[:, columns.STOPS], tables.results[:, columns.VOLUME]
+    assert (stops <= volume).all()
+    assert (stops > 0.3 * volume).all()
+
+
+@pytest.mark.parametrize("three", [False, True])
 @pytest.mark.parametrize("seed", range(4))
 def test_lefts_with_a_lane_of_their_own_settle_close_to_it(
     seed: int, three: bool, monkeypatch: pytest.MonkeyPatch

@@ -61,7 +61,7 @@ class TwinLane:
     queue_veh: float = 0.0
     delay: float = 0.0
     stops: float = 0.0
-    was_green: bool = False
+    moved_veh: float = 0.0
     volume: float = 0.0
     capacity: float = 0.0
     departed: float = 0.0
@@ -258,6 +258,7 @@ class TwinStreet:
         for way in lane.ways:
             way.leaves_vps = 0.0
         stop_line_s = 1.0
+        held_back = 0.0
         per_vehicle_s = 0.0
         most = [1e9]
         steady = [1e9]
@@ -285,14 +286,16 @@ class TwinStreet:
                     steady.append(way_steady / part)
             way.was_green = shown != 0.0
             way.inside_veh -= way.leaves_vps
+            if shown == 0.0 or (shown < 0.0 and way.inside_veh > QUEUED_VEH):
+                held_back += part if wanted else 0.0
         anyone = any(shown != 0.0 for shown in light.values())
-        someone_red = any(light[way.row] == 0.0 and share[way.row] > NOTHING_VEH for way in active)
         served = 0.0
         if anyone and per_vehicle_s > NOTHING_VEH:
             served = min(lane.queue_veh + arriving, max(0.0, stop_line_s) / per_vehicle_s, *most)
             if counts:
                 lane.capacity += min(1.0 / per_vehicle_s, *steady)
-        stops = lane.queue_veh > QUEUED_VEH or not anyone or someone_red
+        if lane.queue_veh > QUEUED_VEH or not anyone:
+            held_back = 1.0
         lane.queue_veh = max(0.0, lane.queue_veh + arriving - served)
         for way in active:
             turning = served * share[way.row]
@@ -305,14 +308,14 @@ class TwinStreet:
         if counts:
             lane.delay += lane.waiting
             lane.volume += arriving
-            lane.stops += arriving if stops else 0.0
-            if lane.was_green and not anyone:
-                lane.stops += lane.queue_veh
+            lane.stops += arriving * held_back
+            if served <= NOTHING_VEH:
+                lane.stops += min(1.0, lane.moved_veh) * max(0.0, lane.queue_veh - arriving)
             lane.departed += sum(way.leaves_vps for way in active)
             lane.longest = max(lane.longest, lane.waiting)
             lane.over += max(0.0, lane.waiting + lane.behind_veh - lane.limit_veh)
             self.total += lane.waiting
-        lane.was_green = anyone
+        lane.moved_veh = lane.moved_veh + served if served > NOTHING_VEH else 0.0
 
 
 def twin_played(
