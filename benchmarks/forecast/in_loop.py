@@ -116,8 +116,8 @@ def flow_error(
 
 def play(
     name: str, seeds: Sequence[int], effort: int, workers: int
-) -> tuple[dict[str, list[RunMeasures]], list[float]]:
-    """Play the days; return runs by plan, and the forecast's error of flows on each day."""
+) -> tuple[dict[str, list[RunMeasures]], list[tuple[float, float]]]:
+    """Play the days; return runs by plan, and errors of flows by day: forecast, usual day."""
     setting = open_setting(name)
     trips = read_trips(setting.case.route_files[0])
     limits = Limits(effort=effort)
@@ -133,7 +133,7 @@ def play(
                 sys.stderr.write(f"earlier days: {len(earlier)}\n")
         usual = Variant(USUAL, (folder / "usual.add.xml",))
         begin_s = setting.case.end_s
-        write_plan(setting, earlier, None, begin_s, limits, usual.additional_files[0])
+        before = write_plan(setting, earlier, None, begin_s, limits, usual.additional_files[0])
         for seed in seeds:
             case = day_case(setting, trips, seed, 0, folder / "day.rou.xml")
             day = counted(setting, case, seed)
@@ -143,7 +143,7 @@ def play(
             ours = Variant(FORECAST, (folder / "forecast.add.xml",))
             write_plan(setting, [hour], None, begin_s, limits, true.additional_files[0])
             told = write_plan(setting, earlier, morning, begin_s, limits, ours.additional_files[0])
-            errors.append(flow_error(told, hour, setting))
+            errors.append((flow_error(told, hour, setting), flow_error(before, hour, setting)))
             variants = (Variant(IN_FORCE), true, usual, ours)
             played = run_many(
                 replace(case, begin_s=begin_s),
@@ -158,7 +158,7 @@ def play(
                 f"{name} {fmean(run.delay_s for run in found[-len(FURTHER) :]):.1f} s"
                 for name, found in runs.items()
             )
-            sys.stderr.write(f"seed {seed}: {shown}; flows off {errors[-1]:.1%}\n")
+            sys.stderr.write(f"seed {seed}: {shown}; flows off {errors[-1][0]:.1%}\n")
     return runs, errors
 
 
@@ -186,9 +186,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     console = Console(width=120)
     console.print(table)
     ratio = fmean(run.delay_s for run in runs[FORECAST]) / base
+    off = [fmean(column) for column in zip(*errors, strict=True)]
     console.print(
-        f"{len(errors)} days; the forecast's flows of the hour are off by {fmean(errors):.1%}; "
-        f"its delay is {ratio:.3f} of that with true flows, limit {1.0 + TARGET:.2f}"
+        f"{len(errors)} days; flows of the hour are off by {off[0]:.1%} in the forecast, by "
+        f"{off[1]:.1%} on the usual day; the forecast's "
+        f"delay is {ratio:.3f} of that with true flows, limit {1.0 + TARGET:.2f}"
     )
 
 
