@@ -133,3 +133,18 @@ def test_normal_equations_are_as_their_twin_says(case: str, least: float) -> Non
     np.testing.assert_allclose(total, expected[0], atol=1e-12)
     np.testing.assert_allclose(gram, expected[1], atol=1e-9)
     np.testing.assert_allclose(side, expected[2], atol=1e-9)
+
+
+def test_limits_hold_for_counts_and_not_for_intervals() -> None:
+    """Crowded intervals scatter twice as much; where each interval weighs alike, 80 % is missed."""
+    rng = np.random.default_rng(9)
+    limits, levels = np.array([[[-2.5, 2.5]]]), np.array([0.1, 0.9])
+    inside, counted = 0, 0
+    for t in range(4000):
+        n = 40 if t % 2 else 2
+        z = rng.normal(0, 2.0 if t % 2 else 1.0, n)
+        inside += int(((z > limits[0, 0, 0]) & (z <= limits[0, 0, 1])).sum())
+        counted += n
+        made, scale = np.zeros((1, 1, n)), np.ones(n)
+        kernels.calibrate(z, made, t, scale, np.zeros(0), levels, 0.002, 0, 1, limits)
+    assert inside / counted == pytest.approx(0.8, abs=0.005)
