@@ -45,11 +45,14 @@ class Subject:
     counts_folder
         Where counted days are kept, so that a resumed suite does not count again; None to keep
         none.
+    days
+        Days that were counted already; without any they are counted.
     """
 
     setting: Setting
     rules: str = "shipped"
     counts_folder: Path | None = None
+    days: tuple[CountSeries, ...] = ()
 
     @property
     def name(self) -> str:
@@ -67,7 +70,8 @@ class Subject:
         brought = imported_counts(self.setting.scenario)
         if brought is not None:
             return demand(self.network, (read_counts(brought, self.network),))
-        return demand(self.network, [self._day(seed) for seed in COUNTING_SEEDS])
+        days = self.days or [self._day(seed) for seed in COUNTING_SEEDS]
+        return demand(self.network, days)
 
     def _day(self, seed: int) -> CountSeries:
         file = self.counts_folder / f"seed-{seed}.csv" if self.counts_folder else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -22,7 +23,7 @@ from throughband.commands import Teller
 
 LIST: Final = "list"
 RESCO: Final = "resco"
-_WIDTH: Final = 130
+_WIDTH: Final = 140
 
 
 def run_bench(
@@ -85,7 +86,10 @@ def told(found: Answer) -> str:
 
 def table_of(lines: tuple[Line, ...]) -> Table:
     """Lay the summary out for a terminal."""
-    table = Table("street", "controller", "runs", "delay s", "in force = 1", "minus in force s", "")
+    table = Table(
+        *("street", "controller", "runs", "delay s", "in force = 1", "minus in force s"),
+        *("removed", ""),
+    )
     for line in lines:
         if line.reason:
             table.add_row(line.street, line.controller, "0", "", "", "", line.reason)
@@ -95,11 +99,12 @@ def table_of(lines: tuple[Line, ...]) -> Table:
             line.street,
             line.controller,
             f"{line.runs}" + (f", {line.locked} locked" if line.locked else ""),
-            f"{line.mean_s:.1f} ± {line.sd_s:.1f}",
+            f"{line.mean_s:.1f}" + ("" if math.isnan(line.sd_s) else f" ± {line.sd_s:.1f}"),
             "" if against is None else f"{against.ratio:.2f}",
             ""
             if against is None
             else f"{against.mean:+.1f} [{against.low:+.1f}, {against.high:+.1f}]",
+            "" if math.isnan(line.removed) else f"{line.removed:.0%}",
             "" if against is None else against.verdict,
         )
     return table
@@ -125,6 +130,7 @@ def _changed(suite: Suite, scenarios: str, controllers: str, seeds: str) -> Suit
 
 
 def _size(suite: Suite) -> str:
-    parts = [f"{len(suite.jobs)} runs" if suite.jobs else ""]
+    runs = len(suite.streets) * len(suite.controllers) * len(suite.seeds)
+    parts = [f"{runs} runs" if runs else ""]
     parts.append(f"{len(suite.commands)} commands" if suite.commands else "")
     return " and ".join(part for part in parts if part)

@@ -7,35 +7,25 @@ while the day runs. Foreign ones register under the entry point ``throughband.co
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
 
+from benchmarks.peers.catalog import PEERS
+from benchmarks.peers.ours import Ours
+from benchmarks.peers.peer import Peer, Subject
+from benchmarks.suite.floor import Floor
+from benchmarks.suite.programs import Programs
 from engine.adaptive.control import Controller
 from engine.adaptive.sensing import Sensing
-from engine.validate.sumo_files import Actuation, write_actuated
 from network.counts import CountSeries
 from network.errors import ScenarioError
 from throughband.pipeline import Setting
 
 PLUGINS: Final = "throughband.controllers"
-
-
-@dataclass(frozen=True, slots=True)
-class Programs:
-    """What a program controller leaves for SUMO.
-
-    Attributes
-    ----------
-    files
-        Additional files by name, loaded after the scenario's own.
-    facts
-        What is worth keeping: cycle lengths, what was skipped.
-    """
-
-    files: Mapping[str, bytes] = field(default_factory=dict)
-    facts: Mapping[str, Any] = field(default_factory=dict)
+COUNTLESS: Final = frozenset({"in force", "SUMO actuated", "SUMO delay_based", "SUMO NEMA"})
+"""Peers that look at no counts."""
 
 
 @runtime_checkable
@@ -58,8 +48,14 @@ class ProgramController(Protocol):
     def needs_counts(self) -> bool:
         """Whether it plans from counts."""
 
-    def prepare(self, setting: Setting, days: Sequence[CountSeries], folder: Path) -> Programs:
-        """Make the programs; raise a `ThroughbandError` where it cannot run on this street."""
+    def prepare(
+        self, setting: Setting, days: Sequence[CountSeries], folder: Path
+    ) -> tuple[Programs, ...]:
+        """Make the programs, one set for each variant that it offers.
+
+        Of several variants results take the one with the least mean delay on the very seeds that
+        it is judged by, which favors the controller. A `ThroughbandError` says why there are none.
+        """
         ...
 
 
@@ -88,59 +84,52 @@ AnyController = ProgramController | LiveController
 
 
 @dataclass(frozen=True, slots=True)
-class InForce:
-    """The programs that the scenario comes with."""
+class Pretimed:
+    """A pre-timed peer, or our own plans, as a program controller.
 
-    name: str = "in-force"
-    version: str = "of the scenario"
-    source: str = "the scenario's own programs"
-    needs_counts: bool = False
+    Attributes
+    ----------
+    peer
+        See `benchmarks.peers.peer`.
+    needs_counts
+        Whether it plans from counts.
+    """
 
-    def prepare(self, setting: Setting, days: Sequence[CountSeries], folder: Path) -> Programs:
-        """Leave everything as it is."""
-        return Programs()
+    peer: Peer
+    needs_counts: bool
 
+    @property
+    def name(self) -> str:
+        """What suites call it."""
+        return self.peer.name.lower().replace(" ", "-").replace("_", "-")
 
-@dataclass(frozen=True, slots=True)
-class SumoActuated:
-    """SUMO's own vehicle-actuated programs, 5 to 50 s of green where the file does not say."""
+    @property
+    def version(self) -> str:
+        """Of the method as it is here."""
+        return self.peer.version
 
-    name: str
-    kind: Actuation
-    version: str = "eclipse-sumo"
-    source: str = "SUMO's actuated and delay_based types with their default detectors and gaps"
-    needs_counts: bool = False
+    @property
+    def source(self) -> str:
+        """Who describes or wrote it."""
+        return self.peer.source
 
-    def prepare(self, setting: Setting, days: Sequence[CountSeries], folder: Path) -> Programs:
-        """Write an actuated twin of every program."""
-        file = folder / "actuated.add.xml"
-        case = setting.case
-        signals = write_actuated(file, (case.net_file, *case.additional_files), kind=self.kind)
-        return Programs({file.name: file.read_bytes()}, {"signals": len(signals)})
-
-
-@dataclass(frozen=True, slots=True)
-class Throughband:
-    """Our pre-timed plans, as ``throughband optimize`` makes them."""
-
-    name: str = "throughband"
-    version: str = "0.1.0"
-    source: str = "this project"
-    needs_counts: bool = True
-
-    def prepare(self, setting: Setting, days: Sequence[CountSeries], folder: Path) -> Programs:
-        """Optimize on the counts."""
-        from engine.optimize.problem import Limits
-        from network.sumo_tls import write_sumo_plan
-        from throughband.demand import demand
-        from throughband.pipeline import plan
-
-        wanted = demand(setting.network, days)
-        done = plan(setting, wanted, Limits(), lambda *_: None)
-        file = folder / "plan.add.xml"
-        write_sumo_plan(file, done.plan_set, setting.network)
-        cycles = {p.signal_id: p.cycle_s for p in done.plan_set.plans}
-        return Programs({file.name: file.read_bytes()}, {"cycles_s": cycles})
+    def prepare(
+        self, setting: Setting, days: Sequence[CountSeries], folder: Path
+    ) -> tuple[Programs, ...]:
+        """Have it time the street."""
+        offers = self.peer.offers(Subject(setting, days=tuple(days)), folder)
+        made = tuple(
+            Programs(
+                offer.variant,
+                {} if offer.file is None else {offer.file.name: offer.file.read_bytes()},
+                facts={"note": offer.note} if offer.note else {},
+            )
+            for offer in offers
+            if not offer.reason
+        )
+        if not made:
+            raise ScenarioError("; ".join(offer.reason for offer in offers) or "it offers nothing")
+        return made
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,10 +175,8 @@ def _own() -> tuple[AnyController, ...]:
         return lambda: pressure.BestStage(score)
 
     return (
-        InForce(),
-        SumoActuated("actuated", "actuated"),
-        SumoActuated("delay-based", "delay_based"),
-        Throughband(),
+        *(Pretimed(peer, peer.name not in COUNTLESS) for peer in (*PEERS, Ours())),
+        Floor(),
         Live("adaptive", LookAhead, "this project, everything within 200 m seen"),
         Live("max-pressure", best(pressure.max_pressure), "Varaiya 2013, RESCO's timing"),
         Live("capacity-aware", best(pressure.capacity_aware), "Gregoire et al. 2014"),

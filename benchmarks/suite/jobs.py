@@ -10,6 +10,11 @@ from typing import Any, Final
 
 from network.errors import ScenarioError
 
+SHIPPED: Final = "shipped"
+STREET_RULES: Final = "street"
+RULES: Final = (SHIPPED, STREET_RULES)
+"""As the scenario comes, or clearances by formula and a walk at every crossing."""
+
 FAULTLESS: Final = ""
 FAULTS: Final = {
     "missing-detectors": "share of detectors that are dead",
@@ -64,27 +69,47 @@ def parse_fault(text: str) -> Fault:
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """One seed of one controller on one scenario.
+class Street:
+    """A scenario under one traffic: what controllers are compared on.
 
     Attributes
     ----------
-    scenario, controller, seed, scale, fault, begin_s, end_s
+    scenario, rules, scale, fault, begin_s, end_s
         As in `benchmarks.suite.suite_file.Suite`.
     """
 
     scenario: str
-    controller: str
-    seed: int
+    rules: str = SHIPPED
     scale: float = 1.0
     fault: str = FAULTLESS
     begin_s: float | None = None
     end_s: float | None = None
 
     @property
-    def street(self) -> tuple[str, float, str, float | None, float | None]:
-        """What it has in common with the jobs on the same street under the same traffic."""
-        return (self.scenario, self.scale, self.fault, self.begin_s, self.end_s)
+    def title(self) -> str:
+        """For people: the scenario and what was done to it."""
+        done = [self.rules + " rules"] if self.rules != SHIPPED else []
+        done += [f"x{self.scale:g}"] if self.scale != 1.0 else []
+        done += [self.fault] if self.fault != FAULTLESS else []
+        return self.scenario + (f" ({', '.join(done)})" if done else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One seed of one controller on one street.
+
+    Attributes
+    ----------
+    street, controller, seed
+        What is played.
+    variant
+        Of the controller, where it offers several.
+    """
+
+    street: Street
+    controller: str
+    seed: int
+    variant: str = ""
 
     def key(self, world: str) -> str:
         """Return the name under which its result is kept.
@@ -94,8 +119,13 @@ class Job:
         world
             Digest of everything else that bears on the result: scenario files, versions, code.
         """
-        text = json.dumps([asdict(self), world], sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:20]
+        return key_of(asdict(self), world)
+
+
+def key_of(*parts: object) -> str:
+    """Return a short digest of plain values."""
+    text = json.dumps(parts, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:20]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ of made-up and disturbed streets travel as bytes, so that no common disk is need
 from __future__ import annotations
 
 import hashlib
+import math
 import platform
 import re
 import tempfile
@@ -18,14 +19,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.suite.controllers import (
-    LiveController,
-    ProgramController,
-    Programs,
-    known_controllers,
-)
-from benchmarks.suite.jobs import Job, Outcome, parse_fault
-from benchmarks.suite.scenes import digest, is_made_up, open_scene, rewritten
+from benchmarks.suite.controllers import LiveController, ProgramController, known_controllers
+from benchmarks.suite.faults import deadened, disturb
+from benchmarks.suite.instruments import lay, read
+from benchmarks.suite.jobs import FAULTLESS, STREET_RULES, Job, Outcome, Street, parse_fault
+from benchmarks.suite.programs import Prepared, Programs
+from benchmarks.suite.scenes import digest, is_made_up, open_scene, rewritten, ruled
 from benchmarks.suite.trips import measures_of, read_trips
 from engine.adaptive.sites import build_sites
 from engine.validate.adaptive_loop import run_adaptive
@@ -47,7 +46,7 @@ class Ground:
     Attributes
     ----------
     street
-        See `Job.street`.
+        Which.
     name
         How it opens: a catalog name or path, or the configuration among the files.
     files
@@ -58,20 +57,11 @@ class Ground:
         Why there is none; empty where there is.
     """
 
-    street: tuple[str, float, str, float | None, float | None]
+    street: Street
     name: str = ""
     files: Mapping[str, bytes] = field(default_factory=dict)
     digest: str = ""
     reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A controller's programs for one street, or why there are none."""
-
-    programs: Programs = field(default_factory=Programs)
-    reason: str = ""
-    wall_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,25 +82,26 @@ class Play:
     programs: Programs
 
 
-def build(street: tuple[str, float, str, float | None, float | None]) -> Ground:
+def build(street: Street) -> Ground:
     """Build a street; a failure is a reason."""
-    name, scale, fault, begin_s, end_s = street
     try:
         with tempfile.TemporaryDirectory(prefix="throughband-") as scratch:
             folder = Path(scratch)
-            scenario = open_scene(name, folder, begin_s, end_s)
-            plain = not is_made_up(name)
-            disturbed = parse_fault(fault).kind not in ("", MISSING_DETECTORS)
-            if disturbed:
-                from benchmarks.suite.faults import disturb
-
-                scenario = disturb(scenario, parse_fault(fault), folder / "disturbed")
+            scenario = open_scene(street.scenario, folder, street.begin_s, street.end_s)
+            plain = not is_made_up(street.scenario)
+            if street.rules == STREET_RULES:
+                scenario = ruled(scenario, folder / "ruled")
                 plain = False
-            if scale != 1.0:
-                scenario = rewritten(scenario, folder / "scaled", options={"scale": f"{scale:g}"})
+            fault = parse_fault(street.fault)
+            if fault.kind not in (FAULTLESS, MISSING_DETECTORS):
+                scenario = disturb(scenario, fault, folder / "disturbed")
+                plain = False
+            if street.scale != 1.0:
+                options = {"scale": f"{street.scale:g}"}
+                scenario = rewritten(scenario, folder / "scaled", options=options)
                 plain = False
             if plain:
-                return Ground(street, name, {}, digest(scenario))
+                return Ground(street, street.scenario, {}, digest(scenario))
             files, config = _packed(scenario, folder)
             return Ground(street, config, files, _digest_of(files))
     except ThroughbandError as error:
@@ -125,11 +116,9 @@ def counted(ground: Ground) -> tuple[CountSeries, ...] | str:
             days = counted_days(setting.case, setting.network, COUNTING_SEEDS)
     except ThroughbandError as error:
         return _told(error)
-    fault = parse_fault(ground.street[2])
+    fault = parse_fault(ground.street.fault)
     if fault.kind != MISSING_DETECTORS:
         return days
-    from benchmarks.suite.faults import deadened
-
     return tuple(deadened(day, fault.amount) for day in days)
 
 
@@ -170,24 +159,40 @@ def play(task: Play) -> Outcome:
         with tempfile.TemporaryDirectory(prefix="throughband-") as scratch:
             folder = Path(scratch)
             setting = _open(task.ground, folder / "street")
+            instruments = lay(setting.network, folder / "instruments")
             out = folder / "out"
             if isinstance(controller, LiveController):
-                fault = parse_fault(job.fault)
+                fault = parse_fault(job.street.fault)
                 missing = fault.amount if fault.kind == MISSING_DETECTORS else 0.0
                 steering, sensing = controller.start(setting, missing, job.seed)
-                sites = build_sites(setting.network)
-                done = run_adaptive(setting.case, job.seed, sites, steering, sensing, out)
-                measures = done.measures
+                done = run_adaptive(
+                    setting.case,
+                    job.seed,
+                    build_sites(setting.network),
+                    steering,
+                    sensing,
+                    out,
+                    additional=[instruments.file],
+                ).measures
             else:
                 extra = _written(task.programs.files, folder / "programs")
-                measures = run(setting.case, job.seed, extra, out)
+                done = run(
+                    setting.case,
+                    job.seed,
+                    [*extra, instruments.file],
+                    out,
+                    options=task.programs.options,
+                )
             trips = read_trips(out / TRIPINFO, setting.case)
+            found = {**measures_of(trips), **read(instruments, setting.case)}
     except ThroughbandError as error:
         facts["wall_s"] = time.perf_counter() - began_s
         return Outcome(job, reason=_told(error), facts=facts)
     facts["wall_s"] = time.perf_counter() - began_s
-    found = {**measures_of(trips), "teleports": float(measures.teleports)}
-    return Outcome(job, found, "", facts, trips.parquet())
+    found["teleports"] = float(done.teleports)
+    # What could not be measured is absent, an empty cell.
+    measured = {name: value for name, value in found.items() if not math.isnan(value)}
+    return Outcome(job, measured, "", facts, trips.parquet())
 
 
 def world(ground: Ground) -> str:
@@ -221,7 +226,7 @@ def _told(error: ThroughbandError) -> str:
 
 
 def _open(ground: Ground, folder: Path) -> Setting:
-    begin_s, end_s = ground.street[3:]
+    begin_s, end_s = ground.street.begin_s, ground.street.end_s
     name = ground.name
     if ground.files:
         _written(ground.files, folder)
@@ -230,7 +235,7 @@ def _open(ground: Ground, folder: Path) -> Setting:
     if not ground.files:
         return setting
     # Made-up folders are called at random; the scenario is called as the suite has it.
-    return replace(setting, scenario=replace(setting.scenario, name=ground.street[0]))
+    return replace(setting, scenario=replace(setting.scenario, name=ground.street.scenario))
 
 
 def _written(files: Mapping[str, bytes], folder: Path) -> Sequence[Path]:

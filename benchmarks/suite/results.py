@@ -21,13 +21,18 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.suite.jobs import Job, Outcome
+from benchmarks.suite.programs import Prepared
 from network.errors import ScenarioError
 
 RUN: Final = "run.json"
 TRIPS: Final = "trips.parquet"
 RESULTS: Final = "results"
+PLANS: Final = "plans"
 FORMAT: Final = 1
-COLUMNS: Final = ("scenario", "controller", "seed", "scale", "fault", "begin_s", "end_s", "reason")
+COLUMNS: Final = (
+    *("scenario", "rules", "scale", "fault", "begin_s", "end_s"),
+    *("controller", "variant", "seed", "reason"),
+)
 
 
 class DiskFullError(ScenarioError):
@@ -99,6 +104,23 @@ class Store:
                 shutil.rmtree(work, ignore_errors=True)
             raise _refusal(runs, error) from error
 
+    def prepared(self, key: str) -> Prepared | None:
+        """Return what a controller prepared; None if it is not there or not whole."""
+        file = self.folder / PLANS / f"{key}.json"
+        try:
+            return Prepared.from_dict(json.loads(file.read_text(encoding="utf-8")))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def keep_prepared(self, prepared: Prepared, key: str) -> None:
+        """Write what a controller prepared, whole or not at all."""
+        try:
+            (self.folder / PLANS).mkdir(exist_ok=True)
+        except OSError as error:
+            raise _refusal(self.folder, error) from error
+        content = json.dumps(prepared.to_dict(), indent=1) + "\n"
+        self.put(f"{PLANS}/{key}.json", content.encode())
+
     def tables(self, outcomes: Iterable[Outcome]) -> None:
         """Write ``results.csv`` and, where pyarrow is installed, ``results.parquet``."""
         rows = [row_of(outcome) for outcome in sorted(outcomes, key=_order)]
@@ -117,7 +139,7 @@ class Store:
 
     def put(self, name: str, content: bytes) -> None:
         """Write a file of the results as a whole."""
-        work = self.folder / f".{name}.new"
+        work = self.folder / f"{name}.new"
         try:
             _write(work, content)
             work.replace(self.folder / name)
@@ -128,7 +150,8 @@ class Store:
 
 def row_of(outcome: Outcome) -> dict[str, Any]:
     """Return one tidy row."""
-    row = {**asdict(outcome.job), "reason": outcome.reason}
+    job = asdict(outcome.job)
+    row = {**job.pop("street"), **job, "reason": outcome.reason}
     return {**{name: row[name] for name in COLUMNS}, **outcome.measures}
 
 
@@ -153,8 +176,10 @@ def _measures(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def _order(outcome: Outcome) -> tuple[Any, ...]:
     job = outcome.job
-    window = (job.begin_s or 0.0, job.end_s or 0.0)
-    return (job.scenario, job.scale, job.fault, window, job.controller, job.seed)
+    street = job.street
+    window = (street.begin_s or 0.0, street.end_s or 0.0)
+    where = (street.scenario, street.rules, street.scale, street.fault, window)
+    return (*where, job.controller, job.variant, job.seed)
 
 
 def _write(file: Path, content: bytes) -> None:

@@ -3,33 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TypeVar
 
-from benchmarks.suite.controllers import ProgramController, Programs, known_controllers
+from benchmarks.suite.controllers import ProgramController, known_controllers
 from benchmarks.suite.executors import Executor, Lost
-from benchmarks.suite.jobs import Job, Outcome
-from benchmarks.suite.play import (
-    Ground,
-    Play,
-    Preparation,
-    Prepared,
-    build,
-    counted,
-    play,
-    prepare,
-    world,
-)
+from benchmarks.suite.jobs import Job, Outcome, Street, key_of
+from benchmarks.suite.play import Ground, Play, Preparation, build, counted, play, prepare, world
+from benchmarks.suite.programs import Prepared, Programs
 from benchmarks.suite.results import Store
 from benchmarks.suite.scenes import require_known
 from benchmarks.suite.suite_file import Suite
 from network.errors import ScenarioError
 
-Street = tuple[str, float, str, float | None, float | None]
 Key = TypeVar("Key", bound=Hashable)
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 Tell = Callable[[str, int, int], None]
+Pair = tuple[Street, str]
+"""A street and the name of a controller."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +31,7 @@ class Played:
     Attributes
     ----------
     outcomes
-        One a job, in the order of the suite.
+        One a run, street by street and controller by controller.
     kept
         How many of them had been played before.
     """
@@ -88,76 +80,91 @@ def play_suite(suite: Suite, store: Store, executor: Executor, tell: Tell) -> Pl
         If the executor cannot work at all.
     """
     check(suite)
-    jobs = suite.jobs
-    streets = {job.street: job.street for job in jobs}
-    by_street: dict[Street, Ground] = {
+    grounds = {
         street: Ground(street, reason=ground.why) if isinstance(ground, Lost) else ground
-        for street, ground in _worked(executor, build, streets, "streets", tell).items()
+        for street, ground in _worked(
+            executor, build, {street: street for street in suite.streets}, "streets", tell
+        ).items()
     }
-    keys = {job: job.key(world(by_street[job.street])) for job in jobs}
-    done: dict[Job, Outcome] = {}
+    pairs = [(street, controller) for street in suite.streets for controller in suite.controllers]
+    prepared = _prepared(pairs, grounds, store, executor, tell)
+    jobs: dict[Job, Programs] = {}
+    refused: dict[Job, str] = {}
+    for street, controller in pairs:
+        made = prepared[street, controller]
+        for seed in suite.seeds:
+            if made.reason:
+                refused[Job(street, controller, seed)] = made.reason
+            for programs in made.programs if not made.reason else ():
+                jobs[Job(street, controller, seed, programs.variant)] = programs
+    done: dict[Job, Outcome] = {job: Outcome(job, reason=why) for job, why in refused.items()}
+    keys = {job: job.key(world(grounds[job.street])) for job in jobs}
     for job in jobs:
         kept = store.found(job, keys[job])
         if kept is not None:
             done[job] = kept
-    kept_before = len(done)
-    todo = [job for job in jobs if job not in done]
-
-    def settle(outcome: Outcome) -> None:
-        store.keep(outcome, keys[outcome.job])
-        done[outcome.job] = outcome
-
-    for job in [job for job in todo if by_street[job.street].reason]:
-        settle(Outcome(job, reason=by_street[job.street].reason))
-    todo = [job for job in todo if job not in done]
-    prepared = _prepared(todo, by_street, executor, tell)
-    for job in todo:
-        reason = prepared[job.street, job.controller].reason
-        if reason:
-            settle(Outcome(job, reason=reason))
-    plays = [
-        Play(job, by_street[job.street], prepared[job.street, job.controller].programs)
-        for job in todo
-        if job not in done
-    ]
+    before = len(done) - len(refused)
+    plays = [Play(job, grounds[job.street], jobs[job]) for job in jobs if job not in done]
     tell("runs", 0, len(plays))
     for number, (position, outcome) in enumerate(executor.run(play, plays), 1):
+        job = plays[position].job
         if isinstance(outcome, Lost):
-            outcome = Outcome(plays[position].job, reason=outcome.why)
-        settle(outcome)
+            outcome = Outcome(job, reason=outcome.why)
+        store.keep(outcome, keys[job])
+        done[job] = outcome
         tell("runs", number, len(plays))
-    return Played(tuple(done[job] for job in jobs), kept_before)
+    place = {pair: number for number, pair in enumerate(pairs)}
+    ordered = sorted(
+        done.values(),
+        key=lambda o: (place[o.job.street, o.job.controller], o.job.variant, o.job.seed),
+    )
+    return Played(tuple(ordered), before)
 
 
 def _prepared(
-    jobs: Sequence[Job], grounds: dict[Street, Ground], executor: Executor, tell: Tell
-) -> dict[tuple[Street, str], Prepared]:
+    pairs: Sequence[Pair],
+    grounds: Mapping[Street, Ground],
+    store: Store,
+    executor: Executor,
+    tell: Tell,
+) -> dict[Pair, Prepared]:
     known = known_controllers()
-    pairs = list(dict.fromkeys((job.street, job.controller) for job in jobs))
-    wanted: dict[tuple[Street, str], ProgramController] = {}
+    ready: dict[Pair, Prepared] = {}
+    wanted: dict[Pair, ProgramController] = {}
+    keys: dict[Pair, str] = {}
     for pair in pairs:
-        controller = known[pair[1]]
-        if isinstance(controller, ProgramController):
-            wanted[pair] = controller
-    streets = list(dict.fromkeys(s for (s, _), c in wanted.items() if c.needs_counts))
-    counts = {
-        street: found.why if isinstance(found, Lost) else found
-        for street, found in _worked(
-            executor, counted, {street: grounds[street] for street in streets}, "counts", tell
-        ).items()
-    }
-    ready: dict[tuple[Street, str], Prepared] = {
-        pair: Prepared(Programs()) for pair in pairs if pair not in wanted
-    }
-    tasks: dict[tuple[Street, str], Preparation] = {}
+        street, name = pair
+        controller = known[name]
+        if grounds[street].reason:
+            ready[pair] = Prepared((), grounds[street].reason)
+        elif isinstance(controller, ProgramController):
+            keys[pair] = key_of(asdict(street), name, controller.version, world(grounds[street]))
+            kept = store.prepared(keys[pair])
+            if kept is None:
+                wanted[pair] = controller
+            else:
+                ready[pair] = kept
+        else:
+            ready[pair] = Prepared()
+    streets = dict.fromkeys(street for (street, _), c in wanted.items() if c.needs_counts)
+    counts = _worked(executor, counted, {s: grounds[s] for s in streets}, "counts", tell)
+    tasks: dict[Pair, Preparation] = {}
     for pair, controller in wanted.items():
-        days = counts.get(pair[0], ()) if controller.needs_counts else ()
-        if isinstance(days, str):
-            ready[pair] = Prepared(reason=f"no counts: {days}")
+        days = counts[pair[0]] if controller.needs_counts else ()
+        if isinstance(days, Lost):
+            ready[pair] = Prepared((), days.why)
+        elif isinstance(days, str):
+            ready[pair] = Prepared((), f"no counts: {days}")
         else:
             tasks[pair] = Preparation(grounds[pair[0]], pair[1], days)
-    for pair, found in _worked(executor, prepare, tasks, "plans", tell).items():
-        ready[pair] = Prepared(reason=found.why) if isinstance(found, Lost) else found
+    tell("plans", 0, len(tasks))
+    names = list(tasks)
+    for number, (position, made) in enumerate(executor.run(prepare, list(tasks.values())), 1):
+        pair = names[position]
+        ready[pair] = Prepared((), made.why) if isinstance(made, Lost) else made
+        if not ready[pair].reason:
+            store.keep_prepared(ready[pair], keys[pair])
+        tell("plans", number, len(tasks))
     return ready
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 from xml.etree.ElementTree import Element, ElementTree, SubElement
@@ -15,11 +16,14 @@ from xml.etree.ElementTree import Element, ElementTree, SubElement
 from network.errors import ScenarioError
 from scenarios.cities import CITIES
 from scenarios.scenario import Scenario, load_scenario
+from scenarios.street_rules import under_street_rules
+from scenarios.street_rules_files import write_street_rules
 from scenarios.sumo_config import read_options, split_files
 from throughband.generate import Wish, generate
+from throughband.imported import scenario_network
 
 MADE_UP: Final = ("arterial", "grid", "town")
-SATURATION: Final = 0.9
+SATURATION: Final = 0.75
 """Of the busiest signal of a made-up street in its busiest quarter of an hour."""
 
 _FILE_OPTIONS: Final = (
@@ -154,6 +158,18 @@ def rewritten(
     folder.mkdir(parents=True, exist_ok=True)
     ElementTree(root).write(file, encoding="utf-8", xml_declaration=True)
     return load_scenario(file, scenario.begin_s, scenario.end_s)
+
+
+def ruled(scenario: Scenario, folder: Path) -> Scenario:
+    """Return a scenario under street rules: clearances by formula, a walk at every crossing.
+
+    Raises
+    ------
+    ScenarioError
+        If the rules do not fit it.
+    """
+    write_street_rules(scenario, under_street_rules(scenario_network(scenario)), folder)
+    return replace(load_scenario(folder), name=scenario.name)
 
 
 def digest(scenario: Scenario) -> str:

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from itertools import product
 from pathlib import Path
-from typing import Annotated, Final, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from benchmarks.suite.jobs import FAULTLESS, Job, parse_fault
+from benchmarks.suite.jobs import FAULTLESS, SHIPPED, Street, parse_fault
 from network.errors import ScenarioError
 
 LARGEST_SCALE: Final = 5.0
@@ -58,6 +58,8 @@ class Suite:
         Names that `benchmarks.suite.controllers` knows.
     seeds
         SUMO's seeds, the same for all.
+    rules
+        ``shipped`` or ``street``, see `scenarios.street_rules`.
     scales
         Factors on the demand.
     faults
@@ -73,6 +75,7 @@ class Suite:
     scenarios: tuple[str, ...] = ()
     controllers: tuple[str, ...] = ()
     seeds: tuple[int, ...] = ()
+    rules: tuple[str, ...] = (SHIPPED,)
     scales: tuple[float, ...] = (1.0,)
     faults: tuple[str, ...] = (FAULTLESS,)
     begin_s: float | None = None
@@ -80,12 +83,12 @@ class Suite:
     commands: tuple[Command, ...] = field(default_factory=tuple)
 
     @property
-    def jobs(self) -> tuple[Job, ...]:
-        """Every run of the suite, scenario by scenario."""
+    def streets(self) -> tuple[Street, ...]:
+        """Every street of the suite, scenario by scenario."""
         return tuple(
-            Job(scenario, controller, seed, scale, fault, self.begin_s, self.end_s)
-            for scenario, scale, fault, controller, seed in product(
-                self.scenarios, self.scales, self.faults, self.controllers, self.seeds
+            Street(scenario, rules, scale, fault, self.begin_s, self.end_s)
+            for scenario, rules, scale, fault in product(
+                self.scenarios, self.rules, self.scales, self.faults
             )
         )
 
@@ -105,6 +108,7 @@ class _Suite(BaseModel):
     scenarios: list[str] = []
     controllers: list[str] = []
     seeds: str | list[Annotated[int, Field(ge=0, lt=2**31)]] = []
+    rules: list[Literal["shipped", "street"]] = [SHIPPED]
     scales: list[Annotated[float, Field(gt=0, le=LARGEST_SCALE)]] = [1.0]
     faults: list[str] = [FAULTLESS]
     begin_s: Annotated[float, Field(ge=0)] | None = None
@@ -122,7 +126,7 @@ class _Suite(BaseModel):
         begin_s = self.begin_s or 0.0
         if self.end_s is not None and not begin_s < self.end_s < math.inf:
             raise ValueError(f"end_s {self.end_s:g} does not come after begin_s {begin_s:g}")
-        for name in ("scenarios", "controllers", "scales", "faults", "include"):
+        for name in ("scenarios", "controllers", "rules", "scales", "faults", "include"):
             entries = getattr(self, name)
             if len(set(entries)) != len(entries):
                 raise ValueError(f"{name} names something twice")
@@ -204,6 +208,7 @@ def _load(name_or_path: str, above: tuple[str, ...]) -> tuple[Suite, ...]:
                 tuple(entry.scenarios),
                 tuple(entry.controllers),
                 seeds_of(entry.seeds) if isinstance(entry.seeds, str) else tuple(entry.seeds),
+                tuple(entry.rules),
                 tuple(entry.scales),
                 tuple(entry.faults),
                 entry.begin_s,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.suite.jobs import Fault, Job, parse_fault
+from benchmarks.suite.jobs import Fault, Job, Street, parse_fault
 from benchmarks.suite.running import check
 from benchmarks.suite.scenes import require_known, wish_of
 from benchmarks.suite.suite_file import Suite, known_suites, load_suite, seeds_of
@@ -23,22 +23,23 @@ def written(folder: Path, text: str) -> str:
 def test_every_suite_of_the_box_is_sound(name: str) -> None:
     for suite in load_suite(name):
         check(suite)
-        assert suite.jobs or suite.commands
-        assert len(set(suite.jobs)) == len(suite.jobs)
+        assert suite.streets or suite.commands
+        assert len(set(suite.streets)) == len(suite.streets)
 
 
 def test_everything_is_played_with_everything(tmp_path: Path) -> None:
     text = """
         title = "t"
         scenarios = ["cologne1", "grid:2x2:1"]
-        controllers = ["in-force", "actuated"]
+        controllers = ["in-force", "webster"]
         seeds = "101-103"
         scales = [1.0, 1.2]
         faults = ["", "incident"]
     """
     (suite,) = load_suite(written(tmp_path, text))
-    assert len(suite.jobs) == 2 * 2 * 3 * 2 * 2
-    assert suite.jobs[0] == Job("cologne1", "in-force", 101)
+    assert len(suite.streets) == 2 * 2 * 2
+    assert suite.streets[0] == Street("cologne1")
+    assert suite.streets[-1].title == "grid:2x2:1 (x1.2, incident)"
 
 
 @pytest.mark.parametrize(
@@ -87,7 +88,7 @@ def test_a_suite_that_includes_itself_is_refused(tmp_path: Path) -> None:
 
 
 def test_unknown_names_list_the_known_ones() -> None:
-    with pytest.raises(ScenarioError, match="unknown controller 'magic'; known are actuated"):
+    with pytest.raises(ScenarioError, match="unknown controller 'magic'; known are adaptive"):
         check(Suite("s", "t", ("cologne1",), ("magic",), (1,)))
     with pytest.raises(ScenarioError, match="unknown scenario 'atlantis'; known are grid4x4"):
         require_known("atlantis")
@@ -134,6 +135,6 @@ def test_made_up_streets_by_kind_size_and_seed() -> None:
 
 
 def test_another_world_is_another_key() -> None:
-    job = Job("cologne1", "in-force", 101)
+    job = Job(Street("cologne1"), "in-force", 101)
     assert job.key("a") == job.key("a") != job.key("b")
-    assert job.key("a") != Job("cologne1", "in-force", 102).key("a")
+    assert job.key("a") != Job(Street("cologne1"), "in-force", 102).key("a")

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks.suite import results
-from benchmarks.suite.jobs import Job, Outcome
+from benchmarks.suite.jobs import Job, Outcome, Street
 from benchmarks.suite.results import DiskFullError, Store
 
-JOB = Job("cologne1", "in-force", 101)
+JOB = Job(Street("cologne1"), "in-force", 101)
 DONE = Outcome(JOB, {"delay_s": 12.5}, "", {"wall_s": 3.0}, b"trips")
 
 
@@ -30,7 +30,7 @@ def test_another_key_or_job_is_not_found(tmp_path: Path) -> None:
     store = Store(tmp_path)
     store.keep(DONE, "k1")
     assert store.found(JOB, "k2") is None
-    assert store.found(Job("cologne1", "in-force", 102), "k1") is None
+    assert store.found(Job(Street("cologne1"), "in-force", 102), "k1") is None
 
 
 def test_a_damaged_record_is_not_found(tmp_path: Path) -> None:
@@ -58,15 +58,15 @@ def test_a_full_disk_keeps_what_was_finished(
 
 
 def test_tables_are_tidy_and_in_a_fixed_order(tmp_path: Path) -> None:
-    other = Outcome(Job("cologne1", "actuated", 101), {}, "SUMO died")
+    other = Outcome(Job(Street("cologne1"), "webster", 101), {}, "SUMO died")
     Store(tmp_path / "a").tables([DONE, other])
     Store(tmp_path / "b").tables([other, DONE])
     text = (tmp_path / "a" / "results.csv").read_bytes()
     assert text == (tmp_path / "b" / "results.csv").read_bytes()
     rows = list(csv.DictReader(text.decode().splitlines()))
-    assert [row["controller"] for row in rows] == ["actuated", "in-force"]
-    assert rows[0]["reason"] == "SUMO died"
-    assert rows[1]["delay_s"] == "12.5"
+    assert [row["controller"] for row in rows] == ["in-force", "webster"]
+    assert rows[1]["reason"] == "SUMO died"
+    assert rows[0]["delay_s"] == "12.5"
     assert "wall_s" not in rows[0]
 
 

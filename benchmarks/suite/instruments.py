@@ -1,0 +1,225 @@
+"""What a trip file does not tell: queues, blocked links, approaches, arrivals on green.
+
+Every run carries the same instruments, laid from the network alone: lane-area detectors on the
+lanes that end at signals, lane measures of SUMO's, loops ahead of the stop lines, and a record of
+the lamps. They change nothing on the street.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from xml.etree.ElementTree import Element, ElementTree, SubElement
+
+import numpy as np
+
+from engine.validate.simulator import SimulationCase
+from network.graph import RoadNetwork
+from network.readers.xml_files import iterate_elements
+
+QUEUE_EVERY_S: Final = 60
+FULL_PART: Final = 0.95
+"""Of a lane's length that a queue covers when the lane counts as full."""
+SHORTEST_LANE_M: Final = 30.0
+"""Shorter lanes are parts of a stop line, and one car fills them."""
+LOOP_AHEAD_M: Final = 60.0
+LOOP_AHEAD_LEAST_M: Final = 15.0
+FEWEST_VEHICLES: Final = 20
+"""On an approach lane, for its mean delay to mean something."""
+GREEN: Final = "Gg"
+
+
+@dataclass(frozen=True, slots=True)
+class StopLine:
+    """A lane that ends at a signal.
+
+    Attributes
+    ----------
+    lane
+        Name in SUMO.
+    signal
+        That it ends at.
+    groups
+        Positions of its turns in the signal's state.
+    length_m, speed_mps
+        Length and free speed.
+    ahead_m
+        From its loop to the stop line; 0 where the lane is too short for one.
+    """
+
+    lane: str
+    signal: str
+    groups: tuple[int, ...]
+    length_m: float
+    speed_mps: float
+    ahead_m: float
+
+
+@dataclass(frozen=True, slots=True)
+class Instruments:
+    """Instruments in place, and where they write.
+
+    Attributes
+    ----------
+    file
+        Additional file for SUMO.
+    lines
+        What they stand at.
+    folder
+        Of their records.
+    """
+
+    file: Path
+    lines: tuple[StopLine, ...]
+    folder: Path
+
+
+def stop_lines(network: RoadNetwork) -> tuple[StopLine, ...]:
+    """List the lanes that end at signals, in the order of their names."""
+    groups: dict[tuple[str, str, str], set[int]] = {}
+    for movement in network.movements.values():
+        for connection in movement.connections:
+            lane = connection.connection_id.partition(">")[0]
+            key = (lane, movement.from_link, movement.signal_id)
+            groups.setdefault(key, set()).update(connection.groups)
+    found = []
+    for (lane, link, signal), positions in sorted(groups.items()):
+        length_m = network.links[link].length_m
+        ahead_m = min(LOOP_AHEAD_M, length_m - 1.0)
+        found.append(
+            StopLine(
+                lane,
+                signal,
+                tuple(sorted(positions)),
+                length_m,
+                network.links[link].speed_mps,
+                ahead_m if ahead_m >= LOOP_AHEAD_LEAST_M else 0.0,
+            )
+        )
+    return tuple(found)
+
+
+def lay(network: RoadNetwork, folder: Path) -> Instruments:
+    """Write the instruments of a street.
+
+    Parameters
+    ----------
+    network
+        The street.
+    folder
+        For the file and for what it records.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = stop_lines(network)
+    root = Element("additional")
+    for number, line in enumerate(lines):
+        SubElement(
+            root,
+            "laneAreaDetector",
+            {
+                "id": f"queue{number}",
+                "lane": line.lane,
+                "pos": "0",
+                "endPos": "-0.1",
+                "friendlyPos": "true",
+                "period": str(QUEUE_EVERY_S),
+                "file": str(folder / "queues.xml"),
+            },
+        )
+        if line.ahead_m:
+            SubElement(
+                root,
+                "instantInductionLoop",
+                {
+                    "id": f"ahead{number}",
+                    "lane": line.lane,
+                    "pos": f"{-line.ahead_m:.2f}",
+                    "friendlyPos": "true",
+                    "file": str(folder / "ahead.xml"),
+                },
+            )
+    lanes = {"id": "lanes", "file": str(folder / "lanes.xml"), "excludeEmpty": "true"}
+    SubElement(root, "laneData", lanes)
+    for signal in sorted({line.signal for line in lines}):
+        SubElement(
+            root,
+            "timedEvent",
+            {
+                "type": "SaveTLSSwitchStates",
+                "source": signal,
+                "dest": str(folder / "lamps.xml"),
+            },
+        )
+    file = folder / "instruments.add.xml"
+    ElementTree(root).write(file, encoding="utf-8", xml_declaration=True)
+    return Instruments(file, lines, folder)
+
+
+def read(instruments: Instruments, case: SimulationCase) -> dict[str, float]:
+    """Add up what the instruments recorded.
+
+    Returns
+    -------
+    dict
+        ``queue_p95_m``: 95th percentile, over stop lanes and minutes, of the longest queue in the
+        minute. ``spillback_min``: lane-minutes in which a queue reached the beginning of its lane.
+        ``worst_approach_s``: largest mean time loss on a stop lane that served at least
+        `FEWEST_VEHICLES`, per vehicle. ``on_green``: share of vehicles that, seen ahead of a stop
+        line and going on at free speed, would have met green.
+    """
+    lines = instruments.lines
+    queue_m = np.zeros((len(lines), math.ceil((case.end_s - case.begin_s) / QUEUE_EVERY_S)))
+    for interval in iterate_elements(instruments.folder / "queues.xml", {"interval"}):
+        row = int(interval.attrib["id"].removeprefix("queue"))
+        column = int((float(interval.attrib["begin"]) - case.begin_s) / QUEUE_EVERY_S)
+        queue_m[row, column] = float(interval.attrib["maxJamLengthInMeters"])
+    length_m = np.array([line.length_m for line in lines])
+    full = (queue_m >= FULL_PART * length_m[:, None]) & (length_m >= SHORTEST_LANE_M)[:, None]
+    return {
+        "queue_p95_m": float(np.quantile(queue_m, 0.95)) if len(lines) else math.nan,
+        "spillback_min": float(full.sum()) * QUEUE_EVERY_S / 60.0,
+        "worst_approach_s": _worst_approach_s(instruments),
+        "on_green": _on_green(instruments),
+    }
+
+
+def _worst_approach_s(instruments: Instruments) -> float:
+    wanted = {line.lane for line in instruments.lines}
+    worst_s = math.nan
+    for lane in iterate_elements(instruments.folder / "lanes.xml", {"lane"}):
+        served = float(lane.get("left", "0")) + float(lane.get("laneChangedFrom", "0"))
+        if lane.attrib["id"] in wanted and served >= FEWEST_VEHICLES:
+            mean_s = float(lane.get("timeLoss", "0")) / served
+            worst_s = mean_s if math.isnan(worst_s) else max(worst_s, mean_s)
+    return worst_s
+
+
+def _on_green(instruments: Instruments) -> float:
+    lamps: dict[str, tuple[list[float], list[str]]] = {}
+    for entry in iterate_elements(instruments.folder / "lamps.xml", {"tlsState"}):
+        times, states = lamps.setdefault(entry.attrib["id"], ([], []))
+        times.append(float(entry.attrib["time"]))
+        states.append(entry.attrib["state"])
+    clocks = {name: (np.array(times), states) for name, (times, states) in lamps.items()}
+    seen = met = 0
+    for passing in iterate_elements(instruments.folder / "ahead.xml", {"instantOut"}):
+        if passing.get("state") != "enter":
+            continue
+        line = instruments.lines[int(passing.attrib["id"].removeprefix("ahead"))]
+        if line.signal not in clocks:
+            continue
+        due_s = float(passing.attrib["time"]) + line.ahead_m / line.speed_mps
+        seen += 1
+        met += _shows_green(clocks[line.signal], line.groups, due_s)
+    return met / seen if seen else math.nan
+
+
+def _shows_green(
+    clock: tuple[np.ndarray, Sequence[str]], groups: Iterable[int], at_s: float
+) -> bool:
+    times, states = clock
+    row = int(np.searchsorted(times, at_s, side="right")) - 1
+    return row >= 0 and any(states[row][group] in GREEN for group in groups)
