@@ -148,7 +148,7 @@ def expected_later(
     history = _history(counts, start, clock, calendar)
     profiles = make_profiles(history.sums(float("inf")), PLAIN, clock.step_s)
     begin = start + timedelta(seconds=clock.step_s * len(counts))
-    ordinal, slot, _ = clock.read(begin, steps)
+    ordinal, slot, _ = clock.traffic_days(begin, steps)
     kinds = _kinds(ordinal, calendar)
     return from_root(profiles.z[kinds[ordinal - ordinal[0]], slot])
 
@@ -212,7 +212,7 @@ def _series(feed: CountFeed, counts: Floats) -> CountSeries:
 
 
 def _history(counts: Floats, start: datetime, clock: LocalClock, calendar: Calendar) -> History:
-    ordinal, slot, turned = clock.read(start, len(counts))
+    ordinal, slot, turned = clock.traffic_days(start, len(counts))
     z = to_root(counts)
     z[turned] = np.nan
     kinds = _kinds(ordinal, calendar)

@@ -27,8 +27,12 @@ DIGITS = 3
 
 
 def horizon_types(prediction: FlowPrediction, clock: LocalClock, wish: Wish) -> tuple[str, ...]:
-    """Return the type of day of each predicted interval; days after the first as announced."""
-    ordinal, _, _ = clock.read(prediction.start, len(prediction.mean))
+    """Return the type of the day of traffic of each predicted interval.
+
+    The hours before 4 o'clock belong to the day before, as in the forecast itself. Days after the
+    first are as announced.
+    """
+    ordinal, _, _ = clock.traffic_days(prediction.start, len(prediction.mean))
     days = [date.fromordinal(int(day)) for day in ordinal]
     return tuple(
         prediction.day_type if day == days[0] else DAY_TYPES[wish.calendar.day_type(day)]

@@ -172,6 +172,11 @@ class LocalClock:
         early = slot < 0
         return ordinal - early, np.where(early, slot + self.slots, slot), turned
 
+    def traffic_date(self, time: datetime) -> date:
+        """Return the date on which the day of traffic that a time belongs to began."""
+        ordinal, _, _ = self.traffic_days(time, 1)
+        return date.fromordinal(int(ordinal[0]))
+
     @property
     def day_begin(self) -> int:
         """Step of the local day with which a day of traffic begins."""

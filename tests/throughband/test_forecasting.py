@@ -75,7 +75,13 @@ def test_the_forecast_begins_where_the_counts_end(ran: tuple[Outcome, Path]) -> 
     first = table(ran[1] / "forecast.csv")[0]
     end = (MONDAY + timedelta(days=DAYS)).replace(tzinfo=ZoneInfo(ZONE))
     assert datetime.fromisoformat(first["time"]) == end
-    assert first["day_type"] == "Wed"
+
+
+def test_the_hours_after_midnight_are_of_the_kind_of_the_day_before(
+    ran: tuple[Outcome, Path],
+) -> None:
+    assert {row["day_type"] for row in table(ran[1] / "forecast.csv")} == {"Tue"}
+    assert "Counts so far look like" not in (ran[1] / "forecast.html").read_text()
 
 
 def test_quantiles_stand_in_order(ran: tuple[Outcome, Path]) -> None:

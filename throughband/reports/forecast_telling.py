@@ -100,7 +100,7 @@ def _cautions(wish: Wish, prediction: FlowPrediction, health: Health) -> tuple[s
             f"There are less than {LEAST_DAYS} days of counts, so detectors could not be judged by "
             "what is usual."
         )
-    day = prediction.start.astimezone(zone_of(wish.tz)).date()
+    day = wish.clock(prediction.step_s).traffic_date(prediction.start)
     announced = DAY_TYPES[wish.calendar.day_type(day)]
     if prediction.day_type != announced:
         found.append(f"Counts so far look like {prediction.day_type}, not like {announced}.")
