@@ -143,10 +143,8 @@ def optimize(
     calibration: CalibrationFile = None,
     balance: Annotated[
         bool,
-        typer.Option(
-            help="Where demand exceeds capacity, also try holding it where there is room."
-        ),
-    ] = True,
+        typer.Option(help="Where demand exceeds capacity, keep queues within their blocks."),
+    ] = False,
 ) -> None:
     """Compute plans from counts and write plan.json, plan.add.xml and counts.csv.
 

@@ -82,7 +82,7 @@ class ObjectiveOrder:
     longest_wait_s: float | None = None
     queue_limit: float | None = None
     queue_price: float | None = None
-    balance: bool = True
+    balance: bool = False
 
     def objective(self, network: RoadNetwork) -> Objective:
         """Return the objective.

@@ -66,10 +66,9 @@ def result_lines(network: RoadNetwork, done: Optimization) -> list[str]:
             f"force, {after.longest.delay_s:.0f} s ({after.longest.movement}) planned"
         )
     lines += overload_lines(done.overloads)
-    if done.balanced:
+    if done.overloads and street.objective.queue_limit is not None:
         lines.append(
-            "Plans that keep queues within their blocks, and hold traffic where there is room for "
-            "it, were tried beside those for the objective alone; the hour-long model chose"
+            f"Planned by a policy for that, with room at the edge used first: {street.objective}"
         )
     lines += _limit_lines(street.objective, network, done, after)
     return lines + queue_lines(done.queues)

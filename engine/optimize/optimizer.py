@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import zip_longest
 
 import networkx as nx
 import numpy as np
@@ -18,7 +17,7 @@ from engine.optimize.bound import Certificate, certify
 from engine.optimize.groups import coordination_groups, coupling
 from engine.optimize.isolated import IsolatedSignal, isolated_signals
 from engine.optimize.lock_checks import require_one_cycle
-from engine.optimize.oversaturation import Overload, balanced, overloads
+from engine.optimize.oversaturation import Overload, balancing, overloads
 from engine.optimize.problem import Limits, choices
 from engine.optimize.search import Plans, Search
 from engine.optimize.wholes import SEEDED_SIGNALS, group_plans
@@ -66,9 +65,8 @@ class Optimization:
     queues
         Movements whose mean queue passes its room under the plans in force or the new ones.
     overloads
-        Movements that bring more than any split serves.
-    balanced
-        Whether plans by the policy of `engine.optimize.oversaturation` were tried for them.
+        Movements that bring more than any split serves. Where there are some and it was asked
+        for, the street's objective is that of `engine.optimize.oversaturation.balancing`.
     """
 
     plan_set: PlanSet
@@ -81,7 +79,6 @@ class Optimization:
     cut_short: bool = False
     queues: tuple[QueueFinding, ...] = ()
     overloads: tuple[Overload, ...] = ()
-    balanced: bool = False
 
 
 def optimize(
@@ -146,6 +143,13 @@ def optimize(
     options = choices(network, limits)
     tell("signals alone", 0, len(options))
     tables, absent = isolated_signals(ample, options, limits)
+    overloaded = overloads(ample, network, tables, _busiest(street) / limits.demand_margin)
+    objective = balancing(limits.objective, overloaded) if limits.balance else limits.objective
+    if objective != limits.objective:
+        limits = replace(limits, objective=objective)
+        street = build_street(network, movement_vph, period_s, driving, lane_shares, objective)
+        ample = _scaled(street, limits.demand_margin)
+        tables, absent = isolated_signals(ample, options, limits)
     tell("signals alone", len(options), len(options))
     if not tables:
         raise InfeasibleError(
@@ -159,14 +163,6 @@ def optimize(
     stop = halted or (lambda: False)
     coupled = coupling(street)
     openings = _openings(network, ample, tables, groups, coupled, limits, tell, stop)
-    overloaded = overloads(ample, network, tables, _busiest(street) / limits.demand_margin)
-    metering = bool(overloaded) and limits.balance and limits.objective.queue_limit is None
-    if metering:
-        full = balanced(ample)
-        again, _ = isolated_signals(full, options, limits)
-        if again.keys() == tables.keys():
-            metered = _openings(network, full, again, groups, coupled, limits, tell, stop)
-            openings = [plans for pair in zip_longest(metered, openings) for plans in pair if plans]
     signals = max(1, len(planned))
     effort = min(limits.effort, max(LEAST_EVALUATIONS, HOUR_LONG_WORK // signals**3))
     search = Search(
@@ -206,7 +202,6 @@ def optimize(
         cut_short,
         queues_past_room(street, network, before, after),
         overloaded,
-        metering,
     )
 
 

@@ -2,13 +2,14 @@
 
 Plain delay knows no place: a vehicle that waits in a full block costs what one costs that waits at
 the edge of town. But the one in the block stands on the junction behind it, whose green is lost to
-others. So where demand exceeds capacity whatever the plan, plans are made by a policy, which is a
-price: queues that stand or grow beyond the room of their block, within the time planned for, cost
-`BALANCE_PRICE` beside their delay. It costs least where greens upstream are cut down to what the
-full block sends on (metering), where queues grow in proportion to the room they have (the part of
-the time that a queue is too long is what counts), and where traffic is held on the roads into
-the network, which have room. Gazis 1964, doi:10.1287/opre.12.6.815, gives the reason: with
-queues at several signals, time is saved only by serving where it does not block.
+others. So where demand exceeds capacity whatever the plan, plans may be made by a policy, which is
+a price: queues that stand or grow beyond `BALANCE_PART` of the room of their block, within the time
+planned for, cost `BALANCE_PRICE` beside their delay, in the steady cycle and in the hour-long
+model. It is least where greens upstream are cut down to what the full block sends on (metering),
+where queues grow in proportion to the room they have (the time for which a queue is too long
+counts), and where traffic is held on the roads into the network, which have room. Gazis 1964,
+doi:10.1287/opre.12.6.815, gives the reason: with queues at several signals, time is saved only by
+serving where it does not block.
 """
 
 from __future__ import annotations
@@ -18,13 +19,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from engine.measures.objective import Objective, QueueLimit
 from engine.measures.street import Street
 from engine.optimize.isolated import IsolatedSignal
 from network.graph import RoadNetwork
 from network.units import SECONDS_PER_HOUR
 
-BALANCE_PRICE = 2.0
-"""Price of a vehicle beyond the room of its block, in vehicles delayed."""
+BALANCE_PART = 0.6
+"""Part of a block's room that its mean queue should keep to: queues swing within the cycle, and by
+chance. With the whole room, plans that the model likes best locked SUMO's streets."""
+
+BALANCE_PRICE = 5.0
+"""Price of a vehicle beyond that part, in vehicles delayed."""
 
 LEAST_UNSERVED_VPH = 10.0
 
@@ -102,18 +108,19 @@ def overloads(
     return tuple(sorted(found, key=lambda o: (-o.unserved_vph, o.movement)))
 
 
-def balanced(street: Street) -> Street:
-    """Return a street whose steady cycle prices queues that pass the room of their block.
+def balancing(objective: Objective, found: Sequence[Overload]) -> Objective:
+    """Return what to plan for where some traffic cannot be served.
 
-    The hour-long model plays what such queues block; the steady cycle does not, and gets this
-    price for it. It is a price for searching: what is found is judged by the objective alone.
+    Parameters
+    ----------
+    objective
+        What the engineer wants. A limit on queues that he set himself stays as it is.
+    found
+        Movements that bring too much; without any, nothing changes.
     """
-    prices = street.prices
-    lanes = prices.room_veh.size
-    return replace(
-        street,
-        prices=prices._replace(over=np.full(lanes, BALANCE_PRICE), limit_veh=prices.room_veh),
-    )
+    if not found or objective.queue_limit is not None:
+        return objective
+    return replace(objective, queue_limit=QueueLimit(BALANCE_PART, price=BALANCE_PRICE))
 
 
 def unserved_vph(found: Sequence[Overload]) -> float:

@@ -59,7 +59,7 @@ class Limits:
     seed: int = 1
     locks: Locks = field(default_factory=Locks)
     objective: Objective = field(default_factory=Objective)
-    balance: bool = True
+    balance: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,19 @@ from engine.measures.objective import Objective, QueueLimit
 from engine.measures.street import Street, build_street
 from engine.optimize.isolated import isolated_signals
 from engine.optimize.optimizer import Optimization, optimize
-from engine.optimize.oversaturation import BALANCE_PRICE, balanced, overloads, unserved_vph
+from engine.optimize.oversaturation import (
+    BALANCE_PART,
+    BALANCE_PRICE,
+    Overload,
+    balancing,
+    overloads,
+    unserved_vph,
+)
 from engine.optimize.problem import Limits, choices
 from network.graph import RoadNetwork
 from tests.reference.toy_streets import PLAIN, line, line_flows, two_phase_plan
 
-LIMITS = Limits(demand_margin=1.0, effort=80)
+LIMITS = Limits(demand_margin=1.0, effort=80, balance=True)
 
 
 def found_on(network: RoadNetwork, part: float = 1.0, **vph: float):  # type: ignore[no-untyped-def]
@@ -47,13 +54,22 @@ def street_of(network: RoadNetwork) -> Street:
     return build_street(network, line_flows(network, e=800.0, s=600.0), 3600, PLAIN)
 
 
-def test_a_balanced_street_differs_in_the_price_of_queues_alone() -> None:
-    street = street_of(line("AB", 75.0))
-    full = balanced(street)
+def balanced(street: Street, network: RoadNetwork) -> Street:
+    objective = balancing(street.objective, (Overload("A", "e0>e1", 2.0, 1.0, 60),))
+    flows = line_flows(network, e=800.0, s=600.0)
+    return build_street(network, flows, 3600, PLAIN, objective=objective)
+
+
+def test_the_policy_is_a_price_on_queues_and_leaves_the_rest_alone() -> None:
+    network = line("AB", 75.0)
+    street = street_of(network)
+    full = balanced(street, network)
     assert (full.prices.over == BALANCE_PRICE).all()
-    assert (full.prices.limit_veh == street.prices.room_veh).all()
-    assert full.prices.delay is street.prices.delay
-    assert replace(full, prices=street.prices) == street
+    assert full.prices.limit_veh == pytest.approx(BALANCE_PART * street.prices.room_veh)
+    assert (full.prices.delay == street.prices.delay).all()
+    own = Objective(queue_limit=QueueLimit(0.9))
+    assert balancing(own, (Overload("A", "e0>e1", 2.0, 1.0, 60),)) == own
+    assert balancing(Objective(), ()) == Objective()
 
 
 def test_holding_traffic_back_pays_where_the_block_ahead_is_full() -> None:
@@ -67,15 +83,15 @@ def test_holding_traffic_back_pays_where_the_block_ahead_is_full() -> None:
     saved = [
         cyclic_cost(s, network, plans[False], ("A", "B"))
         - cyclic_cost(s, network, plans[True], ("A", "B"))
-        for s in (street, balanced(street))
+        for s in (street, balanced(street, network))
     ]
     assert saved[1] > saved[0]
     assert saved[1] > 0.0
 
 
 def test_equal_growth_costs_more_where_there_is_less_room() -> None:
-    street = street_of(line("AB", 75.0))
-    group = cyclic_group(balanced(street), "AB")
+    network = line("AB", 75.0)
+    group = cyclic_group(balanced(street_of(network), network), "AB")
     results = np.zeros((group.lanes.size, kernels.RESULTS))
     results[:, kernels.VOLUME], results[:, kernels.CAPACITY] = 0.3, 0.25
     results[:, kernels.DELAYED], results[:, kernels.GROWTH] = 2.0, 0.2
@@ -91,13 +107,15 @@ def planned(network: RoadNetwork, limits: Limits = LIMITS, **vph: float) -> Opti
     return optimize(network, line_flows(network, **vph), 900, 0, limits, PLAIN)
 
 
-def test_plans_for_too_much_traffic_say_so_and_keep_what_was_asked_for() -> None:
+def test_plans_for_too_much_traffic_say_so_and_by_what_policy_they_were_made() -> None:
     network = line("AB", 75.0)
     done = planned(network, e=1100.0, s=700.0)
     assert done.overloads
-    assert done.street.objective == Objective()
+    assert done.street.objective.queue_limit == QueueLimit(BALANCE_PART, price=BALANCE_PRICE)
     assert done.planned.cost_s <= done.in_force.cost_s
-    assert not planned(network, e=300.0, s=200.0).overloads
+    fits = planned(network, e=300.0, s=200.0)
+    assert not fits.overloads
+    assert fits.street.objective == Objective()
 
 
 @pytest.mark.parametrize(
@@ -108,10 +126,8 @@ def test_plans_for_too_much_traffic_say_so_and_keep_what_was_asked_for() -> None
     ],
 )
 def test_the_policy_is_left_out_where_it_is_not_wanted_or_queues_have_a_limit(
-    limits: Limits, monkeypatch: pytest.MonkeyPatch
+    limits: Limits,
 ) -> None:
-    def never(street: Street) -> Street:
-        raise AssertionError("balanced")
-
-    monkeypatch.setattr("engine.optimize.optimizer.balanced", never)
-    assert planned(line("AB", 75.0), limits, e=1100.0, s=700.0).overloads
+    done = planned(line("AB", 75.0), limits, e=1100.0, s=700.0)
+    assert done.overloads
+    assert done.street.objective == limits.objective
