@@ -132,23 +132,17 @@ def flow_ratios(choice: Choice, sequence: tuple[int, ...], street: Street) -> li
     choice, sequence, street
         The signal, its stages and its flows.
     """
-    rows = rows_of(choice, street)
-    _, worth = needs(choice, sequence, street, rows)
-    lanes: dict[int, list[int]] = {}
-    for place, row in enumerate(rows):
-        if street.way_volume_vps[row] > 0:
-            lanes.setdefault(int(street.lanes.lane[row]), []).append(place)
-    alone = street.way_volume_vps[rows] / street.lanes.saturation_vps[rows]
+    lane, need, worth = needs(choice, sequence, street, rows_of(choice, street))
     ratios = [0.0] * len(sequence)
-    for places in lanes.values():
-        least_worth = worth[places].min(axis=0)
+    for one in np.unique(lane):
+        claims = lane == one
+        least_worth = worth[claims].min(axis=0)
         stages = np.flatnonzero(least_worth >= 1.0)
         if not stages.size:
             stages = np.flatnonzero(least_worth > 0.0)
         if stages.size:
             stage = int(stages[0])
-            need = float((alone[places] / worth[places, stage]).sum())
-            ratios[stage] = max(ratios[stage], need)
+            ratios[stage] = max(ratios[stage], float(need[claims][0] / least_worth[stage]))
     return ratios
 
 

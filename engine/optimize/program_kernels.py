@@ -35,10 +35,8 @@ def fill_splits(
     least_s, segment, ring
         [phase] least split, number of its barrier, number of its ring; phases of a ring and
         barrier stand next to each other.
-    need
-        [way] flow ratio.
-    worth
-        [way, phase], what a second of the phase's green is worth to the way.
+    need, worth
+        [claim] and [claim, phase], as `splits.LaneNeeds` has them.
     cycle_s
         At least as long as the least splits need.
     splits_s

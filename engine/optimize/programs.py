@@ -191,6 +191,7 @@ def _laid_out(
             for phase, following in zip(ring, then, strict=True):
                 segment[place[phase]], ring_of[place[phase]] = at, number
                 items += _items(phasing, number, place[phase], phase, following, alone)
+    _, need, worth = needs(choice, sequence, street, rows)
     codes = np.array([[_CODES.get(a, 0) for a in item[3]] for item in items], np.int8)
     numbers = np.array([item[:3] for item in items], np.int32)
     return _Layout(
@@ -205,7 +206,8 @@ def _laid_out(
             codes,
         ),
         coordinated_phase(choice, sequence, street, rows),
-        *needs(choice, sequence, street, rows),
+        need,
+        worth,
     )
 
 

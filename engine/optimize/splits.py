@@ -7,8 +7,10 @@ of the two usual allocation strategies, and keeps every least split by construct
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.measures.street import Floats, Street
 from engine.optimize.problem import Choice
@@ -42,7 +44,7 @@ def allocate(
         trap a left turn.
     """
     rows = rows_of(choice, street)
-    need, worth = needs(choice, sequence, street, rows)
+    _, need, worth = needs(choice, sequence, street, rows)
     columns = {number: column for column, number in enumerate(sequence)}
 
     def gain(splits: Mapping[int, int]) -> Mapping[int, float]:
@@ -72,10 +74,34 @@ def rows_of(choice: Choice, street: Street) -> list[int]:
     return [int(row) for row in np.flatnonzero(street.lanes.signal == number)]
 
 
+class LaneNeeds(NamedTuple):
+    """What lanes need, and what the green of phases is worth to them.
+
+    Attributes
+    ----------
+    lane
+        [claim], row of the lane in the street. Turns of a lane that green is worth as much to in
+        every phase make one claim together; most lanes make one.
+    need
+        [claim], flow ratio of the whole lane, above 0.
+    worth
+        [claim, phase], from 0 (red) to 1 (right of way).
+    """
+
+    lane: NDArray[np.int64]
+    need: Floats
+    worth: Floats
+
+
 def needs(
     choice: Choice, sequence: tuple[int, ...], street: Street, rows: Sequence[int]
-) -> tuple[Floats, Floats]:
-    """Flow ratio of every way [way], and the worth of a phase's second to it [way, phase].
+) -> LaneNeeds:
+    """Return what a signal's lanes need and what green is worth to them.
+
+    A lane needs the flow ratios of its turns together. In a phase that serves all its turns a
+    second is worth what they get of it in the mix in which they stand on the lane: each turn takes
+    its flow ratio over its own worth, so that a few yielding lefts do not make the whole lane
+    yield. A phase that serves only some of the turns is worth to those what it is worth alone.
 
     Parameters
     ----------
@@ -84,17 +110,8 @@ def needs(
     rows
         The signal's ways, as rows of the street.
     """
-    need = np.array([street.way_volume_vps[row] / street.lanes.saturation_vps[row] for row in rows])
-    # Turns that share a lane need its green together.
-    lane_need: dict[int, float] = {}
-    for row, value in zip(rows, need, strict=True):
-        lane = int(street.lanes.lane[row])
-        lane_need[lane] = lane_need.get(lane, 0.0) + value
-    total = np.array(
-        [
-            lane_need[int(street.lanes.lane[row])] if value > 0 else 0.0
-            for row, value in zip(rows, need, strict=True)
-        ]
+    alone = np.array(
+        [street.way_volume_vps[row] / street.lanes.saturation_vps[row] for row in rows]
     )
     worth = np.zeros((len(rows), len(sequence)))
     for column, number in enumerate(sequence):
@@ -105,7 +122,27 @@ def needs(
                 worth[i, column] = 1.0
             elif shown <= {"G", "g"}:
                 worth[i, column] = PERMISSIVE_VALUE if street.ways[row].yields_to else 1.0
-    return total, worth
+    turns: dict[int, list[int]] = {}
+    for i, row in enumerate(rows):
+        if alone[i] > 0:
+            turns.setdefault(int(street.lanes.lane[row]), []).append(i)
+    found: dict[tuple[int, ...], tuple[int, float, Floats]] = {}
+    for lane, places in turns.items():
+        whole = float(alone[places].sum())
+        own = worth[places]
+        served = (own > 0).all(axis=0)
+        # Turns of a lane wait behind each other: what one of them gets, all get.
+        mixed = whole / (alone[places][:, None] / own[:, served]).sum(axis=0)
+        own[:, served] = np.where((own[:, served] == 1.0).all(axis=0), 1.0, mixed)
+        for claim in own:
+            found.setdefault((lane, *claim.tobytes()), (lane, whole, claim))
+    return LaneNeeds(
+        np.array([lane for lane, _, _ in found.values()], dtype=np.int64),
+        np.array([whole for _, whole, _ in found.values()], dtype=np.float64),
+        np.array([claim for _, _, claim in found.values()], dtype=np.float64).reshape(
+            len(found), len(sequence)
+        ),
+    )
 
 
 def coordinated_phase(

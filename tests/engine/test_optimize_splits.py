@@ -14,7 +14,7 @@ from engine.optimize.groups import LONGEST_WAY_S, coordination_groups, coupling
 from engine.optimize.isolated import cycle_lengths, split_moves
 from engine.optimize.problem import LARGEST_CHOICE, Choice, Limits, choices
 from engine.optimize.search import shifted
-from engine.optimize.splits import allocate
+from engine.optimize.splits import PERMISSIVE_VALUE, allocate, needs, rows_of
 from network.graph import RoadNetwork, Signal
 from network.phasing import Phasing
 from network.safety import check
@@ -231,3 +231,36 @@ def test_permissive_green_counts_for_less_than_protected_green() -> None:
     assert found is not None
     assert found.split_s(3) > found.split_s(1)
     assert served(LEFTS, (1, 2)) == set(range(8))
+
+
+def test_few_yielding_lefts_do_not_make_their_lane_yield_as_a_whole() -> None:
+    """Fails where a lane is worth as little as its least turn: the street across then starves."""
+    network = crossroads(1)
+    choice = choices(network, Limits())["A"]
+    flows = {"e0>e1": 600.0, "e0>n0x": 6.0, "s0>n0x": 606.0}
+    street = build_street(
+        network, {name: np.array([vph]) for name, vph in flows.items()}, 900, PLAIN
+    )
+    found = allocate(choice, (1, 2), 80, street)
+    assert found is not None
+    assert abs(found.split_s(1) - found.split_s(2)) <= 2
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.floats(0.0, 900.0), st.floats(1.0, 900.0))
+def test_a_lane_is_worth_what_its_turns_get_in_their_mix(straight: float, left: float) -> None:
+    network = crossroads(1)
+    choice = choices(network, Limits())["A"]
+    street = build_street(
+        network, {"e0>e1": np.array([straight]), "e0>n0x": np.array([left])}, 900, PLAIN
+    )
+    rows = rows_of(choice, street)
+    lane, need, worth = needs(choice, (1, 2), street, rows)
+    alone = street.way_volume_vps[rows] / street.lanes.saturation_vps[rows]
+    yields = np.array([bool(street.ways[row].yields_to) for row in rows])
+    assert lane.size == 1
+    assert need == pytest.approx(alone.sum())
+    # The green that the lane needs is what its turns would need one after the other.
+    spent = alone[~yields].sum() + alone[yields].sum() / PERMISSIVE_VALUE
+    assert need / worth[:, 0] == pytest.approx(spent)
+    assert (worth[:, 1] == 0).all()
