@@ -50,11 +50,18 @@ class FewDays:
         little wider than those of a new day from all of them. No rows where too little is known.
     expected
         What the others say there, on the root scale, [R, N].
+    lengths
+        Rows of each day.
     """
 
     settings: ProfileSettings
     residual: Floats
     expected: Floats
+    lengths: tuple[int, ...] = ()
+
+    def days(self) -> list[Floats]:
+        """Return the residuals day by day, [T, N] each."""
+        return np.split(self.residual, np.cumsum(self.lengths)[:-1]) if self.lengths else []
 
     def scale(self) -> Floats:
         """Return the scatter of each detector on the root scale, [N]; few counts say little."""
@@ -120,7 +127,8 @@ def compare_days(history: History, prior: Floats | None = None) -> FewDays:
             if found < best * (1.0 - 2e-4):
                 best, settings = found, trial
     expected = np.concatenate(others(settings))
-    return FewDays(settings, np.concatenate(truth) - expected, expected)
+    lengths = tuple(len(z) for z in truth)
+    return FewDays(settings, np.concatenate(truth) - expected, expected, lengths)
 
 
 def _counted(history: History, day: int) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.forecast.carried import learn_carried
 from engine.forecast.correction import (
     Correction,
     Residuals,
@@ -146,6 +147,8 @@ def _untaught(
         limits = plain_limits(horizons, 1.0)
     near = find_neighbors(np.empty((0, n))) if neighbors is None else given_neighbors(neighbors)
     correction = plain_correction(scale, *near, horizons, history.step_s)
+    if few is not None:
+        correction = learn_carried(correction, [day / scale for day in few.days()])
     return Fitted(
         sums,
         np.isfinite(history.z).sum(axis=0),

@@ -1,7 +1,9 @@
 """Movement flows over a window of the day: the value that plans are made from, and how it is made.
 
 Earlier days and today so far are laid on the days of a `FlowForecaster`, which does the
-predicting. Its central forecast minimizes the absolute error; plans need expected flows, so the
+predicting. What today brings as a whole over the usual is told by all counters together
+(`engine.forecast.level`) and taken out before, so that each one's own correction is left with what
+is its own. The central forecast minimizes the absolute error; plans need expected flows, so the
 vehicles that the rounding of roots loses are put back, in proportion. Quantiles are those of a
 count, whole vehicles.
 """
@@ -18,6 +20,7 @@ from numpy.typing import NDArray
 from engine.forecast.calendar import SECONDS_PER_DAY, Calendar
 from engine.forecast.forecaster import LONGEST_HORIZON_STEPS, FlowForecaster
 from engine.forecast.freshness import require_fresh
+from engine.forecast.level import day_levels, follow_level, level_scatter
 from engine.forecast.network_prior import network_prior
 from engine.forecast.prediction import Source
 from network.counts import VALUED, CountSeries
@@ -206,6 +209,10 @@ class _Window:
         """Return mean, quantiles (veh per interval) and sources of movements with counts."""
         earlier, seen = self.earlier[:, :, columns], self.seen[:, columns]
         observed = len(seen)
+        scatter = level_scatter(earlier)
+        if observed and len(earlier):
+            # Today's level will be known, so that those of the earlier days are not to blur it.
+            earlier = earlier / day_levels(earlier)[:, None, None]
         ahead = max(1, min(self.intervals - observed, LONGEST_HORIZON_STEPS))
         days = len(earlier)
         span = max(1, days) * self.days_each
@@ -239,6 +246,15 @@ class _Window:
         known = np.isfinite(earlier).any(axis=0)
         source = np.where(known, Source.PROFILE, Source.PRIOR).astype(np.uint8)
         live = np.zeros(columns.size, dtype=np.bool_)
+        # Only earlier days tell what is more than usual.
+        expected = usual_days.mean
+        if days:
+            expected = _with_lost(expected, expected, earlier)
+        level = np.ones(self.intervals)
+        if days and observed:
+            level = follow_level(
+                seen, expected[:observed], self.step_s, scatter, self.intervals - observed
+            )
         for i in range(observed):
             # The state before the interval says what to put in the place of a missing count.
             before = forecaster.nearest(BAND) if i else None
@@ -247,7 +263,7 @@ class _Window:
                 low[i], high[i] = before.quantile_veh[:, 0]
                 self._correct(source[i : i + 1], live)
             live = np.isfinite(seen[i])
-            forecaster.update(begin + i * step, seen[i])
+            forecaster.update(begin + i * step, seen[i] / level[i])
         if 0 < observed < self.intervals:
             found = forecaster.nearest(BAND)
             rows = np.s_[observed : observed + ahead]
@@ -256,6 +272,7 @@ class _Window:
             self._correct(source[rows], live)
         if days:
             mean = _with_lost(mean, usual_days.mean, earlier)
+        mean, low, high = (values * level[:, None] for values in (mean, low, high))
         low, high = np.minimum(np.round(low), mean), np.maximum(np.round(high), mean)
         return mean, low, high, source
 

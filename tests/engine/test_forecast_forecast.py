@@ -85,7 +85,26 @@ def test_level_shift_is_carried_forward_and_fades(factor: float) -> None:
     surprise = (found[10:] - 40.0) * np.sign(factor - 1.0)
     assert 8.0 < surprise[0].min() < 20.0
     assert (np.diff(surprise, axis=0) < 0).all()
-    assert surprise[-1].max() < 0.7 * surprise[0].max()
+    assert surprise[-1].max() < 0.85 * surprise[0].max()
+
+
+def test_shift_of_one_movement_alone_fades_sooner() -> None:
+    usual = np.full((30, 40), 40.0)
+    today = usual[:10].copy()
+    today[:, 3] *= 1.5
+    surprise = veh(predicted([named(usual)], named(today), 30))[10:, 3] - 40.0
+    assert surprise[0] > 4.0
+    assert surprise[-1] < 0.7 * surprise[0]
+
+
+def test_level_of_the_whole_network_is_carried_in_full_though_each_counter_scatters() -> None:
+    rng = np.random.default_rng(11)
+    usual = rng.uniform(0.5, 20.0, 60) * np.ones((24, 1))
+    days = [rng.poisson(usual * level).astype(float) for level in (0.9, 1.1, 1.0, 1.05)]
+    today = rng.poisson(0.8 * usual[:12]).astype(float)
+    found = veh(predicted([named(day) for day in days], named(today), 24))[12:]
+    level = found.sum() / np.mean([day[12:].sum() for day in days])
+    assert level == pytest.approx(0.8, abs=0.04)
 
 
 def test_surprise_everywhere_lends_to_the_movement_that_saw_none() -> None:
