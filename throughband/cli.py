@@ -464,7 +464,7 @@ def forecast(
         Path,
         typer.Argument(
             help="Counts of many days: tidy or wide CSV, Parquet, a count sheet or a controller "
-            "log."
+            "log; with --follow a CSV that grows, or a folder of 'bridge count'."
         ),
     ],
     out: OutDir,
@@ -486,13 +486,30 @@ def forecast(
         int, typer.Option(help="Days at the end to play forward and to compare with what came.")
     ] = 0,
     form: Annotated[str, typer.Option("--format", help="csv or parquet.")] = "csv",
+    scenario: Annotated[
+        str, typer.Option(help="Network whose movements' flows are wanted too (movements.csv).")
+    ] = "",
+    sites: Annotated[
+        Path | None,
+        typer.Option(
+            help="Where detectors count that are not named after movements or links (CSV: "
+            "detector, link, lane, movement)."
+        ),
+    ] = None,
+    follow: Annotated[
+        bool,
+        typer.Option("--follow", help="Go on with every new interval until Ctrl-C; no page."),
+    ] = False,
 ) -> None:
     """Forecast the flows of the next hour from counts of earlier days, with a page of plots."""
     # A fit is many small products of matrices; threads of BLAS make it seven times dearer.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from throughband.forecasting import forecast_command
 
-    forecast_command(counts, horizon, step, tz, holidays, quantiles, at, backtest, form, out)
+    forecast_command(
+        counts, horizon, step, tz, holidays, quantiles, at, backtest, form, out, scenario, sites,
+        follow=follow,
+    )  # fmt: skip
 
 
 @app.command()

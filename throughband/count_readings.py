@@ -97,6 +97,9 @@ class Collected:
         if len(self._row) > MOST_ROWS:
             raise CountError(f"{self.path}: holds more than {MOST_ROWS} counts")
 
+    def __len__(self) -> int:
+        return len(self._row)
+
     def readings(self) -> Readings:
         """Return everything taken."""
         if not len(self._row):

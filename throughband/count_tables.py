@@ -46,9 +46,12 @@ NAMES = frozenset(
 COUNTS = frozenset(("count", "counts", "volume", "volumeveh", "vehicles", "veh", "flow", "value"))
 EVENTS = frozenset(("eventid", "eventcode"))
 
+HISTORY = "history.csv"
+"""Table in a folder of ``throughband bridge count`` that holds all counts with their dates."""
+
 PARQUET_MAGIC = b"PAR1"
 _ZIP_MAGIC = b"PK"
-_DELIMITERS = ",;\t|"
+DELIMITERS = ",;\t|"
 
 
 def read_feed(path: Path, zone: str, step_s: int | None = None) -> CountFeed:
@@ -91,7 +94,7 @@ def read_feed(path: Path, zone: str, step_s: int | None = None) -> CountFeed:
         )
     if EVENTS & set(known):
         return _log(path, zone, step_s or HIRES_STEP_S)
-    place = {what: _place(path, line, known, names) for what, names in _WANTED.items()}
+    place = {what: column_place(path, line, known, names) for what, names in WANTED.items()}
     if None not in place.values():
         readings = _tidy(path, rows, len(header), {k: v for k, v in place.items() if v is not None})
         return feed_of(readings, zone, step_s, where)
@@ -102,7 +105,7 @@ def read_feed(path: Path, zone: str, step_s: int | None = None) -> CountFeed:
     return in_steps(_sheet(path, zone), step_s, where)
 
 
-_WANTED: Mapping[str, frozenset[str]] = {"time": TIMES, "name": NAMES, "count": COUNTS}
+WANTED: Mapping[str, frozenset[str]] = {"time": TIMES, "name": NAMES, "count": COUNTS}
 
 
 def column_word(name: str) -> str:
@@ -110,7 +113,8 @@ def column_word(name: str) -> str:
     return name.strip().lower().replace("_", "").replace(" ", "")
 
 
-def _place(path: Path, line: int, known: Sequence[str], names: frozenset[str]) -> int | None:
+def column_place(path: Path, line: int, known: Sequence[str], names: frozenset[str]) -> int | None:
+    """Return the column that one of some names heads, or None; `known` are `column_word`s."""
     found = [at for at, name in enumerate(known) if name in names]
     if len(found) > 1:
         told = " and ".join(repr(known[at]) for at in found[:3])
@@ -130,7 +134,7 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     if first is None:
         raise FormatError(f"{path}: empty; expected counts")
     head = first[1].split("\n", 1)[0]
-    mark = max(_DELIMITERS, key=head.count)
+    mark = max(DELIMITERS, key=head.count)
 
     def lines() -> Iterator[str]:
         yield from io.StringIO(first[1], newline="")
@@ -213,7 +217,7 @@ def _parquet(path: Path) -> Readings:
     if isinstance(frame.index, pd.DatetimeIndex):
         frame = frame.rename_axis("time").reset_index()
     known = [column_word(str(name)) for name in frame.columns]
-    place = {what: _place(path, 1, known, names) for what, names in _WANTED.items()}
+    place = {what: column_place(path, 1, known, names) for what, names in WANTED.items()}
     if place["time"] is None:
         raise CountError(f"{path}: no column of times; allowed are {', '.join(sorted(TIMES))}")
     when = frame.columns[place["time"]]

@@ -26,7 +26,7 @@ from network.schedule import zone_of
 from throughband.count_feed import CountFeed, without_empty
 from throughband.count_tables import MOST_BYTES, PARQUET_MAGIC, TIMES, column_word, read_feed
 from throughband.demand import Demand, lane_shares_of
-from throughband.detector_health import judge_feed
+from throughband.detector_health import believed, judge_feed
 
 Floats = NDArray[np.float64]
 
@@ -79,9 +79,7 @@ def dated_demand(
     clock = LocalClock(tz, feed.step_s)
     days = Calendar() if calendar is None else calendar
     health = judge_feed(feed, clock, days)
-    counts = np.where(health.quality == Quality.GOOD, feed.counts, np.nan)
-    blank = ~np.isfinite(counts).any(axis=0)
-    counts[:, blank] = feed.counts[:, blank]
+    counts = believed(feed, health)
     forecaster = FlowForecaster(feed.step_s, 1, tz, None, days)
     forecaster.fit(counts, feed.start, feed.names)
     steps = int((end_s - begin_s) // feed.step_s)

@@ -186,7 +186,8 @@ def forecast_flows(
     Parameters
     ----------
     path
-        Its ``forecast.csv``, of at most 24 hours; its detectors are named as movements.
+        Its ``movements.csv``, or ``forecast.csv`` of detectors that are named as movements; of
+        at most 24 hours.
     network
         For the movements.
     period_s
@@ -206,7 +207,9 @@ def forecast_flows(
     CountError
         If the table is malformed, of something else, or has gaps.
     """
-    rows = _forecast_rows(path)
+    # Turns without a signal are forecast too, and not planned.
+    turns = {c.movement_id for c in network.connections} - set(network.movements)
+    rows = [row for row in _forecast_rows(path) if row.name not in turns]
     times = sorted({row.time for row in rows})
     names = sorted({row.name for row in rows})
     unknown = [name for name in names if name not in network.movements]
@@ -279,7 +282,11 @@ def _forecast_rows(path: Path) -> list[_Row]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, strict=True)
-            header = reader.fieldnames or []
+            # The table of movements names them in a column of its own.
+            header = [
+                "detector" if name == "movement" else name for name in reader.fieldnames or []
+            ]
+            reader.fieldnames = header
             absent = [name for name in _COLUMNS if name not in header]
             if absent:
                 raise CountError(

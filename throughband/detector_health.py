@@ -38,7 +38,8 @@ LEAST_DAYS = 3
 """With fewer days nothing says what is usual, and only absurd counts are flagged."""
 
 PLAIN = ProfileSettings(smooth_s=600.0, smooth_weekday_s=1800.0, keep_days=2.0, rank=0)
-_FLAGS = np.array([int(QUALITY_OF[fault]) for fault in Fault], dtype=np.uint8)
+FLAGS = np.array([int(QUALITY_OF[fault]) for fault in Fault], dtype=np.uint8)
+"""The `Quality` of each `Fault`."""
 _SHAPELESS = np.zeros((0, 0))
 
 
@@ -107,7 +108,15 @@ def judge_feed(feed: CountFeed, clock: LocalClock, calendar: Calendar) -> Health
     # What the file says of a count that it does not give says more than that it is missing.
     told = (feed.quality != Quality.GOOD) & np.isin(fault, (Fault.SOUND, Fault.MISSING))
     fault[told] = Fault.SOUND
-    return Health(np.where(told, feed.quality, _FLAGS[fault]), fault, evidence, True)
+    return Health(np.where(told, feed.quality, FLAGS[fault]), fault, evidence, True)
+
+
+def believed(feed: CountFeed, health: Health) -> Floats:
+    """Return counts without those not believed; a detector keeps its raw ones if none were."""
+    counts = np.where(health.quality == Quality.GOOD, feed.counts, np.nan)
+    blank = ~np.isfinite(counts).any(axis=0)
+    counts[:, blank] = feed.counts[:, blank]
+    return counts
 
 
 def expected_of_other_days(
@@ -200,7 +209,7 @@ class WatchedForecaster:
         at = (time - self._start) // self._step
         counts = np.asarray(row, dtype=np.float64)
         fault = self._watch.update(counts, self._expected[at])
-        return self._forecaster.update(time, counts, _FLAGS[fault])
+        return self._forecaster.update(time, counts, FLAGS[fault])
 
     def predict(self, quantiles: Sequence[float]) -> FlowPrediction:
         """Predict as the forecaster does."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.forecast.calendar import DAY_TYPES, LocalClock
+from engine.forecast.calendar import DAY_TYPES, Calendar, LocalClock
 from engine.forecast.prediction import FlowPrediction, Source
+from engine.forecast.street_flows import MovementFlows
 from network.counts import Quality
 from network.errors import CountError
 from network.files import replace_file
+from network.units import SECONDS_PER_HOUR
 from throughband.count_feed import CountFeed
 from throughband.detector_health import Health
 from throughband.forecast_options import Form, Wish
@@ -26,7 +28,9 @@ DIGITS = 3
 """Of vehicles; more would be noise."""
 
 
-def horizon_types(prediction: FlowPrediction, clock: LocalClock, wish: Wish) -> tuple[str, ...]:
+def horizon_types(
+    prediction: FlowPrediction, clock: LocalClock, calendar: Calendar
+) -> tuple[str, ...]:
     """Return the type of the day of traffic of each predicted interval.
 
     The hours before 4 o'clock belong to the day before, as in the forecast itself. Days after the
@@ -35,8 +39,7 @@ def horizon_types(prediction: FlowPrediction, clock: LocalClock, wish: Wish) -> 
     ordinal, _, _ = clock.traffic_days(prediction.start, len(prediction.mean))
     days = [date.fromordinal(int(day)) for day in ordinal]
     return tuple(
-        prediction.day_type if day == days[0] else DAY_TYPES[wish.calendar.day_type(day)]
-        for day in days
+        prediction.day_type if day == days[0] else DAY_TYPES[calendar.day_type(day)] for day in days
     )
 
 
@@ -91,6 +94,45 @@ def write_forecast_table(
             )
     replace_file(path, out.getvalue())
     return path
+
+
+def write_movement_table(
+    path: Path, flows: MovementFlows, quantiles: Sequence[float], types: tuple[str, ...]
+) -> None:
+    """Write a row per interval and movement, vehicles per interval; as the table of detectors.
+
+    Parameters
+    ----------
+    path
+        Where to; ``throughband day --forecast`` reads it.
+    flows
+        Of all movements.
+    quantiles
+        Probabilities to write.
+    types
+        Type of day of each interval.
+    """
+    to_veh = flows.step_s / SECONDS_PER_HOUR
+    spread = flows.quantile_vph(quantiles) * to_veh
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, lineterminator="\n")
+    names = [f"q{q:g}" for q in quantiles]
+    writer.writerow(["time", "movement", "horizon_min", "mean", *names, "source", "day_type"])
+    for h, time in enumerate(flows.times):
+        minutes = f"{(h + 1) * flows.step_s / 60.0:g}"
+        for m, name in enumerate(flows.movement_ids):
+            writer.writerow(
+                [
+                    time.isoformat(),
+                    name,
+                    minutes,
+                    _number(flows.mean_vph[h, m] * to_veh),
+                    *(_number(value) for value in spread[:, h, m]),
+                    Source(int(flows.source[h, m])).name.lower(),
+                    types[h],
+                ]
+            )
+    replace_file(path, out.getvalue())
 
 
 def write_quality(path: Path, feed: CountFeed, health: Health) -> None:

@@ -19,6 +19,7 @@ from throughband.count_feed import CountFeed
 from throughband.detector_health import (
     Health,
     WatchedForecaster,
+    believed,
     detector_model,
     expected_later,
     judge_feed,
@@ -124,10 +125,7 @@ def backtest(
         )
     earlier = feed.until(cut)
     known = judge_feed(earlier, clock, calendar)
-    counts = np.where(known.quality == Quality.GOOD, earlier.counts, np.nan)
-    # A detector without a believable count so far still has its raw ones.
-    blank = ~np.isfinite(counts).any(axis=0)
-    counts[:, blank] = earlier.counts[:, blank]
+    counts = believed(earlier, known)
     seen = np.isfinite(counts).any(axis=0)
     if not seen.all():
         name = feed.names[int(np.flatnonzero(~seen)[0])]

@@ -6,27 +6,32 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from engine.forecast.count_sites import CountSite
 from engine.forecast.forecaster import FlowForecaster
 from engine.forecast.freshness import require_fresh
 from network.counts import Quality
-from network.errors import InsufficientDataError
-from throughband.commands import Teller
+from network.errors import CountError, InsufficientDataError
+from network.graph import RoadNetwork
+from scenarios.scenario import load_scenario
+from throughband.commands import ANY_WINDOW_S, Teller
 from throughband.count_feed import CountFeed, without_empty
 from throughband.count_tables import read_feed
-from throughband.detector_health import Health, judge_feed
+from throughband.detector_health import believed, judge_feed
+from throughband.detector_sites import read_sites, require_counted
+from throughband.following import MOVEMENTS, follow_command
 from throughband.forecast_files import (
     horizon_types,
     record,
     write_forecast_table,
+    write_movement_table,
     write_quality,
 )
 from throughband.forecast_options import wish_of
 from throughband.forecast_trial import OURS, PERSISTENCE, PROFILE, Trial, backtest
+from throughband.imported import scenario_network
+from throughband.live_forecast import LiveSettings
 from throughband.results import output_folder, versions, write_json
-
-Floats = NDArray[np.float64]
 
 
 def forecast_command(
@@ -40,10 +45,25 @@ def forecast_command(
     backtest_days: int,
     form: str,
     out: Path,
+    scenario: str = "",
+    sites_file: Path | None = None,
+    *,
+    follow: bool = False,
 ) -> None:
     """Carry out ``throughband forecast``."""
     # Matplotlib is slow to load, and not needed to refuse bad options.
     wish = wish_of(counts, horizon, step, tz, holidays, quantiles, at, backtest_days, form)
+    network, sites = _streets(scenario, sites_file)
+    if follow:
+        if at or backtest_days:
+            raise CountError(
+                "--follow forecasts from now on; neither --at nor --backtest is allowed"
+            )
+        settings = LiveSettings(
+            wish.tz, wish.horizon_s, wish.step_s, wish.quantiles, wish.calendar, network, sites
+        )
+        follow_command(counts, settings, wish.form, out)
+        return
     from throughband.reports.forecast_page import write_forecast_page
     from throughband.reports.forecast_telling import forecast_story
 
@@ -73,13 +93,20 @@ def forecast_command(
             )  # fmt: skip
             _tell_scores(teller, trial)
         teller.step("forecast")
-        forecaster = FlowForecaster(clock.step_s, horizon_steps, clock.tz, None, wish.calendar)
+        if sites_file is not None and sites is not None:
+            require_counted(sites_file, sites, feed.names)
+        forecaster = FlowForecaster(
+            clock.step_s, horizon_steps, clock.tz, None, wish.calendar, network=network, sites=sites
+        )
         forecaster.fit(used, feed.start, feed.names)
         prediction = forecaster.predict(wish.quantiles, wish.at)
         teller.step("write")
         scores = None if trial is None else trial.document()
-        types = horizon_types(prediction, clock, wish)
+        types = horizon_types(prediction, clock, wish.calendar)
         write_forecast_table(folder, prediction, types, wish.form)
+        if network is not None:
+            flows = prediction.movements()
+            write_movement_table(folder / MOVEMENTS, flows, wish.quantiles, types)
         write_quality(folder / "quality.csv", feed, health)
         write_json(
             folder / "forecast.json", record(wish, feed, health, prediction, scores, versions())
@@ -87,6 +114,19 @@ def forecast_command(
         story = forecast_story(wish, clock, feed, health, trial, prediction)
         write_forecast_page(folder / "forecast.html", story)
     teller.say(f"Page: {out / 'forecast.html'}")
+
+
+def _streets(
+    scenario: str, sites_file: Path | None
+) -> tuple[RoadNetwork | None, tuple[CountSite, ...] | None]:
+    if not scenario:
+        if sites_file is not None:
+            raise CountError(
+                f"--sites {sites_file}: places of detectors need --scenario, whose roads they name"
+            )
+        return None, None
+    network = scenario_network(load_scenario(scenario, *ANY_WINDOW_S))
+    return network, None if sites_file is None else read_sites(sites_file, network)
 
 
 def up_to(feed: CountFeed, at: datetime | None) -> CountFeed:
@@ -122,14 +162,6 @@ def up_to(feed: CountFeed, at: datetime | None) -> CountFeed:
         np.vstack((feed.quality, np.full(gap, int(Quality.MISSING), dtype=np.uint8))),
         feed.findings,
     )
-
-
-def believed(feed: CountFeed, health: Health) -> Floats:
-    """Return counts without those not believed; a detector keeps its raw ones if none were."""
-    counts = np.where(health.quality == Quality.GOOD, feed.counts, np.nan)
-    blank = ~np.isfinite(counts).any(axis=0)
-    counts[:, blank] = feed.counts[:, blank]
-    return counts
 
 
 def _tell_scores(teller: Teller, trial: Trial) -> None:

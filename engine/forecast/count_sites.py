@@ -13,7 +13,7 @@ from typing import Literal
 from network.errors import CountError
 from network.graph import RoadNetwork
 
-Place = Literal["lane", "approach", "exit", "turn"]
+Place = Literal["lane", "approach", "exit", "turn", "connection"]
 
 NOISE = 0.03
 """Standard deviation of a detector's count over the count."""
@@ -29,7 +29,8 @@ class CountSite:
         Name.
     place
         ``lane`` one lane at the stop line; ``approach`` all of a link that leads to a junction;
-        ``exit`` all of a link that leads away from it; ``turn`` one turn that leaves a link.
+        ``exit`` all of a link that leads away from it; ``turn`` one turn that leaves a link;
+        ``connection`` what takes that turn from one lane to one other.
     link_id
         The link.
     lane
@@ -37,7 +38,9 @@ class CountSite:
     noise
         Standard deviation of a count over the count.
     turn_id
-        Movement name; only for ``turn``.
+        Movement name; only for ``turn`` and ``connection``.
+    connection_id
+        ``from_lane>to_lane``; only for ``connection``.
     """
 
     detector_id: str
@@ -46,17 +49,25 @@ class CountSite:
     lane: int = -1
     noise: float = NOISE
     turn_id: str = ""
+    connection_id: str = ""
 
     def __post_init__(self) -> None:
-        if self.place not in ("lane", "approach", "exit", "turn"):
+        if self.place not in ("lane", "approach", "exit", "turn", "connection"):
             raise CountError(
                 f"detector {self.detector_id!r} counts at {self.place!r}; allowed are lane, "
-                "approach, exit and turn"
+                "approach, exit, turn and connection"
             )
-        if (self.place == "turn") != bool(self.turn_id):
+        if (self.place in ("turn", "connection")) != bool(self.turn_id):
             raise CountError(
                 f"detector {self.detector_id!r} counts at {self.place!r} the turn "
-                f"{self.turn_id!r}; a turn belongs to place turn, and to no other"
+                f"{self.turn_id!r}; a turn belongs to the places turn and connection, and to no "
+                "other"
+            )
+        if (self.place == "connection") != bool(self.connection_id):
+            raise CountError(
+                f"detector {self.detector_id!r} counts at {self.place!r} the connection "
+                f"{self.connection_id!r}; a connection belongs to place connection, and to no "
+                "other"
             )
         if (self.place == "lane") != (self.lane >= 0):
             raise CountError(
@@ -159,21 +170,33 @@ def junctions_of(
 
 
 def sites_named(network: RoadNetwork, names: Sequence[str]) -> tuple[CountSite, ...]:
-    """Place detectors that are named after what they count: a movement, or a link.
+    """Place detectors that are named after what they count: a movement, a connection, or a link.
 
     Parameters
     ----------
     network
         The roads.
     names
-        Detectors. Movements are counted as such, links where they lead to a junction; other
-        names are left out.
+        Detectors. Movements are counted as such, connections as their parts, links where they
+        lead to a junction; other names are left out.
     """
     start_of = {c.movement_id: c.from_link for c in network.connections}
+    connection_of = {c.connection_id: c for c in network.connections}
     found = []
     for name in names:
         if name in start_of:
             found.append(CountSite(name, "turn", start_of[name], turn_id=name))
+        elif name in connection_of:
+            way = connection_of[name]
+            found.append(
+                CountSite(
+                    name,
+                    "connection",
+                    way.from_link,
+                    turn_id=way.movement_id,
+                    connection_id=name,
+                )
+            )
         elif name in network.links:
             place: Place = "approach" if network.turns_from[name] else "exit"
             found.append(CountSite(name, place, name))
@@ -188,6 +211,7 @@ def _counted(
 ) -> tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]:
     counted: list[tuple[tuple[str, ...], tuple[str, ...]]] = []
     on_lane: dict[tuple[str, int], str] = {}
+    on_way: dict[str, str] = {}
     for site in sites:
         if site.place == "approach" and site.link_id in approaches:
             counted.append(((site.detector_id,), approaches[site.link_id]))
@@ -208,6 +232,19 @@ def _counted(
         elif site.place == "lane" and site.link_id in approaches:
             on_lane.setdefault((site.link_id, site.lane), site.detector_id)
             unused[site.detector_id] = "a lane beside it shares a turn and is not counted"
+        elif site.place == "connection" and site.link_id in approaches:
+            on_way.setdefault(site.connection_id, site.detector_id)
+            unused[site.detector_id] = "another connection of its turn is not counted"
+    ways_of: dict[str, list[str]] = {}
+    for link in approaches:
+        for way in network.turns_from[link]:
+            ways_of.setdefault(way.movement_id, []).append(way.connection_id)
+    for turn, ways in ways_of.items():
+        if all(one in on_way for one in ways):
+            detectors = tuple(on_way[one] for one in ways)
+            counted.append((detectors, (turn,)))
+            for detector in detectors:
+                unused.pop(detector, None)
     for link in approaches:
         for lanes, turns in _lane_groups(network, link):
             if all((link, lane) in on_lane for lane in lanes):

@@ -519,6 +519,11 @@ class FlowForecaster:
         self._ready()
         return self._time
 
+    @property
+    def last_good(self) -> datetime | None:
+        """Beginning of the last interval with a good count, aware UTC; None if none ever came."""
+        return self._last_good
+
     def _lay_streets(self) -> None:
         if self.network is None:
             return
@@ -599,7 +604,8 @@ class FlowForecaster:
         newest = self._time
         if now is not None:
             # At the end of an interval its counts are due.
-            newest = max(newest, self.clock.utc(now) - timedelta(seconds=self.clock.step_s))
+            present = self.clock.utc(now.replace(microsecond=0))
+            newest = max(newest, present - timedelta(seconds=self.clock.step_s))
         return max(0, int((newest - self._last_good) // timedelta(seconds=self.clock.step_s)))
 
     def _sources(self, unseen: bool) -> NDArray[np.uint8]:

@@ -181,7 +181,7 @@ def test_places_of_nowhere_are_refused() -> None:
     nameless = FlowForecaster(STEP_S, 1, "UTC", network=roads())
     with pytest.raises(InsufficientDataError, match="none of the 1 detectors"):
         nameless.fit(np.ones((96, 1)), START, ["loop 7"])
-    with pytest.raises(CountError, match="a turn belongs to place turn"):
+    with pytest.raises(CountError, match="a turn belongs to the places turn"):
         CountSite("d", "turn", sites[0].link_id)
 
 

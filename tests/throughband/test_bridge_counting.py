@@ -24,10 +24,10 @@ from network.errors import CountError
 from network.readers.counts_csv import read_counts_csv
 from tests.controllers.test_cabinet import PLAN, TWO, put
 from throughband.bridge.config import read_config
-from throughband.bridge.counting import HISTORY, Counting, CountSpool, counting
+from throughband.bridge.counting import Counting, CountSpool, counting
 from throughband.bridge.detector_map import DetectorMap, read_detector_map
 from throughband.bridge.running import _count
-from throughband.count_tables import read_feed
+from throughband.count_tables import HISTORY, read_feed
 from throughband.devices import write_devices
 from throughband.drill import WALL, Drill
 

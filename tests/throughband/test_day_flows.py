@@ -9,6 +9,7 @@ import pytest
 
 from network.counts import CountSeries, Quality
 from network.errors import CountError, InsufficientDataError
+from tests.network import streets
 from tests.reference.toy_streets import line
 from throughband.day_flows import bridged, counted_flows, forecast_flows
 
@@ -104,6 +105,22 @@ def test_a_forecast_gives_flows_and_quantiles_by_the_local_clock(tmp_path: Path)
     assert found.day.high_vph[NAMES[0]].tolist() == [80.0, 240.0]
     assert any(text.startswith("4 of 4 cells") for text in found.findings)
     assert forecast_flows(file, NETWORK, 1800, "UTC", {}).day.movement_vph[NAMES[0]] == 80.0
+
+
+def test_a_table_of_movements_is_read_too(tmp_path: Path) -> None:
+    network = streets.network("cologne3")
+    signal = next(iter(network.movements))
+    free = next(
+        c.movement_id for c in network.connections if c.movement_id not in network.movements
+    )
+    rows = [(f"2026-07-01T05:{m}:00+00:00", name, 4.0) for m in ("00", "15")
+            for name in (signal, free)]  # fmt: skip
+    file = table(tmp_path / "movements.csv", *rows)
+    file.write_text(file.read_text().replace("detector", "movement", 1))
+    found = forecast_flows(file, network, 900, "UTC", {})
+    assert {name: flow.tolist() for name, flow in found.day.movement_vph.items()} == {
+        signal: [16.0, 16.0]
+    }
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ from controllers.together import MOST_AT_ONCE, together
 from network.counts import CountSeries, Quality
 from network.errors import CountError, ThroughbandError
 from throughband.bridge.detector_map import DetectorMap
+from throughband.count_tables import HISTORY
 
 _log = logging.getLogger(__name__)
 
@@ -36,8 +37,6 @@ LOOK_S: Final = 10.0
 
 GRACE_S: Final = 300.0
 """How long after its end an interval is waited for: the longest period, 255 s, and some looks."""
-
-HISTORY: Final = "history.csv"
 
 Open = Callable[[Device], AbstractAsyncContextManager[Session]]
 
