@@ -36,7 +36,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.adaptive_runs import ACTUATED, FIXED, MAX_PRESSURE, PEERS, Row, Task, play
-from benchmarks.pretimed import seeds_of
+from benchmarks.seeds import seeds_of
 from engine.adaptive.control import Information
 from engine.adaptive.sensing import Sensing
 from network.errors import ThroughbandError

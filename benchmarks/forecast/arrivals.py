@@ -33,7 +33,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.forecast.sumo_arrivals import SeenTraffic, advance_loops, open_street, play
-from benchmarks.pretimed import seeds_of
+from benchmarks.seeds import seeds_of
 from engine.forecast.arrival_profiles import arrivals_on_green, cycle_profile, planned_green
 from engine.forecast.arrivals import ArrivalModel, arrival_model
 from engine.forecast.platoon_fit import fit_platoons

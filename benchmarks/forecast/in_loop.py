@@ -28,7 +28,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.forecast.drawn_days import Trips, draw_day, read_trips
-from benchmarks.pretimed import seeds_of
+from benchmarks.seeds import seeds_of
 from engine.optimize.optimizer import optimize
 from engine.optimize.problem import Limits
 from engine.validate.counting import count

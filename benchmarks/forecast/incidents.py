@@ -40,7 +40,7 @@ from benchmarks.forecast.watched_street import (
     WatchedStreet,
     other_days,
 )
-from benchmarks.pretimed import seeds_of
+from benchmarks.seeds import seeds_of
 from engine.forecast.warnings import LinkModel, LinkWarning, WarningDesk, learn_links
 from network.units import SECONDS_PER_HOUR
 from throughband.demand import COUNTING_SEEDS

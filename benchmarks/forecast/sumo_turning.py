@@ -26,7 +26,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.forecast.sumo_arrivals import INSIDE_NODE_M, open_street
-from benchmarks.pretimed import seeds_of
+from benchmarks.seeds import seeds_of
 from engine.forecast.count_sites import NOISE, CountSite, junctions_of
 from engine.forecast.turning import TurningFilter, prior_shares
 from engine.forecast.turning_fit import fit_shares

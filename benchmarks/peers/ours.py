@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
 from pathlib import Path
 
 from benchmarks.peers.peer import Offer, Subject, Timed, as_offer
@@ -38,37 +38,27 @@ class Given:
     ----------
     name
         For the table.
-    files
-        Pattern of its file; ``{scenario}`` stands for the subject's name.
-    """
-
-    version = "1"
-    source = "given on the command line"
-
-    def __init__(self, name: str, files: str) -> None:
-        self.name = name
-        self._files = files
-
-    def offers(self, subject: Subject, folder: Path) -> tuple[Offer, ...]:
-        """Return the file; a missing one raises."""
-        file = Path(self._files.replace("{scenario}", subject.name))
-        if not file.is_file():
-            raise ScenarioError(f"there is no plan file {file}")
-        return (Offer(file=file),)
-
-
-def given(texts: Sequence[str]) -> tuple[Given, ...]:
-    """Read ``NAME=FILE`` of the command line.
+    file
+        For every street; other signals than it names stay as in force.
 
     Raises
     ------
     ScenarioError
-        If a text is something else.
+        If there is no such file.
     """
-    found = []
-    for text in texts:
-        name, equals, file = text.partition("=")
-        if not (name and equals and file):
-            raise ScenarioError(f"--plan {text}: found no NAME=FILE")
-        found.append(Given(name, file))
-    return tuple(found)
+
+    source = "given by the user"
+
+    def __init__(self, name: str, file: Path) -> None:
+        self.name = name
+        self._file = file
+        try:
+            self.version = hashlib.sha256(file.read_bytes()).hexdigest()[:12]
+        except OSError as error:
+            raise ScenarioError(
+                f"plan {file} cannot be read: {error.strerror or error}; give plan:FILE"
+            ) from error
+
+    def offers(self, subject: Subject, folder: Path) -> tuple[Offer, ...]:
+        """Return the file."""
+        return (Offer(file=self._file),)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -12,7 +13,8 @@ from rich.table import Table
 
 from benchmarks.suite.commands import Answer, answer
 from benchmarks.suite.executors import executor_of
-from benchmarks.suite.jobs import Outcome
+from benchmarks.suite.jobs import RULES, Job, Outcome
+from benchmarks.suite.report import HTML, write_report
 from benchmarks.suite.results import Store
 from benchmarks.suite.running import check, play_suite
 from benchmarks.suite.suite_file import Suite, known_suites, load_suite, seeds_of
@@ -32,6 +34,7 @@ def run_bench(
     scenarios: str,
     controllers: str,
     seeds: str,
+    rules: str,
     workers: int,
     cluster: str | None,
 ) -> None:
@@ -47,32 +50,37 @@ def run_bench(
         for known, title in known_suites().items():
             console.print(f"{known:12} {title}", markup=False, soft_wrap=True)
         return
-    suites = tuple(_changed(s, scenarios, controllers, seeds) for s in load_suite(name))
+    suites = tuple(_changed(s, scenarios, controllers, seeds, rules) for s in load_suite(name))
     for suite in suites:
         check(suite)
     target = out or Path("bench") / Path(name).stem
     store = Store(target)
     executor = executor_of(workers, cluster)
-    outcomes: list[Outcome] = []
+    command = _command(name, scenarios, controllers, seeds, rules)
+    played_jobs: dict[Job, Outcome] = {}
     answers: list[Answer] = []
     with Teller(len(suites)) as teller:
         for suite in suites:
             teller.step(f"{suite.name}: {suite.title}; {_size(suite)}")
             played = play_suite(suite, store, executor, teller.tell)
             teller.say(f"{len(played.outcomes) - played.kept} played, {played.kept} kept")
-            outcomes.extend(played.outcomes)
-            store.tables(outcomes)
-            for command in suite.commands:
+            # Suites may share streets; a run counts once.
+            played_jobs |= {outcome.job: outcome for outcome in played.outcomes}
+            outcomes = list(played_jobs.values())
+            if outcomes:
+                store.tables(outcomes)
+            for own in suite.commands:
                 teller.tell("commands", len(answers), len(suite.commands))
-                answers.append(answer(command, store))
+                answers.append(answer(own, store))
                 teller.say(told(answers[-1]))
+            write_report(store, suites, outcomes, answers, command)
     console.width = max(console.width, _WIDTH)
     for found in answers:
         console.print(f"== {found.command.name}", markup=False)
         console.print(found.printed.rstrip(), markup=False, soft_wrap=True)
-    if outcomes:
-        console.print(table_of(summarize(outcomes)))
-    console.print(f"Results: {target}", markup=False, soft_wrap=True)
+    if played_jobs:
+        console.print(table_of(summarize(list(played_jobs.values()))))
+    console.print(f"Report: {target / HTML}", markup=False, soft_wrap=True)
     failed = [found.command.name for found in answers if found.exit_code]
     if failed:
         raise EngineError(f"{len(failed)} of {len(answers)} commands failed: {', '.join(failed)}")
@@ -91,15 +99,16 @@ def table_of(lines: tuple[Line, ...]) -> Table:
         *("removed", ""),
     )
     for line in lines:
-        if line.reason:
-            table.add_row(line.street, line.controller, "0", "", "", "", line.reason)
+        if not line.runs:
+            table.add_row(line.street, line.controller, "0", "", "", "", "", line.reason)
             continue
         against = line.against
+        locked = len(line.locked_seeds)
         table.add_row(
             line.street,
-            line.controller,
-            f"{line.runs}" + (f", {line.locked} locked" if line.locked else ""),
-            f"{line.mean_s:.1f}" + ("" if math.isnan(line.sd_s) else f" ± {line.sd_s:.1f}"),
+            line.name,
+            f"{line.runs}" + (f", {locked} locked" if locked else ""),
+            f"{line.mean():.1f}" + ("" if math.isnan(line.sd_s) else f" ± {line.sd_s:.1f}"),
             "" if against is None else f"{against.ratio:.2f}",
             ""
             if against is None
@@ -110,22 +119,39 @@ def table_of(lines: tuple[Line, ...]) -> Table:
     return table
 
 
-def _changed(suite: Suite, scenarios: str, controllers: str, seeds: str) -> Suite:
+def _command(name: str, scenarios: str, controllers: str, seeds: str, rules: str) -> str:
+    """Return the command line that asks for the same; workers and folders change no result."""
+    options = {
+        "--scenarios": scenarios,
+        "--controllers": controllers,
+        "--seeds": seeds,
+        "--rules": rules,
+    }
+    given = [part for option, text in options.items() if text for part in (option, text)]
+    return shlex.join(("throughband", "bench", name, *given))
+
+
+def _changed(suite: Suite, scenarios: str, controllers: str, seeds: str, rules: str) -> Suite:
     if not suite.scenarios:
-        if scenarios or controllers or seeds:
+        if scenarios or controllers or seeds or rules:
             raise ScenarioError(
-                f"suite {suite.name!r} runs commands of its own; --scenarios, --controllers and "
-                "--seeds do not apply"
+                f"suite {suite.name!r} runs commands of its own; --scenarios, --controllers, "
+                "--seeds and --rules do not apply"
             )
         return suite
     names = [part.strip() for part in scenarios.split(",") if part.strip()]
     cities = [city for part in names for city in (CITIES if part == RESCO else (part,))]
     chosen = [part.strip() for part in controllers.split(",") if part.strip()]
+    under = [part.strip() for part in rules.split(",") if part.strip()]
+    for rule in under:
+        if rule not in RULES:
+            raise ScenarioError(f"--rules: found {rule!r}, allowed {', '.join(RULES)}, or both")
     return replace(
         suite,
         scenarios=tuple(dict.fromkeys(cities)) or suite.scenarios,
         controllers=tuple(dict.fromkeys(chosen)) or suite.controllers,
         seeds=seeds_of(seeds) if seeds else suite.seeds,
+        rules=tuple(dict.fromkeys(under)) or suite.rules,
     )
 
 

@@ -20,6 +20,9 @@ def bench(
     ] = "",
     controllers: Annotated[str, typer.Option(help="Others than the suite's, by commas.")] = "",
     seeds: Annotated[str, typer.Option(help="Others than the suite's, as in 101-110.")] = "",
+    rules: Annotated[
+        str, typer.Option(help="Others than the suite's: shipped, street, or both by a comma.")
+    ] = "",
     workers: Annotated[int, typer.Option(help="Processes at a time.", min=1, max=256)] = 2,
     cluster: Annotated[
         str | None, typer.Option(help="Address of a dask scheduler instead, as tcp://HOST:8786.")
@@ -31,4 +34,4 @@ def bench(
     """
     from benchmarks.suite.bench import run_bench
 
-    run_bench(suite, out, scenarios, controllers, seeds, workers, cluster)
+    run_bench(suite, out, scenarios, controllers, seeds, rules, workers, cluster)

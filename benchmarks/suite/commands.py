@@ -10,9 +10,9 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Final
 
-from benchmarks.suite.play import code_digest, versions
 from benchmarks.suite.results import Store
 from benchmarks.suite.suite_file import Command
+from benchmarks.suite.versions import code_digest, versions
 
 FOLDER: Final = "commands"
 

@@ -8,16 +8,16 @@ while the day runs. Foreign ones register under the entry point ``throughband.co
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Protocol, runtime_checkable
 
 from benchmarks.peers.catalog import PEERS
-from benchmarks.peers.ours import Ours
+from benchmarks.peers.ours import Given, Ours
 from benchmarks.peers.peer import Peer, Subject
 from benchmarks.suite.floor import Floor
 from benchmarks.suite.programs import Programs
-from engine.adaptive.control import Controller
+from engine.adaptive.control import Controller, Information
 from engine.adaptive.sensing import Sensing
 from network.counts import CountSeries
 from network.errors import ScenarioError
@@ -26,6 +26,14 @@ from throughband.pipeline import Setting
 PLUGINS: Final = "throughband.controllers"
 COUNTLESS: Final = frozenset({"in force", "SUMO actuated", "SUMO delay_based", "SUMO NEMA"})
 """Peers that look at no counts."""
+PLAN: Final = "plan:"
+"""Before the path of a plan that somebody brings as an additional file of SUMO."""
+LESS_SEEN: Final = (
+    ("detectors", "two loops a lane", Sensing(Information.DETECTORS)),
+    ("vehicles-10", "one vehicle in ten reports itself", Sensing(Information.VEHICLES, share=0.1)),
+    ("missed-20", "one vehicle in five is never seen", Sensing(missed=0.2)),
+)
+"""Our adaptive control where it knows less: name, for people, sensors."""
 
 
 @runtime_checkable
@@ -101,6 +109,8 @@ class Pretimed:
     @property
     def name(self) -> str:
         """What suites call it."""
+        if self.peer.name.startswith(PLAN):
+            return self.peer.name
         return self.peer.name.lower().replace(" ", "-").replace("_", "-")
 
     @property
@@ -140,10 +150,12 @@ class Live:
     make: Callable[[], Controller]
     source: str
     version: str = "0.1.0"
+    sensing: Sensing = field(default_factory=Sensing)
 
     def start(self, setting: Setting, missing: float, seed: int) -> tuple[Controller, Sensing]:
         """See `LiveController`."""
-        return self.make(), Sensing(missed=missing, seed=seed)
+        missed = 1.0 - (1.0 - missing) * (1.0 - self.sensing.missed)
+        return self.make(), replace(self.sensing, missed=missed, seed=seed)
 
 
 def known_controllers() -> dict[str, AnyController]:
@@ -167,6 +179,26 @@ def known_controllers() -> dict[str, AnyController]:
     return found
 
 
+def named(name: str) -> AnyController:
+    """Return the controller of a name, or the plan of a ``plan:FILE``.
+
+    Raises
+    ------
+    ScenarioError
+        If there is none; it lists the known ones.
+    """
+    if name.startswith(PLAN):
+        file = Path(name.removeprefix(PLAN))
+        return Pretimed(Given(name, file), needs_counts=False)
+    known = known_controllers()
+    if name not in known:
+        raise ScenarioError(
+            f"unknown controller {name!r}; known are {', '.join(sorted(known))}, and plan:FILE "
+            "for an additional file of SUMO"
+        )
+    return known[name]
+
+
 def _own() -> tuple[AnyController, ...]:
     from engine.adaptive import pressure
     from engine.adaptive.lookahead import LookAhead
@@ -178,6 +210,10 @@ def _own() -> tuple[AnyController, ...]:
         *(Pretimed(peer, peer.name not in COUNTLESS) for peer in (*PEERS, Ours())),
         Floor(),
         Live("adaptive", LookAhead, "this project, everything within 200 m seen"),
+        *(
+            Live(f"adaptive-{name}", LookAhead, f"this project, {seen}", sensing=sensing)
+            for name, seen, sensing in LESS_SEEN
+        ),
         Live("max-pressure", best(pressure.max_pressure), "Varaiya 2013, RESCO's timing"),
         Live("capacity-aware", best(pressure.capacity_aware), "Gregoire et al. 2014"),
         Live("position-weighted", best(pressure.position_weighted), "Li and Jabari 2019"),

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 from network.errors import ScenarioError
@@ -86,12 +87,28 @@ class Street:
     end_s: float | None = None
 
     @property
+    def label(self) -> str:
+        """What the scenario is called in tables: a path by its folder or file alone."""
+        path = Path(self.scenario)
+        if path.suffix:
+            return f"{path.resolve().parent.name}-file"
+        return path.resolve().name if len(path.parts) > 1 else self.scenario
+
+    @property
+    def plain(self) -> bool:
+        """Whether it is played under its own traffic, and nothing goes wrong."""
+        return self.scale == 1.0 and self.fault == FAULTLESS
+
+    @property
     def title(self) -> str:
         """For people: the scenario and what was done to it."""
         done = [self.rules + " rules"] if self.rules != SHIPPED else []
         done += [f"x{self.scale:g}"] if self.scale != 1.0 else []
         done += [self.fault] if self.fault != FAULTLESS else []
-        return self.scenario + (f" ({', '.join(done)})" if done else "")
+        if self.begin_s is not None or self.end_s is not None:
+            ends = ("" if end is None else f"{end:g}" for end in (self.begin_s, self.end_s))
+            done += [f"{' to '.join(ends)} s".strip()]
+        return self.label + (f" ({', '.join(done)})" if done else "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,18 +14,17 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.suite.controllers import LiveController, ProgramController, known_controllers
+from benchmarks.suite.controllers import LiveController, ProgramController, named
 from benchmarks.suite.faults import deadened, disturb
 from benchmarks.suite.instruments import lay, read
 from benchmarks.suite.jobs import FAULTLESS, STREET_RULES, Job, Outcome, Street, parse_fault
 from benchmarks.suite.programs import Prepared, Programs
 from benchmarks.suite.scenes import digest, is_made_up, open_scene, rewritten, ruled
 from benchmarks.suite.trips import measures_of, read_trips
+from benchmarks.suite.versions import code_digest, revision, versions
 from engine.adaptive.sites import build_sites
 from engine.validate.adaptive_loop import run_adaptive
 from engine.validate.sumo import TRIPINFO, run
@@ -36,7 +35,6 @@ from throughband.demand import COUNTING_SEEDS, counted_days
 from throughband.pipeline import Setting, open_setting
 
 MISSING_DETECTORS: Final = "missing-detectors"
-_PACKAGES: Final = ("network", "engine", "controllers", "scenarios", "throughband", "benchmarks")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +122,7 @@ def counted(ground: Ground) -> tuple[CountSeries, ...] | str:
 
 def prepare(task: Preparation) -> Prepared:
     """Prepare a program controller; a failure is a reason."""
-    controller = known_controllers()[task.controller]
+    controller = named(task.controller)
     assert isinstance(controller, ProgramController)
     began_s = time.perf_counter()
     try:
@@ -142,7 +140,7 @@ def prepare(task: Preparation) -> Prepared:
 def play(task: Play) -> Outcome:
     """Play one seed; a failure is an outcome with a reason."""
     job = task.job
-    controller = known_controllers()[job.controller]
+    controller = named(job.controller)
     facts: dict[str, Any] = {
         "controller": {
             "version": controller.version,
@@ -151,6 +149,7 @@ def play(task: Play) -> Outcome:
         },
         "versions": versions(),
         "code": code_digest(),
+        "revision": revision(),
         "street": task.ground.digest,
         "machine": platform.machine(),
     }
@@ -193,30 +192,6 @@ def play(task: Play) -> Outcome:
     # What could not be measured is absent, an empty cell.
     measured = {name: value for name, value in found.items() if not math.isnan(value)}
     return Outcome(job, measured, "", facts, trips.parquet())
-
-
-def world(ground: Ground) -> str:
-    """Return the digest of all that bears on a result beside the job."""
-    text = f"{ground.digest} {sorted(versions().items())} {code_digest()}"
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of what computes."""
-    names = ("eclipse-sumo", "numpy", "scipy", "numba", "networkx", "ortools")
-    return {name: version(name) for name in names}
-
-
-@lru_cache(maxsize=1)
-def code_digest() -> str:
-    """Return a digest of our own source."""
-    home = Path(__file__).resolve().parents[2]
-    found = hashlib.sha256()
-    for package in _PACKAGES:
-        for file in sorted((home / package).rglob("*.py")):
-            found.update(str(file.relative_to(home)).encode())
-            found.update(file.read_bytes())
-    return found.hexdigest()[:16]
 
 
 def _told(error: ThroughbandError) -> str:

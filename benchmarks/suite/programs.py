@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,6 +28,16 @@ class Programs:
     files: Mapping[str, bytes] = field(default_factory=dict)
     options: Mapping[str, str] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def digest(self) -> str:
+        """Digest of what SUMO gets of it, whatever it is called."""
+        found = hashlib.sha256()
+        for content in self.files.values():
+            found.update(hashlib.sha256(content).digest())
+        for name in sorted(self.options):
+            found.update(f"{name}={self.options[name]};".encode())
+        return found.hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,6 +141,7 @@ class Store:
         """Write a file of the results as a whole."""
         work = self.folder / f"{name}.new"
         try:
+            work.parent.mkdir(exist_ok=True)
             _write(work, content)
             work.replace(self.folder / name)
         except OSError as error:

@@ -6,14 +6,15 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TypeVar
 
-from benchmarks.suite.controllers import ProgramController, known_controllers
+from benchmarks.suite.controllers import LiveController, ProgramController, named
 from benchmarks.suite.executors import Executor, Lost
 from benchmarks.suite.jobs import Job, Outcome, Street, key_of
-from benchmarks.suite.play import Ground, Play, Preparation, build, counted, play, prepare, world
+from benchmarks.suite.play import Ground, Play, Preparation, build, counted, play, prepare
 from benchmarks.suite.programs import Prepared, Programs
 from benchmarks.suite.results import Store
 from benchmarks.suite.scenes import require_known
 from benchmarks.suite.suite_file import Suite
+from benchmarks.suite.versions import code_digest, measuring_digest, versions
 from network.errors import ScenarioError
 
 Key = TypeVar("Key", bound=Hashable)
@@ -48,14 +49,18 @@ def check(suite: Suite) -> None:
     ScenarioError
         Naming what is known.
     """
-    known = known_controllers()
     for name in suite.controllers:
-        if name not in known:
-            raise ScenarioError(
-                f"unknown controller {name!r}; known are {', '.join(sorted(known))}"
-            )
+        named(name)
     for name in suite.scenarios:
         require_known(name)
+    titles: dict[str, Street] = {}
+    for street in suite.streets:
+        other = titles.setdefault(street.title, street)
+        if other != street:
+            raise ScenarioError(
+                f"scenarios {other.scenario} and {street.scenario} are both called "
+                f"{street.title!r} in tables; play them in suites of their own"
+            )
 
 
 def play_suite(suite: Suite, store: Store, executor: Executor, tell: Tell) -> Played:
@@ -98,13 +103,26 @@ def play_suite(suite: Suite, store: Store, executor: Executor, tell: Tell) -> Pl
             for programs in made.programs if not made.reason else ():
                 jobs[Job(street, controller, seed, programs.variant)] = programs
     done: dict[Job, Outcome] = {job: Outcome(job, reason=why) for job, why in refused.items()}
-    keys = {job: job.key(world(grounds[job.street])) for job in jobs}
+    live = {name for name in suite.controllers if isinstance(named(name), LiveController)}
+    keys = {
+        job: job.key(_world(grounds[job.street], job.controller in live, programs.digest))
+        for job, programs in jobs.items()
+    }
     for job in jobs:
         kept = store.found(job, keys[job])
         if kept is not None:
             done[job] = kept
     before = len(done) - len(refused)
-    plays = [Play(job, grounds[job.street], jobs[job]) for job in jobs if job not in done]
+    # Programs that came out the same are the same run: played once, and a row for each.
+    twins = {
+        job: (job.street, job.seed, job.controller if job.controller in live else programs.digest)
+        for job, programs in jobs.items()
+    }
+    first: dict[Hashable, Job] = {}
+    for job in sorted(jobs, key=lambda job: job not in done):
+        first.setdefault(twins[job], job)
+    missing = [job for job in jobs if job not in done]
+    plays = [Play(j, grounds[j.street], jobs[j]) for j in missing if first[twins[j]] == j]
     tell("runs", 0, len(plays))
     for number, (position, outcome) in enumerate(executor.run(play, plays), 1):
         job = plays[position].job
@@ -113,12 +131,34 @@ def play_suite(suite: Suite, store: Store, executor: Executor, tell: Tell) -> Pl
         store.keep(outcome, keys[job])
         done[job] = outcome
         tell("runs", number, len(plays))
+    for job in missing:
+        if job not in done:
+            done[job] = _twin(done[first[twins[job]]], job, jobs[job], keys[first[twins[job]]])
+            store.keep(done[job], keys[job])
     place = {pair: number for number, pair in enumerate(pairs)}
     ordered = sorted(
         done.values(),
         key=lambda o: (place[o.job.street, o.job.controller], o.job.variant, o.job.seed),
     )
     return Played(tuple(ordered), before)
+
+
+def _world(ground: Ground, live: bool, programs: str) -> str:
+    """Return the digest of all that bears on a run beside the job.
+
+    A run of programs does not depend on the code that made them: where that changes and they
+    come out the same, the run stands.
+    """
+    code = code_digest() if live else measuring_digest()
+    return key_of(ground.digest, versions(), code, programs)
+
+
+def _twin(played: Outcome, job: Job, programs: Programs, key: str) -> Outcome:
+    """Return the outcome of a run that another one was, with whose it is now."""
+    controller = named(job.controller)
+    whose = {"version": controller.version, "source": controller.source, **programs.facts}
+    facts = {**played.facts, "controller": whose, "same_as": key}
+    return Outcome(job, played.measures, played.reason, facts)
 
 
 def _prepared(
@@ -128,17 +168,19 @@ def _prepared(
     executor: Executor,
     tell: Tell,
 ) -> dict[Pair, Prepared]:
-    known = known_controllers()
     ready: dict[Pair, Prepared] = {}
     wanted: dict[Pair, ProgramController] = {}
     keys: dict[Pair, str] = {}
     for pair in pairs:
         street, name = pair
-        controller = known[name]
+        controller = named(name)
         if grounds[street].reason:
             ready[pair] = Prepared((), grounds[street].reason)
         elif isinstance(controller, ProgramController):
-            keys[pair] = key_of(asdict(street), name, controller.version, world(grounds[street]))
+            keys[pair] = key_of(
+                *(asdict(street), name, controller.version),
+                *(grounds[street].digest, versions(), code_digest()),
+            )
             kept = store.prepared(keys[pair])
             if kept is None:
                 wanted[pair] = controller

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import fmean, stdev
-from typing import Final
+from typing import Any, Final
 
 from benchmarks.suite.jobs import Outcome, Street
 from benchmarks.suite.statistics import Comparison, Ranking, compare, rank
@@ -14,6 +14,11 @@ from benchmarks.suite.statistics import Comparison, Ranking, compare, rank
 BASELINE: Final = "in-force"
 FLOOR: Final = "floor"
 DELAY: Final = "delay_s"
+THROUGHBAND: Final = "throughband"
+OURS: Final = (
+    *(THROUGHBAND, "adaptive", "adaptive-detectors", "adaptive-vehicles-10"),
+    "adaptive-missed-20",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,31 +31,66 @@ class Line:
         Scenario with scale and fault, for people.
     controller
         By name.
-    runs, locked
-        Seeds that were played, and how many of them had locked up.
-    mean_s, sd_s
-        Delay over seeds; the spread is NaN with one seed.
+    where
+        The street itself.
+    measures
+        Of every seed that was played, by seed.
     against
         Beside the plan in force; None for itself and where it was not played.
+    reason
+        Why there are no runs; with runs, why some of them failed.
     removed
         Share of the removable delay, from the plan in force down to the physical floor, that is
         gone; NaN where the floor was not played.
     variant
         The one that was taken.
-    reason
-        Why there are no runs.
+    facts
+        Version, source and notes of the controller.
     """
 
     street: str
     controller: str
-    runs: int
-    locked: int
-    mean_s: float
-    sd_s: float
-    against: Comparison | None
+    where: Street
+    measures: Mapping[int, Mapping[str, float]]
+    against: Comparison | None = None
     reason: str = ""
     removed: float = math.nan
     variant: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    def by_seed(self, measure: str = DELAY) -> dict[int, float]:
+        """Return a measure by seed, where it could be measured."""
+        return {
+            seed: measures[measure]
+            for seed, measures in self.measures.items()
+            if measure in measures
+        }
+
+    def mean(self, measure: str = DELAY) -> float:
+        """Return the mean over seeds; NaN without any."""
+        found = self.by_seed(measure).values()
+        return fmean(found) if found else math.nan
+
+    @property
+    def name(self) -> str:
+        """For people: the controller and its variant."""
+        return f"{self.controller} ({self.variant})" if self.variant else self.controller
+
+    @property
+    def runs(self) -> int:
+        """Seeds that were played."""
+        return len(self.measures)
+
+    @property
+    def locked_seeds(self) -> tuple[int, ...]:
+        """Seeds in which the street had locked up."""
+        return tuple(seed for seed, locked in self.by_seed("locked").items() if locked)
+
+    @property
+    def sd_s(self) -> float:
+        """Spread of the delay over seeds; NaN with fewer than two."""
+        found = self.by_seed().values()
+        return stdev(found) if len(found) > 1 else math.nan
 
 
 def best_variants(outcomes: Sequence[Outcome]) -> tuple[Outcome, ...]:
@@ -90,36 +130,34 @@ def summarize(outcomes: Sequence[Outcome]) -> tuple[Line, ...]:
     """Add runs up; streets and controllers in the order of their first run."""
     outcomes = best_variants(outcomes)
     delays = values(outcomes, DELAY)
-    locked = values(outcomes, "locked")
-    reasons: dict[tuple[str, str], str] = {}
+    runs: dict[tuple[str, str], list[Outcome]] = {}
     for outcome in outcomes:
-        reasons.setdefault((outcome.job.street.title, outcome.job.controller), "")
-        if outcome.failed:
-            reasons[outcome.job.street.title, outcome.job.controller] = outcome.reason
+        runs.setdefault((outcome.job.street.title, outcome.job.controller), []).append(outcome)
     against = {
         street: compare(by[BASELINE], {n: v for n, v in by.items() if n not in (BASELINE, FLOOR)})
         for street, by in delays.items()
         if BASELINE in by
     }
-    taken = {(o.job.street.title, o.job.controller): o.job.variant for o in outcomes}
-    lines = []
-    for (street, controller), reason in reasons.items():
-        seeds = delays.get(street, {}).get(controller, {})
-        lines.append(
-            Line(
-                street,
-                controller,
-                len(seeds),
-                int(sum(locked.get(street, {}).get(controller, {}).values())),
-                fmean(seeds.values()) if seeds else math.nan,
-                stdev(seeds.values()) if len(seeds) > 1 else math.nan,
-                against.get(street, {}).get(controller),
-                reason,
-                _removed(delays.get(street, {}), controller),
-                taken[street, controller],
-            )
+    return tuple(
+        Line(
+            street,
+            controller,
+            own[0].job.street,
+            {run.job.seed: run.measures for run in own if not run.failed},
+            against.get(street, {}).get(controller),
+            next((run.reason for run in own if run.failed), ""),
+            _removed(delays.get(street, {}), controller),
+            own[0].job.variant,
+            next((run.facts["controller"] for run in own if "controller" in run.facts), {}),
         )
-    return tuple(lines)
+        for (street, controller), own in runs.items()
+    )
+
+
+def best_peer(lines: Iterable[Line]) -> Line | None:
+    """Return whoever has the least mean delay, but for us and for the floor."""
+    peers = [line for line in lines if line.controller not in (*OURS, FLOOR) and line.runs]
+    return min(peers, key=Line.mean, default=None)
 
 
 def _removed(by: Mapping[str, Mapping[int, float]], controller: str) -> float:

@@ -13,9 +13,9 @@ import pytest
 from benchmarks.peers import sumo_tools
 from benchmarks.peers.bands import AFFINE, COUPLED, banded_in_force, banded_plans
 from benchmarks.peers.nema import nema_program
-from benchmarks.peers.ours import given
 from benchmarks.peers.peer import PEAK_S, Subject
 from benchmarks.peers.webster import isolated_plans, webster_cycle_s, webster_cycles_s
+from benchmarks.suite.controllers import known_controllers, named
 from engine.measures.street import build_street
 from network.errors import InfeasibleError, ScenarioError
 from network.graph import Signal
@@ -170,9 +170,25 @@ def test_a_stage_program_is_refused_with_its_reason() -> None:
         nema_program(signal)
 
 
-def test_a_given_plan_must_be_there(tmp_path: Path) -> None:
-    (found,) = given(["theirs=nowhere/{scenario}.xml"])
-    with pytest.raises(ScenarioError, match=r"no plan file nowhere/cologne3\.xml"):
-        found.offers(subject(), tmp_path)
-    with pytest.raises(ScenarioError, match="NAME=FILE"):
-        given(["theirs"])
+def test_a_given_plan_must_be_there_and_is_told_by_its_content(tmp_path: Path) -> None:
+    file = tmp_path / "mine.add.xml"
+    with pytest.raises(ScenarioError, match=r"mine\.add\.xml cannot be read"):
+        named(f"plan:{file}")
+    file.write_text("<additional/>")
+    before = named(f"plan:{file}")
+    file.write_text("<additional></additional>")
+    after = named(f"plan:{file}")
+    assert before.name == after.name == f"plan:{file}"
+    assert before.version != after.version
+
+
+def test_unknown_controllers_list_the_known_ones() -> None:
+    with pytest.raises(ScenarioError, match=r"known are adaptive, .*webster"):
+        named("webstre")
+
+
+def test_every_controller_has_name_version_and_source() -> None:
+    for name, controller in known_controllers().items():
+        assert controller.name == name
+        assert controller.version
+        assert controller.source

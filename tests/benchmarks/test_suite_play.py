@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,11 @@ from benchmarks.suite.faults import deadened, disturb
 from benchmarks.suite.jobs import Fault, Job, Outcome, Street
 from benchmarks.suite.play import Ground, Play, build, play
 from benchmarks.suite.results import Store
-from benchmarks.suite.running import Played, play_suite
+from benchmarks.suite.running import Played, check, play_suite
 from benchmarks.suite.scenes import open_scene
 from benchmarks.suite.suite_file import Suite
 from network.counts import CountSeries, Quality
-from network.errors import InsufficientDataError
+from network.errors import InsufficientDataError, ScenarioError
 from scenarios.scenario import Scenario
 
 pytestmark = pytest.mark.sumo
@@ -70,6 +71,51 @@ def test_nothing_is_played_twice(
     again = play_suite(SMALL, Store(folder), Serial(), silent)
     assert again.kept == len(done.outcomes)
     assert [o.measures for o in again.outcomes] == [o.measures for o in done.outcomes]
+
+
+def test_equal_programs_are_played_once_and_each_gets_its_row(tmp_path: Path) -> None:
+    plan = tmp_path / "nothing.add.xml"
+    plan.write_text("<additional/>")
+    other = tmp_path / "nothing-too.add.xml"
+    other.write_text("<additional/>")
+    suite = replace(SMALL, controllers=(f"plan:{plan}", f"plan:{other}"), seeds=(11,))
+    asked: list[int] = []
+    done = play_suite(
+        suite,
+        Store(tmp_path / "out"),
+        Serial(),
+        lambda what, number, whole: asked.append(whole) if what == "runs" else None,
+    )
+    assert asked == [1, 1]
+    first, second = done.outcomes
+    assert first.measures == second.measures
+    assert second.facts["same_as"]
+    assert (tmp_path / "out" / "runs" / second.facts["same_as"] / "trips.parquet").is_file()
+    again = play_suite(suite, Store(tmp_path / "out"), Serial(), silent)
+    assert again.kept == 2
+
+
+def test_another_plan_under_the_same_name_is_played(tmp_path: Path) -> None:
+    plan = tmp_path / "plan.add.xml"
+    suite = replace(SMALL, controllers=(f"plan:{plan}",), seeds=(11,))
+    store = Store(tmp_path / "out")
+    for text, kept in (
+        ("<additional/>", 0),
+        ("<additional/>", 1),
+        ("<additional></additional>", 0),
+    ):
+        plan.write_text(text)
+        assert play_suite(suite, store, Serial(), silent).kept == kept
+
+
+def test_scenarios_called_alike_are_refused(tmp_path: Path) -> None:
+    paths = []
+    for name in ("a/city", "b/city"):
+        (tmp_path / name).mkdir(parents=True)
+        paths.append(str(tmp_path / name / "x.sumocfg"))
+        Path(paths[-1]).write_text("<configuration/>")
+    with pytest.raises(ScenarioError, match="both called 'city-file"):
+        check(replace(SMALL, scenarios=tuple(paths)))
 
 
 def test_processes_give_the_same_bytes(played: tuple[Path, Played], tmp_path: Path) -> None:

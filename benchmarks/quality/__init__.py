@@ -1,1 +1,0 @@
-"""The quality table: runs kept in rows, ratios with intervals, a picture."""
