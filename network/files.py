@@ -14,11 +14,11 @@ from network.errors import PlanError, TopologyError
 from network.fields import Fields, place_in
 from network.graph import RoadNetwork
 from network.phasing import Phasing
-from network.timing import OffsetReference, PlanSet, TimingPlan
+from network.timing import CoordinationGroup, OffsetReference, PlanSet, TimingPlan
 from network.units import TENTHS_PER_SECOND
 
 PLAN_FORMAT = "throughband.plan"
-PLAN_VERSION = 2
+PLAN_VERSION = 3
 
 LONGEST_S = 3600
 """No duration in a plan file is longer; what a controller takes is a matter of safety."""
@@ -26,7 +26,17 @@ LONGEST_S = 3600
 MOST_PHASES = 255
 """NTCIP 1202 numbers phases in one octet."""
 
-_KEYS = ("format", "version", "scenario", "digest", "file_digest", "plans", "left_alone", "notes")
+_KEYS = (
+    "format",
+    "version",
+    "scenario",
+    "digest",
+    "file_digest",
+    "plans",
+    "groups",
+    "left_alone",
+    "notes",
+)
 _PLAN_KEYS = (
     "signal_id",
     "cycle_s",
@@ -68,7 +78,16 @@ def _in_one_ring(phase: Document) -> Document:
     return {**phase, **_ADDED}
 
 
-PLAN_FORM = DocumentForm(PLAN_FORMAT, "plan file", PLAN_VERSION, PlanError, {1: _with_rings})
+def _with_groups(document: Document) -> Document:
+    """Bring a plan file of version 2 to version 3: of older files no groups are known."""
+    if "groups" in document:
+        raise ValueError("it tells of coordination groups")
+    return {**document, "groups": []}
+
+
+PLAN_FORM = DocumentForm(
+    PLAN_FORMAT, "plan file", PLAN_VERSION, PlanError, {1: _with_rings, 2: _with_groups}
+)
 
 
 def write_plan(
@@ -103,6 +122,9 @@ def write_plan(
         "digest": plan_set.digest,
         "plans": [
             _plan_document(plan, phasing_of(plan, network, str(path))) for plan in plan_set.plans
+        ],
+        "groups": [
+            {"cycle_s": group.cycle_s, "signals": list(group.signals)} for group in plan_set.groups
         ],
         "left_alone": dict(plan_set.left_alone),
         "notes": dict(notes or {}),
@@ -234,13 +256,27 @@ def _plan_set(path: Path, document: Mapping[str, Any]) -> PlanSet:
     if not all(isinstance(reason, str) for reason in left_alone.values()):
         raise PlanError(f"{where}: left_alone must give each reason as text")
     plans = tuple(_plan(item, where) for item in document["plans"])
+    if not isinstance(document["groups"], list):
+        raise PlanError(f"{where}: groups must be a list")
     try:
-        plan_set = PlanSet(document["scenario"], plans, left_alone)
+        groups = tuple(_coordination_group(item, where) for item in document["groups"])
+        plan_set = PlanSet(document["scenario"], plans, left_alone, groups)
     except PlanError as error:
+        if str(error).startswith(where):
+            raise
         raise PlanError(f"{where}: {error}") from error
     if plan_set.digest != document["digest"]:
         raise PlanError(f"{where}: edited or damaged; its plans do not match its digest")
     return plan_set
+
+
+def _coordination_group(item: object, where: str) -> CoordinationGroup:
+    place = place_in(f"{where}: a coordination group")
+    found = Fields.of(item, place, PlanError, ("cycle_s", "signals"))
+    signals = found.values["signals"]
+    if not isinstance(signals, list) or not all(isinstance(name, str) for name in signals):
+        raise found.refusal("signals", "is a list of names of signals")
+    return CoordinationGroup(found.whole("cycle_s", 1, LONGEST_S), tuple(signals))
 
 
 def _plan(item: object, where: str) -> TimingPlan:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
@@ -208,6 +208,36 @@ def _split_of(
 
 
 @dataclass(frozen=True, slots=True)
+class CoordinationGroup:
+    """Signals that are kept in step by one cycle.
+
+    A signal of a group runs the group's cycle or half of it, twice as often; what is called a
+    double cycle is the same thing, seen from a group of which all but a few run half. As all count
+    from the same system zero and the cycles go into each other, offsets stay in step.
+
+    Attributes
+    ----------
+    cycle_s
+        The common cycle, s, after which the whole group repeats.
+    signals
+        Two at least, in alphabetical order.
+    """
+
+    cycle_s: int
+    signals: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if type(self.cycle_s) is not int or self.cycle_s < 1:
+            raise PlanError(f"a group's cycle is {self.cycle_s!r}, not a number of whole seconds")
+        if len(set(self.signals)) < max(2, len(self.signals)):
+            raise PlanError(
+                f"a coordination group holds two signals or more, each once; found "
+                f"{list(self.signals)}"
+            )
+        object.__setattr__(self, "signals", tuple(sorted(self.signals)))
+
+
+@dataclass(frozen=True, slots=True)
 class PlanSet:
     """The plans of a scenario's signals.
 
@@ -219,11 +249,20 @@ class PlanSet:
         One plan per retimed signal, ordered by signal.
     left_alone
         Signals without a plan here, each with the reason.
+    groups
+        Which of the signals are kept in step, ordered by signal; each runs its group's cycle or
+        half of it. Signals of no group run by themselves, or nobody knows.
+
+    Raises
+    ------
+    PlanError
+        A signal has two plans, is of two groups, or runs a cycle that is not its group's.
     """
 
     scenario: str
     plans: tuple[TimingPlan, ...]
     left_alone: Mapping[str, str]
+    groups: tuple[CoordinationGroup, ...] = ()
 
     def __post_init__(self) -> None:
         signals = [plan.signal_id for plan in self.plans]
@@ -239,8 +278,24 @@ class PlanSet:
             self, "left_alone", MappingProxyType(dict(sorted(self.left_alone.items())))
         )
 
+        cycles_s = {plan.signal_id: plan.cycle_s for plan in self.plans}
+        grouped: set[str] = set()
+        for group in self.groups:
+            for name in group.signals:
+                _require_in_step(name, group, cycles_s.get(name), name in grouped)
+            grouped |= set(group.signals)
+            if all(cycles_s[name] != group.cycle_s for name in group.signals):
+                raise PlanError(f"no signal of a group runs its cycle of {group.cycle_s} s")
+        object.__setattr__(
+            self, "groups", tuple(sorted(self.groups, key=lambda group: group.signals))
+        )
+
     def __reduce__(self) -> tuple[object, ...]:
-        return (PlanSet, (self.scenario, self.plans, dict(self.left_alone)))
+        return (PlanSet, (self.scenario, self.plans, dict(self.left_alone), self.groups))
+
+    def group_of(self, signal_id: str) -> CoordinationGroup | None:
+        """Return the group of a signal, or None where it runs by itself."""
+        return next((group for group in self.groups if signal_id in group.signals), None)
 
     def plan(self, signal_id: str) -> TimingPlan | None:
         """Return a signal's plan, or None where it is left alone or unknown."""
@@ -265,3 +320,36 @@ class PlanSet:
             for plan in self.plans
         ]
         return hashlib.sha256(json.dumps(content, separators=(",", ":")).encode()).hexdigest()
+
+
+def in_step(
+    groups: Iterable[tuple[str, ...]], plans: Mapping[str, TimingPlan]
+) -> tuple[CoordinationGroup, ...]:
+    """Return the groups of several signals, each with its common cycle: the longest in it.
+
+    Parameters
+    ----------
+    groups
+        Names of signals; groups of one are passed over.
+    plans
+        By signal, for their cycles.
+    """
+    return tuple(
+        CoordinationGroup(max(plans[name].cycle_s for name in group), group)
+        for group in groups
+        if len(group) > 1
+    )
+
+
+def _require_in_step(
+    name: str, group: CoordinationGroup, cycle_s: int | None, elsewhere: bool
+) -> None:
+    if cycle_s is None:
+        raise PlanError(f"signal {name!r} is of a coordination group but has no plan")
+    if elsewhere:
+        raise PlanError(f"signal {name!r} is of two coordination groups")
+    if group.cycle_s not in (cycle_s, 2 * cycle_s):
+        raise PlanError(
+            f"signal {name!r} runs a cycle of {cycle_s} s in a group of {group.cycle_s} s; allowed "
+            "are the group's cycle and half of it"
+        )

@@ -24,7 +24,7 @@ from engine.optimize.wholes import SEEDED_SIGNALS, group_plans
 from network.errors import EngineError, InfeasibleError
 from network.graph import RoadNetwork
 from network.safety import check, require_safe
-from network.timing import PlanSet, TimingPlan
+from network.timing import PlanSet, TimingPlan, in_step
 
 HOUR_LONG_WORK = 200_000
 """Evaluations of the hour-long model, times the cube of the number of signals, that a street gets
@@ -182,7 +182,12 @@ def optimize(
     for plan in plans.values():
         service.set(plan)
     after = evaluate(service, start_s, street.horizon_s)
-    plan_set = PlanSet(network.name, tuple(plans.values()), _left_alone(network, absent, plans))
+    plan_set = PlanSet(
+        network.name,
+        tuple(plans.values()),
+        _left_alone(network, absent, plans),
+        in_step(groups, plans),
+    )
     require_safe(plan_set, network)
     broken = limits.locks.broken(plans)
     if broken:

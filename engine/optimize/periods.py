@@ -35,7 +35,7 @@ from engine.optimize.switching import MOST_CANDIDATES, DayChoice, best_days, cos
 from network.errors import EngineError
 from network.graph import RoadNetwork
 from network.safety import require_safe
-from network.timing import PlanSet
+from network.timing import PlanSet, in_step
 
 ROUNDS = 2
 """How often the plans of the best day are optimized again for the periods they got."""
@@ -199,7 +199,9 @@ class _Work:
                     groups.append((name,))
             left_alone = base.plan_set.left_alone
         groups = [group for group in groups if all(name in plans for name in group)]
-        plan_set = PlanSet(self._network.name, tuple(plans.values()), left_alone)
+        plan_set = PlanSet(
+            self._network.name, tuple(plans.values()), left_alone, in_step(groups, plans)
+        )
         return PeriodPlan(plan_set, tuple(groups), rows, origin)
 
     def _cluster(self, base: PeriodPlan) -> None:
@@ -305,7 +307,10 @@ class _Work:
                     part * self._wishes.close_pct,
                 )
                 plan_set = PlanSet(
-                    self._network.name, tuple(drawn.values()), start.plan_set.left_alone
+                    self._network.name,
+                    tuple(drawn.values()),
+                    start.plan_set.left_alone,
+                    in_step(start.groups, drawn),
                 )
                 found.append(PeriodPlan(plan_set, start.groups, start.rows, start.origin))
         return found
@@ -326,7 +331,12 @@ class _Work:
             demands = drawn_demands(self._day, served, wanted, wanted.seed)
             costs = RobustCosts(self._streets, demands, plan.groups, plan.plans)
             better = refined(costs, plan.plans, options, wanted)
-            plan_set = PlanSet(self._network.name, tuple(better.values()), plan.plan_set.left_alone)
+            plan_set = PlanSet(
+                self._network.name,
+                tuple(better.values()),
+                plan.plan_set.left_alone,
+                in_step(plan.groups, better),
+            )
             robust = PeriodPlan(plan_set, plan.groups, plan.rows, f"{plan.origin}, made robust")
             fresh = drawn_demands(self._day, served, wanted, wanted.seed + TRIAL_SEED_STEP)
             nominal, after = (

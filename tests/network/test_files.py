@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import pickle
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from network.errors import PlanError
 from network.files import read_notes, read_plan, replace_file, write_plan
 from network.graph import Signal
 from network.phasing import Phase, Phasing
-from network.timing import PlanSet, TimingPlan
+from network.timing import CoordinationGroup, PlanSet, TimingPlan
 from tests.network import streets
 from tests.strategies import connection, network_of, signal_of, signals_with_plans
 
@@ -89,7 +90,7 @@ def test_an_edited_file_is_refused(path: Path, change: Callable[[Document], None
     ("change", "message"),
     [
         (shift_offset, "plans do not match its digest"),
-        (lambda d: d.update(version=3), "version 3, this program reads up to 2"),
+        (lambda d: d.update(version=4), "version 4, this program reads up to 3"),
         (lambda d: d.update(version="1"), "version '1' is not a whole number"),
         (lambda d: d.update(version=True), "version True"),
         (lambda d: d.update(format="x"), "not a plan file"),
@@ -97,6 +98,12 @@ def test_an_edited_file_is_refused(path: Path, change: Callable[[Document], None
         (lambda d: d.pop("notes"), r"missing keys \['notes'\]"),
         (lambda d: d.update(scenario=1), "scenario must be text"),
         (lambda d: d.update(notes=[]), "must be objects"),
+        (lambda d: d.update(groups={}), "groups must be a list"),
+        (lambda d: d["groups"].append(1), "found int, expected an object"),
+        (lambda d: d["groups"].append({"cycle_s": 0, "signals": []}), "cycle_s: found 0"),
+        (lambda d: d["groups"].append({"cycle_s": 9, "signals": ["a"]}), "two signals or more"),
+        (lambda d: d["groups"].append({"cycle_s": 9, "signals": "ab"}), "list of names"),
+        (lambda d: d["groups"].append({"cycle_s": 9, "signals": ["a", "b"]}), "has no plan"),
         (lambda d: d.update(left_alone={"x": 1}), "each reason as text"),
         (lambda d: d.update(plans=[1]), "found int, expected an object"),
         (lambda d: d["plans"].append(d["plans"][0]), "a signal has two plans"),
@@ -163,7 +170,7 @@ def test_a_phase_tells_its_ring_its_barrier_and_the_walk(tmp_path: Path) -> None
     assert read_plan(tmp_path / "plan.json") == plans
 
 
-def test_a_plan_file_of_version_1_is_read_and_written_back_as_version_2(tmp_path: Path) -> None:
+def test_a_plan_file_of_version_1_is_read_and_written_back_as_the_newest(tmp_path: Path) -> None:
     plans = read_plan(GOLDEN)
     assert [(p.signal_id, p.splits_s, p.offset_s) for p in plans.plans] == [
         ("oak", (55, 35), 12),
@@ -179,12 +186,60 @@ def test_a_plan_file_of_version_1_is_read_and_written_back_as_version_2(tmp_path
     ]
     write_plan(tmp_path / "plan.json", plans, network_of(*signals), read_notes(GOLDEN))
     new = json.loads((tmp_path / "plan.json").read_text())
-    assert (old["version"], new["version"]) == (1, 2)
+    assert (old["version"], new["version"]) == (1, 3)
+    assert new["groups"] == []
     added = {"ring": 1, "barrier": 1, "walk_s": 0, "ped_clear_s": 0}
     for before, after in zip(old["plans"], new["plans"], strict=True):
         assert after["phases"] == [{**phase, **added} for phase in before["phases"]]
     assert new["digest"] == old["digest"]
     assert read_plan(tmp_path / "plan.json") == plans
+
+
+def halved(signal_id: str, cycle_s: int) -> tuple[Signal, TimingPlan]:
+    """Return a signal of two phases that share a cycle evenly."""
+    phases = (Phase(1, "Gr", 5, 30, 10), Phase(2, "rG", 5, 30, 10))
+    links = tuple(connection(group, frozenset(), frozenset()) for group in (0, 1))
+    plan = TimingPlan(signal_id, cycle_s, (1, 2), (cycle_s // 2, cycle_s // 2), 7, 1)
+    return replace(signal_of(links, Phasing(phases, {}), plan), signal_id=signal_id), plan
+
+
+def test_a_signal_with_half_its_groups_cycle_comes_back_with_its_group(tmp_path: Path) -> None:
+    (oak, slow), (pine, quick) = halved("oak", 80), halved("pine", 40)
+    plans = PlanSet("street", (slow, quick), {}, (CoordinationGroup(80, ("pine", "oak")),))
+    write_plan(tmp_path / "plan.json", plans, network_of(oak, pine))
+    document = json.loads((tmp_path / "plan.json").read_text())
+    assert document["groups"] == [{"cycle_s": 80, "signals": ["oak", "pine"]}]
+    assert [plan["cycle_s"] for plan in document["plans"]] == [80, 40]
+    assert read_plan(tmp_path / "plan.json") == plans
+    group = plans.group_of("pine")
+    assert group is not None
+    assert group.cycle_s == 80
+    assert pickle.loads(pickle.dumps(plans)) == plans
+
+
+@pytest.mark.parametrize(
+    ("cycle_s", "groups", "message"),
+    [
+        (60, ((80, ("oak", "pine")),), "runs a cycle of 60 s in a group of 80 s"),
+        (80, ((40, ("oak", "pine")),), "runs a cycle of 80 s in a group of 40 s"),
+        (80, ((160, ("oak", "pine")),), "no signal of a group runs its cycle of 160 s"),
+        (80, ((80, ("oak", "elm")),), "'elm' is of a coordination group but has no plan"),
+        (80, ((80, ("oak", "pine")), (80, ("pine", "oak"))), "of two coordination groups"),
+        (80, ((80, ("oak", "oak")),), "two signals or more, each once"),
+    ],
+)
+def test_signals_that_cannot_be_in_step_are_no_group(
+    cycle_s: int, groups: tuple[tuple[int, tuple[str, ...]], ...], message: str
+) -> None:
+    plans = (halved("oak", 80)[1], halved("pine", cycle_s)[1])
+    with pytest.raises(PlanError, match=message):
+        PlanSet("street", plans, {}, tuple(CoordinationGroup(*group) for group in groups))
+
+
+def test_a_file_of_version_2_that_tells_of_groups_is_refused(path: Path) -> None:
+    edit(path, lambda d: d.update(version=2), sealed=True)
+    with pytest.raises(PlanError, match="it tells of coordination groups"):
+        read_plan(path)
 
 
 def phases_of(plan: Document) -> tuple[Phase, ...]:
