@@ -100,6 +100,7 @@ class Film:
         begins = [0, *self.changes.tolist()]
         self.pictures = [(tick, self.lamps[tick].tobytes().decode()) for tick in begins]
         self._ends = [[scene.end for scene in scenes] for scenes in self.rings]
+        self._found: dict[tuple[int, int], Scene] = {}
 
     def _play(
         self, orders: list[tuple[int, int, int]]
@@ -131,10 +132,14 @@ class Film:
 
     def scene(self, tick: int, group: int) -> Scene:
         """Return what was played up to a tick in the ring that a group listened to."""
-        at = [self._scene_of(ring, tick) for ring in range(len(self.rings))]
-        serving = [s for s in at if s.phase and self.phases[s.phase].serves(group)]
-        # Of two rings that both serve it, the one that ends last decides how it ends.
-        return max(serving, key=lambda s: s.yellow_at) if serving else at[0]
+        found = self._found.get((tick, group))
+        if found is None:
+            at = [self._scene_of(ring, tick) for ring in range(len(self.rings))]
+            serving = [s for s in at if s.phase and self.phases[s.phase].serves(group)]
+            # Of two rings that both serve it, the one that ends last decides how it ends.
+            found = max(serving, key=lambda s: s.yellow_at) if serving else at[0]
+            self._found[tick, group] = found
+        return found
 
     def _scene_of(self, ring: int, tick: int) -> Scene:
         return self.rings[ring][bisect_left(self._ends[ring], tick)]

@@ -37,10 +37,22 @@ def working_room(arrays: CyclicArrays, cycle_s: int) -> Room:
     )
 
 
-def whole_part(arrays: CyclicArrays, cycle_s: int) -> Part:
-    """Return the whole group as a part; loops of streets begin with mean flows."""
+def whole_part(arrays: CyclicArrays, cycle_s: int, reads: Part | None = None) -> Part:
+    """Return the whole group as a part; loops of streets begin with mean flows.
+
+    Parameters
+    ----------
+    arrays
+        The group.
+    cycle_s
+        Its cycle, s.
+    reads
+        The same part at another cycle, where that is at hand: what it reads is no different.
+    """
     departures = np.repeat(arrays.way_vps[:, None], cycle_s, axis=1).astype(np.float32)
     inflow = np.repeat(arrays.approach_vps[:, None], cycle_s, axis=1).astype(np.float32)
+    if reads is not None:
+        return reads._replace(departures=departures, inflow=inflow)
     return part_of(arrays, arrays.order, departures, inflow)
 
 

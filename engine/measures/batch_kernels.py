@@ -118,6 +118,8 @@ def batch_costs(
     approaches = arrays.steady_vps.size
     cycle = room.rate.shape[0]
     chosen = np.empty(WIDTH, dtype=np.int64)
+    opens, yields = programs.opens, programs.yields
+    terms = np.empty((room.box.shape[0], 4), np.float32)
     for first in range(0, plans, WIDTH):
         for w in part.ways:
             gone = room.departures[w]
@@ -142,18 +144,23 @@ def batch_costs(
                 worst = max(worst, programs.kind[program[plan, column], lane])
             if worst != MIXED:
                 shown = _shown(arrays, lane)
-                _light(programs, shown, program, begin_s, column, chosen, room.bits[:, 0])
+                row, stride = programs.row[shown], programs.stride[shown]
+                _light(opens, row, stride, program, begin_s, column, chosen, room.bits[0, 0])
                 if worst == YIELDS:
+                    _light(yields, row, stride, program, begin_s, column, chosen, room.bits[1, 0])
                     _gaps(arrays, shown, room, manners, room.bits[1, 0], room.found[0])
                 _rates(arrays, lane, shown, worst == YIELDS, room)
                 total = total + _lane(arrays, lane, weights, room)
             else:
                 for w in range(arrays.first_way[lane], arrays.first_way[lane + 1]):
+                    if arrays.way_share[w] <= TINY:
+                        continue
                     n = w - arrays.first_way[lane]
-                    _light(programs, w, program, begin_s, column, chosen, room.bits[:, n])
-                    if arrays.way_share[w] > TINY:
-                        _gaps(arrays, w, room, manners, room.bits[1, n], room.found[n])
-                total = total + _mixed_lane(arrays, lane, manners[2], weights, room)
+                    row, stride = programs.row[w], programs.stride[w]
+                    _light(opens, row, stride, program, begin_s, column, chosen, room.bits[0, n])
+                    _light(yields, row, stride, program, begin_s, column, chosen, room.bits[1, n])
+                    _gaps(arrays, w, room, manners, room.bits[1, n], room.found[n])
+                total = total + _mixed_lane(arrays, lane, manners[2], weights, room, terms)
         store(room.scratch, 0, total)
         for b in range(min(WIDTH, plans - first)):
             costs[first + b] = room.scratch[0, b]
@@ -207,31 +214,27 @@ def _shown(arrays: CyclicArrays, lane: int) -> int:
 
 @njit(cache=True, error_model="numpy")
 def _light(
-    programs: Programs,
-    way: int,
+    tables: Bits,
+    first: int,
+    stride: int,
     program: Integers,
     begin_s: Integers,
     column: int,
     chosen: NDArray[np.int64],
     bits: Bits,
 ) -> None:
-    """Fill in a bit per plan for what a way shows: protected in row 0, permissive in row 1."""
-    cycle = bits.shape[1]
-    bits[:, :] = 0
-    opens, yields = bits[0], bits[1]
-    row_of, stride = programs.row[way], programs.stride[way]
-    all_opens, all_yields = programs.opens, programs.yields
+    """Fill in a bit per plan and second for what the programs of a way show in some tables."""
+    cycle = bits.size
+    bits[:] = 0
+    # No slices: each would be counted in and out of use. What is not below 0 is not looked at
+    # from the other end, which would keep the compiler from taking seconds side by side.
     for b in range(WIDTH):
         plan = chosen[b]
-        k = -begin_s[plan, column] % cycle
-        row = row_of + program[plan, column] * stride
-        green = all_opens[row, k : k + cycle]
-        permissive = all_yields[row, k : k + cycle]
+        k = max(0, -begin_s[plan, column] % cycle)
+        row = max(0, first + program[plan, column] * stride)
         bit = np.uint16(1 << b)
         for t in range(cycle):
-            opens[t] |= green[t] & bit
-        for t in range(cycle):
-            yields[t] |= permissive[t] & bit
+            bits[t] |= tables[row, t + k] & bit
 
 
 @njit(cache=True, error_model="numpy", fastmath=FAST)
@@ -382,7 +385,7 @@ def _cost(  # type: ignore[no-untyped-def]
 
 @njit(cache=True, error_model="numpy", fastmath=FAST)
 def _mixed_lane(  # type: ignore[no-untyped-def]
-    arrays: CyclicArrays, lane: int, slack_veh: float, weights: Floats, room: Room
+    arrays: CyclicArrays, lane: int, slack_veh: float, weights: Floats, room: Room, terms: Singles
 ):
     """Solve a lane of several ways that yield, or are open at different seconds."""
     first, last = arrays.first_way[lane], arrays.first_way[lane + 1]
@@ -400,9 +403,13 @@ def _mixed_lane(  # type: ignore[no-untyped-def]
     coming = room.inflow[arrays.lane_approach[lane]]
     busy_s = 0.0
     for w in range(first, last):
-        store(box, w - first, zero)
+        n = w - first
+        store(box, n, zero)
         if way_share[w] > TINY:
             busy_s += way_share[w] * way_headway_s[w]
+            # Divided once, not in every second.
+            terms[n, 0], terms[n, 1] = way_headway_s[w], 1.0 / way_headway_s[w]
+            terms[n, 2], terms[n, 3] = way_box_veh[w], 1.0 / way_share[w]
     if busy_s <= TINY:
         for w in range(first, last):
             departures[w] = np.float32(0.0)
@@ -412,8 +419,8 @@ def _mixed_lane(  # type: ignore[no-untyped-def]
     held, stops, over, capacity, volume = zero, zero, zero, zero, zero
     moved = zero
     for turn in range(2):
-        if turn == 1:
-            held, stops, over, capacity, volume = zero, zero, zero, zero, zero
+        counts = turn == 1
+        if counts:
             start = queue
             for n in range(last - first):
                 start = start + load(box, n)
@@ -430,13 +437,12 @@ def _mixed_lane(  # type: ignore[no-untyped-def]
                 is_open, permitted = opens[n, t], permits[n, t]
                 shut = ~(is_open | permitted)
                 some_open |= is_open | permitted
-                headway = splat(way_headway_s[w])
-                room_veh = splat(way_box_veh[w])
-                per_share = splat(1.0 / way_share[w])
+                headway, fastest = splat(terms[n, 0]), splat(terms[n, 1])
+                room_veh, per_share = splat(terms[n, 2]), splat(terms[n, 3])
                 inside = load(box, n)
                 # Nobody clears a node in the very first second: it is empty then.
                 ended = shut & (opens[n, before] | permits[n, before])
-                limit = choose(is_open, one / headway, choose(ended, room_veh, zero))
+                limit = choose(is_open, fastest, choose(ended, room_veh, zero))
                 way_cap = choose(is_open, far, most(slack - inside, zero) * per_share)
                 way_steady = choose(is_open, far, zero)
                 if permitted:
@@ -458,13 +464,14 @@ def _mixed_lane(  # type: ignore[no-untyped-def]
             arriving = lane_share * load(coming, t)
             possible = least(most(zero, one - spent) * per_busy, cap)
             served = choose(some_open, least(queue + arriving, possible), zero)
-            capacity = capacity + passed + choose(some_open, least(per_busy, steady), zero)
             stopping = choose(above(queue, few) | ~some_open, one, stopping)
             queue = most(zero, queue + arriving - served)
             goes = above(served, zero)
-            again = least(one, moved) * most(zero, queue - arriving)
-            stops = stops + stopping * arriving + choose(goes, zero, again)
-            volume = volume + arriving
+            if counts:
+                capacity = capacity + passed + choose(some_open, least(per_busy, steady), zero)
+                again = least(one, moved) * most(zero, queue - arriving)
+                stops = stops + stopping * arriving + choose(goes, zero, again)
+                volume = volume + arriving
             moved = choose(goes, moved + served, zero)
             standing = queue
             for w in range(first, last):
@@ -476,8 +483,9 @@ def _mixed_lane(  # type: ignore[no-untyped-def]
                 inside = inside + choose(opens[n, t], zero, gone)
                 store(box, n, inside)
                 standing = standing + inside
-            held = held + standing
-            over = over + most(zero, standing - storage)
+            if counts:
+                held = held + standing
+                over = over + most(zero, standing - storage)
     end = queue
     for n in range(last - first):
         end = end + load(box, n)
@@ -526,6 +534,27 @@ def write_tables(
             k = k + 1 if k + 1 < cycle else 0
     for lane in lanes:
         programs.kind[number, lane] = lane_kind(arrays, lane, programs, number)
+
+
+@njit(cache=True, error_model="numpy")
+def write_each(
+    arrays: CyclicArrays,
+    programs: Programs,
+    ways: Integers,
+    lanes: Integers,
+    shown: NDArray[np.int8],
+) -> None:
+    """Lay a signal's programs into the tables, numbered from 0, each from its second 0 on.
+
+    Parameters
+    ----------
+    shown
+        [program, way, second], as for `write_tables`.
+    arrays, programs, ways, lanes
+        As for `write_tables`.
+    """
+    for number in range(shown.shape[0]):
+        write_tables(arrays, programs, number, ways, lanes, shown[number], 0)
 
 
 @njit(cache=True, error_model="numpy")

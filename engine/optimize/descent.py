@@ -9,7 +9,8 @@ undone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import networkx as nx
 import numpy as np
@@ -19,6 +20,7 @@ from engine.measures import cyclic_kernels as kernels
 from engine.measures.batch_kernels import Part, Programs
 from engine.measures.cyclic import cost_weights, fading, manners_of, single_manners
 from engine.measures.street import Floats, Integers
+from engine.measures.vector_kernels import WIDTH
 from engine.optimize.isolated import IsolatedSignal
 from engine.optimize.programs import Program
 from engine.optimize.surroundings import Surroundings
@@ -30,13 +32,22 @@ LEAST_GAIN = 1e-4
 LEAST_SWEEP_GAIN = 1e-3
 MOST_SWEEPS = 8
 SPLIT_STEPS_S = (1, 2, 4)
-NEAR_S = 4
-"""A program with other splits is tried at offsets no farther from the present one."""
+COARSE_S = 3
+"""Offsets are tried this far apart at first, those of another sequence `SEQUENCE_STEP_S` apart, and
+those of other splits only `NEAR_S` from the present one."""
 
-SEQUENCE_STEP_S = 2
+NEAR_S = (-3, 0, 3)
+SEQUENCE_STEP_S = 6
+FINE = 3
+"""Of what was tried, the best so many are tried at the seconds next to them."""
+
+FINE_STEPS_S = (-2, -1, 1, 2)
 MOST_TRIALS = 96
 LARGEST_BLOCKS = 60
 """Signals of a group up to which everything behind a signal is also moved as a whole."""
+
+Trial = tuple[int, int]
+"""Number of a program, and the second of system time at which its first phases begin."""
 
 Setting = tuple[Program, int]
 """A program, and the second of system time at which its first phases begin."""
@@ -147,19 +158,27 @@ class Descent:
         if len(names) > LARGEST_BLOCKS:
             return self.cost
         joined = coupling.subgraph(names)
-        part = batch.whole_part(self.group.arrays, self.cycle_s)
-        shifts = np.arange(self.cycle_s, dtype=np.int32)
-        begin_s = np.stack([np.zeros_like(shifts), shifts], axis=1)
+        part = self.surroundings.whole(self.cycle_s)
+
+        def shifted(shifts: Sequence[int]) -> Floats:
+            begin_s = np.array([(0, shift) for shift in shifts], np.int32)
+            return self._batch(part, np.zeros_like(begin_s), begin_s)
+
         for one, other in sorted(nx.bridges(nx.Graph(joined))):
             if self._halted():
                 break
             cut = nx.restricted_view(joined, [], [(one, other)])
             block = sorted(nx.node_connected_component(cut, other))
             self._tables.column[[self.surroundings.row[name] for name in block]] = 1
-            costs = self._batch(part, np.zeros_like(begin_s), begin_s)
+            # As many as the kernel takes at once, then as many between the best and its neighbors.
+            coarse = [self.cycle_s * k // WIDTH for k in range(WIDTH)]
+            costs = shifted(coarse)
+            now, apart = costs[0], -(-self.cycle_s // WIDTH)
+            around = [coarse[int(costs.argmin())] + s for s in range(1 - apart, apart)]
+            fine = shifted([shift % self.cycle_s for shift in around])
             self._tables.column[:] = 0
-            best = int(costs.argmin())
-            if costs[best] < costs[0] * (1.0 - LEAST_GAIN):
+            best = around[int(fine.argmin())]
+            if fine.min() < now * (1.0 - LEAST_GAIN):
                 before, kept = self.cost, dict(self.settings)
                 for name in block:
                     program, begin = self.settings[name]
@@ -177,7 +196,7 @@ class Descent:
         self.cost = self._solve()
 
     def local_costs(
-        self, name: str, programs: Sequence[Program], trials: Sequence[tuple[int, int]]
+        self, name: str, programs: Sequence[Program], trials: Sequence[Trial]
     ) -> Floats:
         """Cost a signal's programs and beginnings where its traffic goes next.
 
@@ -195,6 +214,14 @@ class Descent:
         ndarray
             [trial], vehicle-seconds per second on the lanes of `local_lanes`.
         """
+        with self._laid(name, programs) as cost_of:
+            return cost_of(trials)
+
+    @contextmanager
+    def _laid(
+        self, name: str, programs: Sequence[Program]
+    ) -> Iterator[Callable[[Sequence[Trial]], Floats]]:
+        """Lay a signal's programs into the tables; yields what costs trials of them."""
         row = self.surroundings.row[name]
         ways, lanes = self.surroundings.ways[row], self.surroundings.lanes[row]
         tables = self._tables
@@ -202,19 +229,20 @@ class Descent:
         tables.row[ways] = self._departures.shape[0] + np.arange(ways.size)
         tables.stride[ways] = ways.size
         tables.column[row] = 1
-        for number, program in enumerate(programs):
-            shown = self._isolated[name].programs.shown(program, self.cycle_s)
-            batch_kernels.write_tables(self.group.arrays, tables, number, ways, lanes, shown, 0)
-        tried = np.zeros((len(trials), 2), np.int32)
-        begin_s = np.zeros((len(trials), 2), np.int32)
-        tried[:, 1] = [number for number, _ in trials]
-        begin_s[:, 1] = [begin for _, begin in trials]
+        shown = self._isolated[name].programs.shown_each(programs, self.cycle_s)
+        batch_kernels.write_each(self.group.arrays, tables, ways, lanes, shown)
         part = self.surroundings.around(row).part
         part = part._replace(departures=self._still[0], inflow=self._still[1])
-        costs = self._batch(part, tried, begin_s)
+
+        def cost_of(trials: Sequence[Trial]) -> Floats:
+            listed = np.array(trials, np.int32)
+            tried = np.zeros((2, *listed.shape), np.int32)
+            tried[0, :, 1], tried[1, :, 1] = listed[:, 0], listed[:, 1]
+            return self._batch(part, tried[0], tried[1])
+
+        yield cost_of
         tables.row[ways], tables.stride[ways], tables.column[row] = ways, 0, 0
         tables.kind[0, lanes] = kind
-        return costs
 
     def local_lanes(self, name: str) -> Integers:
         """Return the lanes that `local_costs` looks at, as rows of the group."""
@@ -226,20 +254,27 @@ class Descent:
         """Give a signal its best program and offset; tell whether that changed anything."""
         program, begin_s = self.settings[name]
         programs = [program]
-        trials = [(0, second) for second in range(program.cycle_s)]
+        trials = [(0, begin_s + second) for second in range(0, program.cycle_s, COARSE_S)]
         if full:
             for candidate in self._sequences(name, program):
                 trials += [(len(programs), s) for s in range(0, candidate.cycle_s, SEQUENCE_STEP_S)]
                 programs.append(candidate)
             moved = self._isolated[name].programs.moved(program, SPLIT_STEPS_S)
             for candidate in moved[: MOST_TRIALS - len(programs)]:
-                trials += [(len(programs), begin_s + s) for s in range(-NEAR_S, NEAR_S + 1)]
+                trials += [(len(programs), begin_s + s) for s in NEAR_S]
                 programs.append(candidate)
-        begins = [self._isolated[name].programs.held_begin_s(found) for found in programs]
-        held = [(number, begin) for number, begin in enumerate(begins) if begin is not None]
-        costs = self.local_costs(name, programs, held or trials)
-        now = costs[0 if held else begin_s % program.cycle_s]
-        trials = held or trials
+        held: list[Trial] = []
+        if self._isolated[name].choice.hold is not None:
+            begins = [self._isolated[name].programs.held_begin_s(found) for found in programs]
+            held = [(number, begin) for number, begin in enumerate(begins) if begin is not None]
+        with self._laid(name, programs) as cost_of:
+            trials = held or trials
+            costs = cost_of(trials)
+            now = costs[0]
+            if not held:
+                promising = [trials[number] for number in np.argsort(costs, kind="stable")[:FINE]]
+                closer = [(n, s + t) for n, s in promising for t in FINE_STEPS_S]
+                trials, costs = trials + closer, np.concatenate([costs, cost_of(closer)])
         choice = self._isolated[name].choice
         for number in np.argsort(costs, kind="stable").tolist():
             if not costs[number] < now * (1.0 - LEAST_GAIN):
@@ -287,7 +322,9 @@ class Descent:
         ways, lanes = self.surroundings.ways[row], self.surroundings.lanes[row]
         shown = self._isolated[name].programs.shown(program, self.cycle_s)
         batch_kernels.write_tables(self.group.arrays, self._tables, 0, ways, lanes, shown, begin_s)
-        self._service[ways] = np.roll(shown, begin_s, axis=1)
+        at = begin_s % self.cycle_s
+        self._service[ways, at:] = shown[:, : self.cycle_s - at]
+        self._service[ways, :at] = shown[:, self.cycle_s - at :]
         self.group.arrays.kind[lanes] = self._tables.kind[0, lanes]
         self.settings[name] = (program, begin_s % program.cycle_s)
 

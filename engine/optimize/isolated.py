@@ -6,7 +6,7 @@ Traffic arrives evenly, and a plan costs what its steady cycle costs (`engine.me
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,13 +51,18 @@ class Candidate:
     ----------
     cost, program
         Both as said.
-    plan
-        The program as a plan, with offset 0.
+    programs
+        The signal's.
     """
 
     cost: float
     program: Program
-    plan: TimingPlan
+    programs: SignalPrograms = field(repr=False, compare=False)
+
+    @property
+    def plan(self) -> TimingPlan:
+        """The program as a plan, with offset 0."""
+        return self.programs.plan(self.program, 0)
 
 
 class IsolatedSignal:
@@ -90,6 +95,7 @@ class IsolatedSignal:
         self._single_manners = single_manners(street)
         self._weights = cost_weights(self._group)
         self._spaces: dict[int, tuple[Part, Singles, Room]] = {}
+        self._whole: Part | None = None
         self._ways = np.arange(arrays.way_lane.size, dtype=np.int32)
         self._lanes = np.arange(arrays.storage_veh.size, dtype=np.int32)
         in_force = choice.in_force
@@ -134,26 +140,19 @@ class IsolatedSignal:
         cycle_s = programs[0].cycle_s
         arrays = self._group.arrays
         tables = batch.empty_programs(arrays, len(programs), cycle_s)
-        for number, program in enumerate(programs):
-            batch_kernels.write_tables(
-                arrays,
-                tables,
-                number,
-                self._ways,
-                self._lanes,
-                self.programs.shown(program, cycle_s),
-                0,
-            )
+        shown = self.programs.shown_each(programs, cycle_s)
+        batch_kernels.write_each(arrays, tables, self._ways, self._lanes, shown)
         costs = np.empty(len(programs))
         if cycle_s not in self._spaces:
             self._spaces = {
                 cycle_s: (
-                    batch.whole_part(arrays, cycle_s),
+                    batch.whole_part(arrays, cycle_s, self._whole),
                     fading(arrays, cycle_s).astype(np.float32),
                     batch.working_room(arrays, cycle_s),
                 )
             }
         part, fades, room = self._spaces[cycle_s]
+        self._whole = part
         batch_kernels.batch_costs(
             arrays,
             part,
@@ -265,11 +264,13 @@ class IsolatedSignal:
         programs = [
             program
             for program in allocated
-            if program is not None and self.choice.patient(self.programs.plan(program, 0))
+            if program is not None
+            if self.choice.longest_wait_s is None
+            or self.choice.patient(self.programs.plan(program, 0))
         ]
         costs = self.costs(programs) if programs else ()
         return [
-            Candidate(float(cost), program, self.programs.plan(program, 0))
+            Candidate(float(cost), program, self.programs)
             for program, cost in zip(programs, costs, strict=True)
         ]
 
@@ -288,17 +289,13 @@ class IsolatedSignal:
     def _refine(self, rough: Candidate) -> Candidate:
         """Move seconds between phases while that helps."""
         best, cost = rough.program, rough.cost
-        for step_s in SPLIT_MOVES_S:
-            while True:
-                moved = self.programs.moved(best, (step_s,))
-                if not moved:
-                    break
-                costs = self.costs(moved)
-                taken = self.first_lawful(moved, costs, cost * (1.0 - 1e-6))
-                if taken is None:
-                    break
-                best, cost = moved[taken], float(costs[taken])
-        return Candidate(cost, best, self.programs.plan(best, 0))
+        while moved := self.programs.moved(best, SPLIT_MOVES_S):
+            costs = self.costs(moved)
+            taken = self.first_lawful(moved, costs, cost * (1.0 - 1e-6))
+            if taken is None:
+                break
+            best, cost = moved[taken], float(costs[taken])
+        return Candidate(cost, best, self.programs)
 
     def first_lawful(self, programs: Sequence[Program], costs: Floats, below: float) -> int | None:
         """Return the cheapest program below a cost that is lawful; None where there is none."""

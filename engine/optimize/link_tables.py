@@ -225,11 +225,13 @@ def _way_service(
             raise PlanError(f"link tables: signal {signal!r} has no phases")
         codes = second_codes(plan, phasing)
         event_s = plan.offset_s - plan.begin_s(phasing)
-        for way in np.flatnonzero(street.lanes.signal == street.signals.index(signal)):
-            shown = codes[:, list(street.ways[way].groups)].min(axis=1)
-            driving = street.driving
-            parts = usable(shown, driving.start_loss_s, driving.end_gain_s)
-            service[way] = np.tile(np.roll(parts, -event_s), cycle_s // plan.cycle_s)
+        ways = np.flatnonzero(street.lanes.signal == street.signals.index(signal))
+        if not ways.size:
+            continue
+        shown = np.array([codes[:, list(street.ways[way].groups)].min(axis=1) for way in ways])
+        driving = street.driving
+        parts = usable(shown, driving.start_loss_s, driving.end_gain_s)
+        service[ways] = np.tile(np.roll(parts, -event_s, axis=1), cycle_s // plan.cycle_s)
     return service
 
 

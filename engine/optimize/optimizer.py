@@ -36,6 +36,10 @@ deserve, for each takes little; a city gets what a minute allows. More is not al
 
 LEAST_EVALUATIONS = 4
 
+WORTHWHILE_EVALUATIONS = 10
+"""Evaluations a signal from which the hour-long model refines plans; with fewer, which do not try
+each signal's moves once, it judges the plans of the steady cycle and leaves them as they are."""
+
 ROUND_PART = 0.1
 
 Progress = Callable[[str, int, int], None]
@@ -306,6 +310,8 @@ def _searched(search: Search, openings: Sequence[Plans]) -> Plans:
         cost = search.cost(plans, tuple(plans))
         if cost < best_cost:
             best_cost, best = cost, plans
+    if limits.effort < WORTHWHILE_EVALUATIONS * len(best):
+        return best
     step = max(1, int(limits.effort * ROUND_PART))
     while not search.exhausted:
         start = best if search.spent < limits.effort * 0.6 else search.disturbed(best, rng)

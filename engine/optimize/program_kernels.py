@@ -170,7 +170,9 @@ def shown(
         some_green = False
         for t in range(cycle):
             least = np.int8(2)
-            for g in way_groups[w]:
+            # No slice: it would be counted in and out of use every second.
+            for place in range(way_groups.shape[1]):
+                g = way_groups[w, place]
                 if g >= 0:
                     least = min(least, code[t, g])
             row[t] = 1 if least == 2 else -least
@@ -189,3 +191,28 @@ def shown(
             if row[t] != 0 and row[t - 1 if t else cycle - 1] == 0:
                 for lost in range(start_loss_s):
                     found[w, (t + lost) % cycle] = 0
+
+
+@njit(cache=True, error_model="numpy")
+def shown_each(
+    items: tuple[Integers, Integers, Integers, Shown],
+    segment: Integers,
+    ring: Integers,
+    splits_s: Integers,
+    way_groups: Integers,
+    losses_s: tuple[int, int],
+    found: Shown,
+) -> None:
+    """Fill in what several programs of one sequence and cycle show, one after the other.
+
+    Parameters
+    ----------
+    splits_s
+        [program, phase].
+    found
+        [program, way, second of the cycle].
+    items, segment, ring, way_groups, losses_s
+        As for `shown`.
+    """
+    for n in range(splits_s.shape[0]):
+        shown(items, segment, ring, splits_s[n], way_groups, losses_s, found[n])

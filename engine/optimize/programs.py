@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 import numpy as np
 
@@ -105,19 +106,32 @@ class SignalPrograms:
 
     def shown(self, program: Program, cycle_s: int) -> kernels.Shown:
         """Return [way, second of the common cycle] 1 protected, -1 permissive, 0 red."""
-        layout = self._layout(program.sequence)
-        found = np.empty((len(self._rows), program.cycle_s), np.int8)
+        found: kernels.Shown = self.shown_each([program], cycle_s)[0]
+        return found
+
+    def shown_each(self, programs: Sequence[Program], cycle_s: int) -> kernels.Shown:
+        """Return `shown` of several programs, [program, way, second of the common cycle]."""
         driving: Driving = self._street.driving
-        kernels.shown(
-            layout.items,
-            layout.segment,
-            layout.ring,
-            np.array(program.splits_s, np.int32),
-            self._way_groups,
-            (driving.start_loss_s, driving.end_gain_s),
-            found,
-        )
-        return np.tile(found, (1, cycle_s // program.cycle_s))
+        whole = np.empty((len(programs), len(self._rows), cycle_s), np.int8)
+        at = 0
+        for (sequence, own_s), alike in groupby(programs, lambda p: (p.sequence, p.cycle_s)):
+            layout = self._layout(sequence)
+            splits_s = np.array([program.splits_s for program in alike], np.int32)
+            here = whole[at : at + len(splits_s)]
+            found = here if own_s == cycle_s else np.empty((*here.shape[:2], own_s), np.int8)
+            kernels.shown_each(
+                layout.items,
+                layout.segment,
+                layout.ring,
+                splits_s,
+                self._way_groups,
+                (driving.start_loss_s, driving.end_gain_s),
+                found,
+            )
+            if own_s != cycle_s:
+                here[:] = np.tile(found, (1, 1, cycle_s // own_s))
+            at += len(splits_s)
+        return whole
 
     def plan(self, program: Program, begin_s: int) -> TimingPlan:
         """Return the plan whose first phases begin at some second of system time.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.measures.batch import foes_of, part_of, sources_of
+from engine.measures.batch import foes_of, part_of, sources_of, whole_part
 from engine.measures.batch_kernels import Part
 from engine.measures.cyclic import CyclicGroup
 from engine.measures.street import Integers
@@ -60,6 +60,12 @@ class Surroundings:
             self._lanes_on[a].append(lane)
         self._fed = _fed_approaches(group, self.lanes)
         self._found: dict[int, Around] = {}
+        self._whole: Part | None = None
+
+    def whole(self, cycle_s: int) -> Part:
+        """Return all of the group as a part."""
+        self._whole = whole_part(self.group.arrays, cycle_s, self._whole)
+        return self._whole
 
     def around(self, row: int) -> Around:
         """Return what a signal's setting touches."""

@@ -9,7 +9,7 @@ import networkx as nx
 from engine.measures.corridor import Corridor
 from engine.measures.cyclic import cyclic_group
 from engine.measures.street import Street
-from engine.optimize.descent import Descent, Setting
+from engine.optimize.descent import Descent
 from engine.optimize.isolated import IsolatedSignal
 from engine.optimize.search import Plans
 from engine.optimize.seeds import seeded
@@ -90,24 +90,29 @@ def group_plans(
         return _alone(isolated[group[0]], group[0], ranked)
     sample = group if len(group) <= SAMPLE_SIGNALS else _sampled(group, coupled)
     laid_out = Surroundings(cyclic_group(street, sample))
-    scanned: list[tuple[float, int, dict[str, Setting]]] = []
+    scanned: list[tuple[float, int, Descent]] = []
     for cycle_s in ranked:
         if scanned and halted():
             break
         settings = {name: (isolated[name].roughly(cycle_s).program, 0) for name in sample}
         descent = Descent(laid_out, isolated, cycle_s, settings, halted)
         descent.descend(full=False, sweeps=1)
-        descent.descend(full=True, sweeps=SCANNING_SWEEPS)
-        scanned.append((descent.cost, cycle_s, descent.settings))
+        scanned.append((descent.descend(full=True, sweeps=1), cycle_s, descent))
+    scanned.sort(key=lambda found: found[:2])
+    # The half that is behind after one sweep is not the best after two.
+    scanned = [
+        (descent.descend(full=True, sweeps=SCANNING_SWEEPS - 1), cycle_s, descent)
+        for _, cycle_s, descent in scanned[: max(cycles_refined(len(group)), len(scanned) // 2)]
+    ]
     scanned.sort(key=lambda found: found[:2])
     if len(sample) < len(group):
         laid_out = Surroundings(cyclic_group(street, group))
     found: list[tuple[float, int, Plans]] = []
-    for _, cycle_s, settings in scanned[: cycles_refined(len(group))]:
+    for _, cycle_s, sketch in scanned[: cycles_refined(len(group))]:
         if found and halted():
             break
         start = {name: (isolated[name].roughly(cycle_s).program, 0) for name in group}
-        descent = Descent(laid_out, isolated, cycle_s, {**start, **settings}, halted)
+        descent = Descent(laid_out, isolated, cycle_s, {**start, **sketch.settings}, halted)
         if len(sample) < len(group):
             descent.descend(full=False, sweeps=SCANNING_SWEEPS)
         _refine(descent, network, street, group, coupled, corridor, seed)

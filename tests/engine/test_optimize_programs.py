@@ -56,6 +56,22 @@ def test_splits_and_seconds_are_those_of_the_plain_way(
     assert (twice[:, :cycle_s] == twice[:, cycle_s:]).all()
 
 
+def test_programs_of_any_sequence_and_cycle_are_shown_as_one_by_one() -> None:
+    network = crossroads(1, pocket_m=50.0, phasing=PROTECTED_LEFTS)
+    street = flowing(network, 1)
+    choice = choices(network, Limits())["A"]
+    programs = SignalPrograms(choice, street, cyclic_group(street, ["A"]).ways.tolist())
+    mixed = [
+        program
+        for cycle_s in (120, 60, 120)
+        for sequence in choice.sequences
+        if (program := programs.allocated(sequence, cycle_s)) is not None
+    ]
+    together = programs.shown_each(mixed, 120)
+    assert len({(program.sequence, program.cycle_s) for program in mixed}) > 1
+    assert (together == [programs.shown(program, 120) for program in mixed]).all()
+
+
 @settings(max_examples=30, deadline=None)
 @given(signals(), st.integers(0, 400))
 def test_plan_begins_when_it_is_told_to(signal: Signal, begin_s: int) -> None:
