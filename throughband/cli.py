@@ -197,12 +197,16 @@ def day(
     counts: Annotated[
         Path | None,
         typer.Option(
-            help="Counts of a day (CSV); else the imported ones, or SUMO's, seeds 1 to 3."
+            help="Counts of a day, or with dates of days to years (CSV); else the imported ones, "
+            "or SUMO's, seeds 1 to 3."
         ),
     ] = None,
     forecast: Annotated[
         Path | None,
-        typer.Option(help="forecast.csv of up to a day, its detectors named as movements."),
+        typer.Option(
+            help="movements.csv of 'forecast', up to a day; or forecast.csv, its detectors named "
+            "as movements."
+        ),
     ] = None,
     begin: Begin = None,
     end: End = None,

@@ -51,6 +51,7 @@ def dated_demand(
     end_s: float,
     tz: str,
     calendar: Calendar | None = None,
+    step_s: int | None = None,
 ) -> Demand:
     """Forecast the flows of a window of the day from all days of a file.
 
@@ -66,6 +67,8 @@ def dated_demand(
         IANA name of the zone whose clock traffic follows.
     calendar
         Known holidays.
+    step_s
+        Wanted length of intervals, s, a multiple of that of the file; None for the file's own.
 
     Raises
     ------
@@ -74,7 +77,7 @@ def dated_demand(
     InsufficientDataError
         If there is less than a day.
     """
-    feed = without_empty(read_feed(path, tz))
+    feed = without_empty(read_feed(path, tz, step_s))
     feed, shares = _by_movement(feed, network, str(path))
     clock = LocalClock(tz, feed.step_s)
     days = Calendar() if calendar is None else calendar

@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.forecast.forecast import Forecast
+from engine.forecast.prediction import Source
 from engine.optimize.day_demand import DayDemand
 from network.counts import VALUED, CountSeries
 from network.day_plan import SECONDS_PER_DAY, clock
@@ -50,17 +52,18 @@ class DayFlows:
 
 
 def counted_flows(
-    days: Sequence[CountSeries],
-    network: RoadNetwork,
-    lane_shares: Mapping[str, float],
-    period_s: int,
+    day: CountSeries, network: RoadNetwork, lane_shares: Mapping[str, float], period_s: int
 ) -> DayFlows:
-    """Return the mean flows of counted days in periods.
+    """Return the flows of one counted day in periods.
+
+    One day is taken as it was counted, with short gaps bridged, and not as a forecast: nothing
+    says how days differ, and smoothing would move the very edges of the peaks that plans switch
+    at. Several days are forecast from (`learned_flows`).
 
     Parameters
     ----------
-    days
-        Counts of movements or connections, judged; the same intervals on all days.
+    day
+        Counts of movements or connections, judged.
     network
         For which connection belongs to which movement.
     lane_shares
@@ -73,38 +76,79 @@ def counted_flows(
     InsufficientDataError
         If the intervals do not fit into periods, or a gap is too long to be bridged.
     """
-    moved = [movement_counts(day, network) for day in days]
-    first = moved[0]
-    steps, rest = divmod(period_s, first.interval_s)
+    moved = in_periods(movement_counts(day, network), period_s)
+    flow = moved.volume_veh * SECONDS_PER_HOUR / period_s
+    start_s = int(moved.start_s) % SECONDS_PER_DAY
+    filled, findings = bridged(flow, moved.series_ids, period_s, start_s)
+    findings += _uncounted(moved.series_ids, network)
+    vph = {name: filled[:, m] for m, name in enumerate(moved.series_ids)}
+    return DayFlows(DayDemand(vph, period_s, start_s, lane_shares), tuple(findings))
+
+
+def learned_flows(
+    flows: Forecast, network: RoadNetwork, lane_shares: Mapping[str, float]
+) -> DayFlows:
+    """Return the flows of a day that was forecast from several, with their quantiles.
+
+    Parameters
+    ----------
+    flows
+        One interval per period, at most a day of them.
+    network, lane_shares
+        As for `counted_flows`.
+    """
+    findings = _uncounted(flows.movement_ids, network)
+    guesses = int((flows.source == Source.PRIOR).sum())
+    if guesses:
+        findings.append(f"{guesses} of {flows.source.size} flows rest on no count at all (prior)")
+    vph, low, high = (
+        {name: part[:, m] for m, name in enumerate(flows.movement_ids)}
+        for part in (flows.flow_vph, flows.low_vph, flows.high_vph)
+    )
+    start_s = int(flows.start_s) % SECONDS_PER_DAY
+    day = DayDemand(vph, flows.interval_s, start_s, lane_shares, low, high)
+    return DayFlows(day, tuple(findings))
+
+
+def in_periods(counts: CountSeries, period_s: int) -> CountSeries:
+    """Add counts up to periods; one of which half was counted is what its counted half says.
+
+    Parameters
+    ----------
+    counts
+        Judged.
+    period_s
+        A multiple of their interval.
+
+    Raises
+    ------
+    InsufficientDataError
+        If it is none, or they hold no period.
+    """
+    steps, rest = divmod(period_s, counts.interval_s)
     if rest or steps < 1:
         raise InsufficientDataError(
-            f"periods of {period_s} s cannot be made of counts over {first.interval_s} s; allowed "
-            "are multiples"
+            f"periods of {period_s} s cannot be made of counts over {counts.interval_s} s; "
+            "allowed are multiples"
         )
-    stack = np.array(
-        [np.where(np.isin(day.quality, VALUED), day.volume_veh, np.nan) for day in moved]
-    )
-    known = np.isfinite(stack)
-    mean = np.where(known, stack, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
-    mean[~known.any(axis=0)] = np.nan
-    periods = first.intervals // steps
+    periods = counts.intervals // steps
     if periods < 1:
         raise InsufficientDataError(
-            f"counts of {first.intervals * first.interval_s} s hold no period of {period_s} s"
+            f"counts of {counts.intervals * counts.interval_s} s hold no period of {period_s} s"
         )
-    parts = mean[: periods * steps].reshape(periods, steps, -1)
-    found = np.isfinite(parts)
-    # A period of which half was counted is taken for what its counted half says.
-    enough = found.sum(axis=1) * 2 >= steps
-    per_step = np.where(found, parts, 0.0).sum(axis=1) / np.maximum(found.sum(axis=1), 1)
-    flow = np.where(enough, per_step, np.nan) * SECONDS_PER_HOUR / first.interval_s
-    start_s = int(first.start_s) % SECONDS_PER_DAY
-    filled, findings = bridged(flow, first.series_ids, period_s, start_s)
-    missing = len(set(network.movements) - set(first.series_ids))
-    if missing:
-        findings.append(f"{missing} movements are not counted and carry nothing")
-    vph = {name: filled[:, m] for m, name in enumerate(first.series_ids)}
-    return DayFlows(DayDemand(vph, period_s, start_s, lane_shares), tuple(findings))
+    known = np.where(np.isin(counts.quality, VALUED), counts.volume_veh, np.nan)
+    parts = known[: periods * steps].reshape(periods, steps, -1)
+    found = np.isfinite(parts).sum(axis=1)
+    mean = np.where(np.isfinite(parts), parts, 0.0).sum(axis=1) / np.maximum(found, 1)
+    volume = np.where(found * 2 >= steps, mean * steps, np.nan)
+    return CountSeries.from_volumes(
+        counts.kind, counts.series_ids, counts.start_s, period_s, volume
+    )
+
+
+def _uncounted(names: Sequence[str], network: RoadNetwork) -> list[str]:
+    missing = len(set(network.movements) - set(names))
+    return [f"{missing} movements are not counted and carry nothing"] if missing else []
 
 
 def bridged(

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.forecast.forecast import forecast
 from engine.forecast.quality import judge, lanes_of
 from engine.optimize.periods import plan_day
 from engine.optimize.planned_day import DayWishes, PlannedDay
@@ -17,9 +18,22 @@ from network.errors import ThroughbandError
 from network.schedule import zone_of
 from throughband.calibration_tables import summary as measured
 from throughband.commands import Teller
+from throughband.dated_counts import dated_demand, has_dates
 from throughband.day_files import SCHEDULE_NAME, SUMO_NAME, actions_of, times_of, write_day
-from throughband.day_flows import DayFlows, counted_flows, forecast_flows
-from throughband.demand import COUNTING_SEEDS, counted_days, lane_shares, read_counts
+from throughband.day_flows import (
+    DayFlows,
+    counted_flows,
+    forecast_flows,
+    in_periods,
+    learned_flows,
+)
+from throughband.demand import (
+    COUNTING_SEEDS,
+    counted_days,
+    lane_shares,
+    movement_counts,
+    read_counts,
+)
 from throughband.imported import corridors_of, imported_counts
 from throughband.pipeline import Setting, open_setting
 from throughband.results import output_folder
@@ -107,6 +121,8 @@ def flows_of(order: DayOrder, setting: Setting, teller: Teller) -> DayFlows:
             COUNTING_SEEDS,
             lambda done, whole: teller.tell("days", done, whole),
         )
+    elif has_dates(counts):
+        return _dated_flows(order, counts, setting, teller)
     else:
         teller.step(f"read the counts of {counts}")
         day = read_counts(counts, setting.network)
@@ -121,7 +137,25 @@ def flows_of(order: DayOrder, setting: Setting, teller: Teller) -> DayFlows:
         for row in rows:
             teller.say(f"{row.series_id}: {row.flag.name.lower()}, {row.reason}")
     shares = lane_shares(judged, setting.network)
-    return counted_flows(judged, setting.network, shares, period_s)
+    if len(judged) == 1:
+        return counted_flows(judged[0], setting.network, shares, period_s)
+    moved = [in_periods(movement_counts(day, setting.network), period_s) for day in judged]
+    flows = forecast(moved, None, moved[0].start_s, moved[0].end_s, setting.network)
+    return learned_flows(flows, setting.network, shares)
+
+
+def _dated_flows(order: DayOrder, counts: Path, setting: Setting, teller: Teller) -> DayFlows:
+    """Forecast the window's next occurrence, else the whole next day, from days to years."""
+    teller.step(f"learn the days of {counts}")
+    begin_s, end_s = 0.0, float(SECONDS_PER_DAY)
+    if order.begin_s is not None or order.end_s is not None:
+        begin_s, end_s = setting.scenario.begin_s, setting.scenario.end_s
+    wanted = dated_demand(
+        counts, setting.network, begin_s, end_s, order.time_zone, step_s=60 * order.period_min
+    )
+    for row in wanted.quality:
+        teller.say(f"{row.series_id}: {row.flag.name.lower()}, {row.reason}")
+    return learned_flows(wanted.flows, setting.network, wanted.lane_shares)
 
 
 def plan_day_command(order: DayOrder, out: Path) -> None:

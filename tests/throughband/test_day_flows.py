@@ -7,11 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engine.forecast.forecast import forecast
 from network.counts import CountSeries, Quality
 from network.errors import CountError, InsufficientDataError
 from tests.network import streets
 from tests.reference.toy_streets import line
-from throughband.day_flows import bridged, counted_flows, forecast_flows
+from throughband.day_flows import (
+    bridged,
+    counted_flows,
+    forecast_flows,
+    in_periods,
+    learned_flows,
+)
 
 NETWORK = line("AB", 250.0)
 NAMES = tuple(sorted(NETWORK.movements))
@@ -25,11 +32,24 @@ def series(volume: np.ndarray, flags: np.ndarray | None = None) -> CountSeries:
     )
 
 
-def test_periods_are_means_of_their_intervals_over_the_days() -> None:
+def test_periods_are_means_of_their_intervals() -> None:
     volume = np.tile(np.arange(12.0)[:, None], (1, len(NAMES)))
-    found = counted_flows([series(volume), series(volume + 2)], NETWORK, {}, 900)
+    found = counted_flows(series(volume + 1), NETWORK, {}, 900)
     assert found.day.periods == 4
     assert found.day.movement_vph[NAMES[0]].tolist() == [24.0, 60.0, 96.0, 132.0]
+    assert found.findings == ()
+
+
+def test_several_days_are_forecast_from_in_periods() -> None:
+    rng = np.random.default_rng(4)
+    rate = np.repeat([[6.0], [30.0], [12.0], [3.0]], 12, axis=0)
+    days = [series(rng.poisson(np.tile(rate, (1, len(NAMES)))).astype(float)) for _ in range(6)]
+    moved = [in_periods(day, 900) for day in days]
+    found = learned_flows(forecast(moved, None, 0.0, 14_400.0, NETWORK), NETWORK, {})
+    flow = found.day.movement_vph[NAMES[0]].reshape(4, 4).mean(axis=1)
+    np.testing.assert_allclose(flow, [72.0, 360.0, 144.0, 36.0], rtol=0.25)
+    assert (found.day.low_vph[NAMES[0]] <= found.day.movement_vph[NAMES[0]]).all()
+    assert (found.day.movement_vph[NAMES[0]] <= found.day.high_vph[NAMES[0]]).all()
     assert found.findings == ()
 
 
@@ -37,7 +57,7 @@ def test_a_gap_is_bridged_from_its_neighbors_and_told() -> None:
     volume = np.full((12, 2), 10.0)
     volume[9:] = 40.0
     volume[3:9, 0] = np.nan
-    found = counted_flows([series(volume)], NETWORK, {}, 900)
+    found = counted_flows(series(volume), NETWORK, {}, 900)
     assert found.day.movement_vph[NAMES[0]].tolist() == [120.0, 240.0, 360.0, 480.0]
     assert found.day.movement_vph[NAMES[1]].tolist() == [120.0, 120.0, 120.0, 480.0]
     assert f"{NAMES[0]}: 2 of 4 periods bridged from their neighbors" in found.findings
@@ -49,7 +69,7 @@ def test_counts_that_are_not_believed_are_gaps() -> None:
     volume[3:6] = 900.0
     flags = np.zeros((9, 1))
     flags[3:6] = Quality.IMPOSSIBLE
-    found = counted_flows([series(volume, flags)], NETWORK, {}, 900)
+    found = counted_flows(series(volume, flags), NETWORK, {}, 900)
     assert found.day.movement_vph[NAMES[0]].tolist() == [120.0] * 3
 
 
@@ -74,9 +94,9 @@ def test_long_gaps_and_silent_movements_are_refused() -> None:
 
 def test_intervals_that_make_no_periods_are_refused() -> None:
     with pytest.raises(InsufficientDataError, match="cannot be made of counts over 300 s"):
-        counted_flows([series(np.ones((12, 1)))], NETWORK, {}, 1000)
+        counted_flows(series(np.ones((12, 1))), NETWORK, {}, 1000)
     with pytest.raises(InsufficientDataError, match="hold no period"):
-        counted_flows([series(np.ones((2, 1)))], NETWORK, {}, 900)
+        counted_flows(series(np.ones((2, 1))), NETWORK, {}, 900)
 
 
 HEAD = "time,detector,horizon_min,mean,q0.1,q0.5,q0.9,source,day_type\n"

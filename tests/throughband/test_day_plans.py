@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
-from datetime import date
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from xml.etree import ElementTree
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -23,7 +24,10 @@ from network.timing import PlanSet
 from tests.reference.toy_streets import line, two_phase_plan
 from tests.throughband.command_line import call
 from tests.throughband.towns import NET, corner_town
+from throughband.commands import Teller
 from throughband.day_files import stretches_of, times_of, timing_sheet
+from throughband.day_plans import DayOrder, flows_of
+from throughband.pipeline import open_setting
 
 HOURS = np.array([0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 0.5, 0.5, 0.5, 0.5, 0.5, 1, 1, 1, 0.3, 0.3, 0, 0,
                   0, 0])  # fmt: skip
@@ -173,6 +177,26 @@ def test_a_forecast_plans_a_robust_part_of_a_day(tmp_path: Path) -> None:
     assert record["actions"] == [{"at": "00:00:00", "run": "plan-1"}]
     (row,) = record["robust"]
     assert row["nominal"]["tail"] >= row["nominal"]["mean"] > 0
+
+
+def test_days_with_dates_are_learned_and_the_next_one_is_planned(
+    town: Path, network: RoadNetwork, tmp_path: Path
+) -> None:
+    rows = ["time,movement,count"]
+    begin = datetime(2031, 3, 3, tzinfo=ZoneInfo("Europe/Berlin"))
+    for hour in range(4 * 24):
+        at = begin + timedelta(hours=hour)
+        busy = 300 if 7 <= at.hour < 9 else 60
+        rows += [f"{at.isoformat()},{name},{busy + hour % 5}" for name in network.movements]
+    file = tmp_path / "history.csv"
+    file.write_text("\n".join(rows) + "\n")
+    order = DayOrder(str(town), file, period_min=60, time_zone="Europe/Berlin")
+    found = flows_of(order, open_setting(str(town)), Teller(1)).day
+    assert (found.start_s, found.period_s, found.periods) == (0, 3600, 24)
+    for name in network.movements:
+        flow = found.movement_vph[name]
+        assert flow[7:9].min() > 2 * flow[10:].max()
+        assert (found.low_vph[name] <= flow).all()
 
 
 @pytest.mark.parametrize(
