@@ -163,17 +163,21 @@ def timing_sheet(
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(
-        ["plan", "runs", "signal", "cycle_s", "offset_s", "offset_reference", "coordinated_phase",
-         "phase", "ring", "split_s", "green_s", "yellow_s", "red_clear_s", "walk_s", "ped_clear_s"]
+        ["plan", "runs", "signal", "cycle_s", "group_cycle_s", "offset_s", "offset_reference",
+         "coordinated_phase", "phase", "ring", "split_s", "green_s", "yellow_s", "red_clear_s",
+         "walk_s", "ped_clear_s"]
     )  # fmt: skip
     for name, plan_set in plan_sets.items():
         for plan in plan_set.plans:
             phasing = phasing_of(plan, network, SHEET_NAME)
+            group = plan_set.group_of(plan.signal_id)
+            group_cycle_s = plan.cycle_s if group is None else group.cycle_s
             for number, split_s in zip(plan.sequence, plan.splits_s, strict=True):
                 phase = phasing.phase(number)
                 green_ds = split_s * TENTHS_PER_SECOND - phase.clearance_ds
                 writer.writerow(
-                    [name, times_of(actions, name), plan.signal_id, plan.cycle_s, plan.offset_s,
+                    [name, times_of(actions, name), plan.signal_id, plan.cycle_s,
+                     group_cycle_s, plan.offset_s,
                      str(plan.offset_reference), plan.coordinated_phase, number, phase.ring,
                      split_s, f"{green_ds / TENTHS_PER_SECOND:g}",
                      f"{phase.yellow_ds / TENTHS_PER_SECOND:g}",

@@ -111,7 +111,7 @@ def corridor_bands(
     Returns
     -------
     CorridorBands
-        Of width 0 with a reason where a plan is missing or cycles differ.
+        Of width 0 with a reason where a plan is missing or a cycle does not go into the longest.
     """
     inbound = None
     if corridor.inbound_legs:
@@ -151,13 +151,15 @@ def green_band(
             return Band(0.0, 0.0, 0, 0.0, f"no plan of signal {stop.signal_id} is known")
         greens.append(stop_green(stop, direction, plan, phasing))
     least_s = min(int(green.sum()) for green in greens) / TENTHS_PER_SECOND
-    cycle = len(greens[0])
-    if any(len(green) != cycle for green in greens):
+    cycle = max(len(green) for green in greens)
+    if any(cycle % len(green) for green in greens):
         return Band(0.0, 0.0, 0, least_s, CYCLES_DIFFER)
     start_s = course[0][1]
     open_ = np.ones(cycle, dtype=np.bool_)
     for green, (_, elapsed_s) in zip(greens, course, strict=True):
-        open_ &= np.roll(green, -round((elapsed_s - start_s) * TENTHS_PER_SECOND))
+        # A signal with half the cycle shows its green twice.
+        whole = np.tile(green, cycle // len(green))
+        open_ &= np.roll(whole, -round((elapsed_s - start_s) * TENTHS_PER_SECOND))
     begin, width = longest_run(open_)
     return Band(
         width / TENTHS_PER_SECOND,

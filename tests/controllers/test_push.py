@@ -12,8 +12,9 @@ from controllers.driver import Device
 from controllers.emulator.agent import serve
 from controllers.emulator.cabinet import Cabinet, CabinetConfig
 from controllers.emulator.faults import Faults
+from controllers.ntcip.codec import SYNC_POINTS
 from controllers.ntcip.driver import connect
-from controllers.ntcip.objects import Edition, Oid, instance
+from controllers.ntcip.objects import OBJECTS, Edition, Oid, instance
 from controllers.push import push
 from controllers.push_terms import PushTerms
 from controllers.receipt import PushReceipt
@@ -30,7 +31,7 @@ from network.errors import (
     UnsafePlanError,
 )
 from network.phasing import Phase, Phasing
-from network.timing import OffsetReference, PlanSet, TimingPlan
+from network.timing import CoordinationGroup, OffsetReference, PlanSet, TimingPlan
 from tests.controllers.strategies import shown
 
 NOW = datetime(2026, 5, 4, tzinfo=UTC)
@@ -174,6 +175,44 @@ def test_a_pushed_plan_set_runs_on_the_street(edition: Edition, version: str) ->
                     assert cabinet.aspects == shown(new_plan(signal), PHASING, now_ds)
                     cabinet.step()
                 assert cabinet.monitor_fault == ""
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("reference", list(OffsetReference))
+def test_a_signal_with_half_its_groups_cycle_keeps_its_offset_and_stays_in_step(
+    reference: OffsetReference,
+) -> None:
+    """Between a and c, which run 90 s, b runs 45 s: every second cycle of it meets theirs."""
+    half = TimingPlan("b", 45, (1, 3), (25, 20), 31, 3, reference)
+    plans = PlanSet(
+        "corridor", (new_plan("a"), half, new_plan("c")), {}, (CoordinationGroup(90, SIGNALS),)
+    )
+
+    async def scenario() -> None:
+        async with street() as s:
+            receipt = await s.push(plans)
+            await await_pattern(receipt, s.devices, tick=s.tick, most_ticks=100)
+            rows = [cabinet.store for cabinet in s.cabinets]
+            assert [row.number("patternCycleTime", 15) for row in rows] == [90, 45, 90]
+            assert [row.number("patternOffsetTime", 15) for row in rows] == [11, 31, 33]
+            point = OBJECTS["patternCoordSyncPoint"].number(SYNC_POINTS[reference])
+            assert rows[1].number("patternCoordSyncPoint", 15) == point
+            seen: dict[str, list[str]] = {signal: [] for signal in SIGNALS}
+            start_ds = round(s.cabinets[0].time_s * 10)
+            for _ in range(2 * 900):
+                for cabinet, signal in zip(s.cabinets, SIGNALS, strict=True):
+                    seen[signal].append(cabinet.aspects)
+                    cabinet.step()
+            for plan in plans.plans:
+                expected = [
+                    shown(plan, PHASING, start_ds + tenth)
+                    for tenth in range(len(seen[plan.signal_id]))
+                ]
+                assert seen[plan.signal_id] == expected
+            assert seen["b"][450:] == seen["b"][:-450]
+            assert seen["a"][900:] == seen["a"][:-900]
+            assert seen["a"][450:] != seen["a"][:-450]
 
     run(scenario)
 

@@ -74,6 +74,15 @@ def test_different_cycles_have_no_band_and_say_so() -> None:
     assert bands.efficiency == 0.0
 
 
+def test_a_signal_with_half_the_cycle_lets_the_band_through_where_it_is_green() -> None:
+    """Half the cycle of B is a green twice as often: the band is the part that A and C share."""
+    plans = {"A": plan("A", 80, 44), "B": plan("B", 40, 24, 22), "C": plan("C", 80, 44, 44)}
+    band = bands_of(plans).outbound
+    assert band.cycle_s == 80
+    assert (band.width_s, band.begin_s) == (20.0, 0.0)
+    assert band.least_green_s == 20.0
+
+
 def test_missing_plan_is_named() -> None:
     assert "signal C" in bands_of({"A": plan("A"), "B": plan("B")}).outbound.reason
 

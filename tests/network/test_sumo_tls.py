@@ -13,11 +13,13 @@ import pytest
 
 from network.day_plan import FLASH, FREE, Action, CalendarRule, DayPlan, ScheduledPlan
 from network.errors import PlanError
-from network.graph import RoadNetwork
+from network.graph import RoadNetwork, Signal
 from network.phasing import Phasing
+from network.safety import require_safe
 from network.schedule import DaySchedule
 from network.sumo_tls import write_sumo_plan, write_sumo_schedule
-from network.timing import PlanSet, TimingPlan
+from network.timeline import watch
+from network.timing import CoordinationGroup, PlanSet, TimingPlan
 from tests.network import streets
 from tests.network.days import daily
 
@@ -95,6 +97,50 @@ def test_the_coordinated_phase_begins_green_at_the_offset(tmp_path: Path) -> Non
             if states[second] == green and states[second - 1] != green
         }
         assert begins == {plan.offset_s}
+
+
+def halved(signal: Signal, cycle_s: int) -> TimingPlan | None:
+    """Give a signal a plan at half a cycle, every phase its least but the first; None if short."""
+    plan, phasing = signal.plan_in_force, signal.phasing
+    assert plan is not None
+    assert phasing is not None
+    least = [phasing.phase(number).min_split_s for number in plan.sequence]
+    if cycle_s % 2 or sum(least) > cycle_s // 2 or len(phasing.rings) > 1:
+        return None
+    splits = (cycle_s // 2 - sum(least[1:]), *least[1:])
+    return replace(plan, cycle_s=cycle_s // 2, splits_s=splits, offset_s=13)
+
+
+@pytest.mark.sumo
+def test_signals_with_half_their_groups_cycle_repeat_twice_as_often_and_in_step(
+    tmp_path: Path,
+) -> None:
+    network = streets.network("cologne8")
+    plans = {plan.signal_id: plan for plan in in_force(network).plans}
+    cycle_s = max(plan.cycle_s for plan in plans.values())
+    whole = {name: plan for name, plan in plans.items() if plan.cycle_s == cycle_s}
+    quick = {
+        name: plan
+        for name in sorted(whole)[::2]
+        if (plan := halved(network.signals[name], cycle_s)) is not None
+    }
+    assert quick
+    assert len(quick) < len(whole)
+    both = {**whole, **quick}
+    plan_set = PlanSet("s", tuple(both.values()), {}, (CoordinationGroup(cycle_s, tuple(both)),))
+    require_safe(plan_set, network)
+    assert not [seen for name, plan in both.items() for seen in watch(plan, network.signals[name])]
+    write_sumo_plan(tmp_path / "plan.add.xml", plan_set, network)
+    files = [*streets.files_of("cologne8"), tmp_path / "plan.add.xml"]
+    played = lamps(files, sorted(both), 25217, tmp_path / "sumo", 3 * cycle_s)
+    for name, plan in both.items():
+        phasing = network.signals[name].phasing
+        assert phasing is not None
+        # From system zero on, like everybody's: that keeps the halves in step with the wholes.
+        expected = [shown(plan, phasing, 25217 + second) for second in range(3 * cycle_s)]
+        assert played[name] == expected
+        again = played[name][cycle_s // 2 :] == played[name][: -cycle_s // 2]
+        assert again == (name in quick)
 
 
 def programs(

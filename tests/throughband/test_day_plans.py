@@ -239,4 +239,6 @@ def test_the_sheet_says_when_plans_run() -> None:
     actions = (Action(0, "plan-1"), Action(3600, "plan-2"), Action(7200, "plan-1"))
     assert times_of(actions, "plan-1") == "00:00-01:00 02:00-24:00"
     sheet = timing_sheet(actions, sets_of(10, 20), line("A"))
-    assert sheet.splitlines()[1].startswith("plan-1,00:00-01:00 02:00-24:00,A,60,10,begin-green,1")
+    assert sheet.splitlines()[1].startswith(
+        "plan-1,00:00-01:00 02:00-24:00,A,60,60,10,begin-green,1"
+    )

@@ -14,6 +14,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
+from network.timing import CoordinationGroup, PlanSet
 from tests.throughband.reports_street import plan, story, street_network, validation
 from throughband.reports import style
 from throughband.reports.charts import CountChart, before_after_chart, count_chart
@@ -25,6 +26,7 @@ from throughband.reports.network_map import (
 )
 from throughband.reports.split_bars import omitted_phases, split_bars
 from throughband.reports.time_space import time_space_diagram
+from throughband.reports.timing_sheet import timing_sheets
 
 LONG = tuple(f"junction with a rather long name {i}" for i in range(5))
 
@@ -96,6 +98,32 @@ def test_diagram_writes_band_widths_plans_and_offset_reference() -> None:
     assert "offset 20 s (begin of green, ph 1)" in said
     assert "splits [s] 1:35 2:25" in said
     assert "attainability" in said
+
+
+def test_diagram_shows_both_cycles_where_a_signal_runs_half() -> None:
+    told = story()
+    assert told.corridor is not None
+    plans = {"A": plan("A", 80, 40), "B": plan("B", 40, 20, 7), "C": plan("C", 80, 40)}
+    figure = time_space_diagram(told.corridor, told.network, (("Now", plans),))
+    said = "\n".join(texts(figure))
+    assert "cycle 80 s, offset 0 s" in said
+    assert "cycle 40 s (half of 80), offset 7 s" in said
+    assert "cycles differ" not in said
+    # Three of the longest cycles are drawn, in which B's offset comes six times.
+    events = [line for line in figure.axes[0].lines if line.get_marker() == "v"]
+    assert sorted(len(line.get_xdata()) for line in events) == [4, 4, 6]  # type: ignore[arg-type]
+
+
+def test_sheet_tells_whose_half_a_cycle_is() -> None:
+    told = story()
+    plans = (plan("A", 80, 40), plan("B", 40, 20, 7), plan("C", 60))
+    plan_set = PlanSet("street", plans, {}, (CoordinationGroup(80, ("A", "B")),))
+    sheets = timing_sheets(told.network, told.in_force, plan_set, {})
+    assert [sheet.cycle for sheet in sheets] == [
+        "60 → 80 s, common to 2 signals",
+        "60 → 40 s, half of the 80 s of its group of 2 signals",
+        "60 s",
+    ]
 
 
 def test_diagram_says_why_there_is_no_band() -> None:

@@ -79,7 +79,7 @@ def render_report(story: Story) -> str:
         verdict=verdict_sentence(story.validation),
         judgment=judgment_of(rows, "Delay"),
         cautions=cautions(story.validation, rows),
-        sheets=timing_sheets(story.network, story.in_force, story.plan_set.plans, story.reasons),
+        sheets=timing_sheets(story.network, story.in_force, story.plan_set, story.reasons),
         faulty=[row for row in story.quality if row.filled or row.rejected or row.note],
         tolerated=[
             violation.text

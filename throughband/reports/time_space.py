@@ -282,7 +282,10 @@ def _reference(
 
 def _texts(axes: Axes, corridor: Corridor, plans: Mapping[str, TimingPlan], line_m: float) -> None:
     distances = [stop.distance_m for stop in corridor.stops]
-    lines = max(plan_text(plans.get(name)).count("\n") + 1 for name in corridor.signals)
+    shown = [plans[name] for name in corridor.signals if name in plans]
+    common_s = max((plan.cycle_s for plan in shown), default=0)
+    said = {name: plan_text(plans.get(name), common_s) for name in corridor.signals}
+    lines = max(text.count("\n") + 1 for text in said.values())
     least_m = line_m * max(2, lines) * 1.08
     across = axes.get_yaxis_transform()
     for stop, at in zip(corridor.stops, style.apart(distances, least_m), strict=True):
@@ -296,23 +299,32 @@ def _texts(axes: Axes, corridor: Corridor, plans: Mapping[str, TimingPlan], line
             transform=across, ha="right", va="center", fontsize=8, linespacing=1.25,
         )  # fmt: skip
         axes.text(
-            1.026, at, plan_text(plans.get(stop.signal_id)),
+            1.026, at, said[stop.signal_id],
             transform=across, ha="left", va="center", fontsize=7.6, linespacing=1.25,
         )  # fmt: skip
     axes.set_yticks([])
 
 
-def plan_text(plan: TimingPlan | None) -> str:
-    """Return a plan's cycle, offset with its reference, and splits by phase, as lines."""
+def plan_text(plan: TimingPlan | None, common_s: int = 0) -> str:
+    """Return a plan's cycle, offset with its reference, and splits by phase, as lines.
+
+    Parameters
+    ----------
+    plan
+        The plan; None where it is not known.
+    common_s
+        The longest cycle around it, s: whether its own is half of that is said.
+    """
     if plan is None:
         return "no plan known"
     splits = " ".join(
         f"{phase}:{split}" for phase, split in zip(plan.sequence, plan.splits_s, strict=True)
     )
-    return (
-        f"cycle {plan.cycle_s} s, offset {plan.offset_s} s "
-        f"({REFERENCE_TEXT[plan.offset_reference]}, ph {plan.coordinated_phase})\n"
-        + fill(f"splits [s] {splits}", LINE_CHARACTERS)
+    half = f" (half of {common_s})" if 2 * plan.cycle_s == common_s else ""
+    between = "\n" if half else " "
+    reference = f"({REFERENCE_TEXT[plan.offset_reference]}, ph {plan.coordinated_phase})"
+    return f"cycle {plan.cycle_s} s{half}, offset {plan.offset_s} s{between}{reference}\n" + fill(
+        f"splits [s] {splits}", LINE_CHARACTERS
     )
 
 

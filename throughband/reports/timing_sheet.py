@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from network.graph import Movement, RoadNetwork, Signal
 from network.phasing import Phasing
-from network.timing import TimingPlan
+from network.timing import CoordinationGroup, PlanSet, TimingPlan
 from network.units import TENTHS_PER_SECOND
 from throughband.reports.split_bars import omitted_phases
 from throughband.reports.time_space import REFERENCE_TEXT
@@ -54,7 +54,8 @@ class Sheet:
     signal_id
         Name.
     cycle, offset, reference
-        Cycle and offset, before and after; what the offset refers to.
+        Cycle and offset, before and after; what the offset refers to. Where the signal is kept in
+        step with others, the cycle of its group too.
     rows
         In the order served, omitted phases last.
     omitted
@@ -75,7 +76,7 @@ class Sheet:
 def timing_sheets(
     network: RoadNetwork,
     in_force: Mapping[str, TimingPlan],
-    plans: tuple[TimingPlan, ...],
+    plan_set: PlanSet,
     reasons: Mapping[str, str],
 ) -> tuple[Sheet, ...]:
     """Return one sheet per new plan, in the plans' order.
@@ -86,18 +87,30 @@ def timing_sheets(
         The signals.
     in_force
         Plan in force by signal.
-    plans
-        New plans.
+    plan_set
+        New plans and the groups they are kept in step by.
     reasons
         Why a signal's plan is what it is, by signal.
     """
     return tuple(
-        _sheet(network, plan, in_force.get(plan.signal_id), reasons.get(plan.signal_id, ""))
-        for plan in plans
+        _sheet(
+            network,
+            plan,
+            in_force.get(plan.signal_id),
+            plan_set.group_of(plan.signal_id),
+            reasons.get(plan.signal_id, ""),
+        )
+        for plan in plan_set.plans
     )
 
 
-def _sheet(network: RoadNetwork, plan: TimingPlan, before: TimingPlan | None, reason: str) -> Sheet:
+def _sheet(
+    network: RoadNetwork,
+    plan: TimingPlan,
+    before: TimingPlan | None,
+    group: CoordinationGroup | None,
+    reason: str,
+) -> Sheet:
     signal = network.signals[plan.signal_id]
     omitted = omitted_phases(before, plan)
     rows = [_row(network, signal, n, plan, before) for n in (*plan.sequence, *omitted)]
@@ -105,7 +118,7 @@ def _sheet(network: RoadNetwork, plan: TimingPlan, before: TimingPlan | None, re
     noun = "Phase" if len(omitted) == 1 else "Phases"
     return Sheet(
         plan.signal_id,
-        _change(before.cycle_s if before else None, plan.cycle_s),
+        _change(before.cycle_s if before else None, plan.cycle_s) + _shared(plan, group),
         _change(before.offset_s if before else None, plan.offset_s),
         f"{REFERENCE_TEXT[plan.offset_reference]} of phase {plan.coordinated_phase}",
         tuple(rows),
@@ -182,6 +195,15 @@ def movement_name(network: RoadNetwork, movement: Movement) -> str:
     (x0, y0), (x1, y1) = shape[-2:] if len(shape) > 1 else ((0.0, 0.0), (1.0, 0.0))
     eighth = round(math.atan2(y1 - y0, x1 - x0) / (math.pi / 4)) % 8
     return HEADINGS[eighth] + TURNS.get(movement.turn, movement.turn)
+
+
+def _shared(plan: TimingPlan, group: CoordinationGroup | None) -> str:
+    """Say whose cycle it is."""
+    if group is None:
+        return ""
+    if group.cycle_s == plan.cycle_s:
+        return f", common to {len(group.signals)} signals"
+    return f", half of the {group.cycle_s} s of its group of {len(group.signals)} signals"
 
 
 def _change(before: int | None, after: int) -> str:
