@@ -23,6 +23,9 @@ LOCAL_CONTROL: Final = 0
 
 VERSIONS: Final = ("v1", "v2c", "v3")
 
+NTCIP: Final = "ntcip"
+"""Protocol of devices that do not name one."""
+
 COORDINATION_ALARM: Final = "coordination alarm"
 """Alarm of a device that is not in step within three cycles of a call."""
 
@@ -93,6 +96,10 @@ class Device:
         Row of the time base's action table set aside for lasting activation; None for none.
     networks
         Where its address must lie once resolved; else not a byte is sent.
+    protocol
+        Name of the driver that it is reached by.
+    options
+        What that driver wants to be told, by name; NTCIP wants nothing.
     """
 
     signal_id: str
@@ -110,6 +117,8 @@ class Device:
     requests_per_s: float = 100.0
     action_row: int | None = None
     networks: tuple[Network, ...] = PRIVATE_NETWORKS
+    protocol: str = NTCIP
+    options: tuple[tuple[str, str | int | float | bool], ...] = ()
 
     def __post_init__(self) -> None:
         if self.version not in VERSIONS:

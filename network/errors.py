@@ -6,6 +6,7 @@
       PlanError         UnsafePlanError (lists every violation)
       EngineError       InsufficientDataError, InfeasibleError, SimulationError
       ScenarioError
+      PluginError
       ApprovalError     ApprovalExpiredError
       ControllerError   UnreachableError, RejectedValueError, ReadBackMismatchError,
                         RollbackFailedError
@@ -80,6 +81,10 @@ class SimulationError(EngineError):
 
 class ScenarioError(ThroughbandError):
     """A scenario is unknown or incomplete."""
+
+
+class PluginError(ThroughbandError):
+    """What another package added cannot be found, loaded or used."""
 
 
 class ApprovalError(ThroughbandError):

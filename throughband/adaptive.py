@@ -1,4 +1,4 @@
-"""``throughband simulate --controller adaptive``: one day whose signals decide every second."""
+"""``throughband simulate`` with adaptive or another live controller: signals decide each second."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from engine.adaptive.control import Information
+from engine.adaptive.control import Controller, Information
 from engine.adaptive.lookahead import LookAhead, Outlook
 from engine.adaptive.sensing import Sensing
 from engine.adaptive.sites import build_sites
@@ -17,8 +17,11 @@ from engine.validate.adaptive_loop import AdaptiveRun, run_adaptive
 from network.errors import ThroughbandError
 from throughband.pipeline import Setting
 from throughband.results import output_folder, write_json
+from throughband.steering import live_controller
 
 ADAPTIVE = "adaptive"
+PROGRAMS = ("in-force", "actuated")
+"""What ``simulate`` plays as SUMO programs, beside ``plan:FILE``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +59,15 @@ class Sight:
         )
 
 
-def simulate_adaptive(setting: Setting, out: Path, seed: int, sight: Sight) -> None:
-    """Play one day under look-ahead control and keep its files.
+def is_live(name: str) -> bool:
+    """Tell whether a name given to ``simulate`` is meant for a controller that decides live."""
+    return name not in PROGRAMS and not name.startswith("plan:")
+
+
+def simulate_adaptive(
+    setting: Setting, out: Path, seed: int, sight: Sight, name: str = ADAPTIVE
+) -> None:
+    """Play one day under an adaptive controller and keep its files.
 
     Parameters
     ----------
@@ -68,21 +78,34 @@ def simulate_adaptive(setting: Setting, out: Path, seed: int, sight: Sight) -> N
     seed
         SUMO's, and of the vehicles the sensors miss.
     sight
-        What the controller sees.
+        What the controller sees; where it is left as it is, others than ours say so themselves.
+    name
+        Of the controller.
 
     Raises
     ------
+    PluginError
+        There is no controller of that name.
     ThroughbandError
         The sensors cannot be such, no signal may be run, or SUMO fails.
     """
     sensing = sight.sensing(seed)
     sites = build_sites(setting.network)
-    outlook = Outlook(share=sensing.share, reach_m=sensing.reach_m, advance_m=sensing.advance_m)
+    controller: Controller
+    if name == ADAPTIVE:
+        # Ours is told how far its sensors reach.
+        controller = LookAhead(
+            Outlook(share=sensing.share, reach_m=sensing.reach_m, advance_m=sensing.advance_m)
+        )
+    else:
+        live = live_controller(name, (*PROGRAMS, "plan:FILE"))
+        controller, own = live.start(setting, sight.missed, seed)
+        sensing = own if sight == Sight() else sensing
     with output_folder(out) as folder:
-        result = run_adaptive(setting.case, seed, sites, LookAhead(outlook), sensing, folder)
+        result = run_adaptive(setting.case, seed, sites, controller, sensing, folder)
         alone = sorted(set(setting.network.signals) - {site.signal_id for site in sites})
         content = {
-            "controller": ADAPTIVE,
+            "controller": name,
             **asdict(result.measures),
             "sees": {
                 "information": sensing.information.value,
@@ -98,7 +121,7 @@ def simulate_adaptive(setting: Setting, out: Path, seed: int, sight: Sight) -> N
         write_json(folder / "measures.json", content)
     measures = result.measures
     Console(stderr=True, highlight=False).print(
-        f"{setting.scenario.name}, {ADAPTIVE} ({sensing.information.value}), seed {seed}: delay "
+        f"{setting.scenario.name}, {name} ({sensing.information.value}), seed {seed}: delay "
         f"{measures.delay_s:.1f} s per vehicle (SUMO time loss and departure delay, all "
         f"{measures.scheduled} vehicles due), {measures.arrived} arrived, {measures.running} under "
         f"way, {measures.not_inserted} not inserted; {len(sites)} signals, "

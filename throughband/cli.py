@@ -6,15 +6,16 @@ import logging
 import os
 import sys
 from collections.abc import Callable
+from copy import copy
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
-from network.errors import ThroughbandError
+from network.errors import PluginError, ThroughbandError
 from throughband.bridge.cli import bridge_app
 from throughband.journal_command import journal_app
-from throughband.plugins import COMMANDS, entries
+from throughband.plugins import COMMANDS, Plugin, plugins
 from throughband.stopping import Stopped, listen
 
 _log = logging.getLogger(__name__)
@@ -145,6 +146,7 @@ def optimize(
         bool,
         typer.Option(help="Where demand exceeds capacity, keep queues within their blocks."),
     ] = False,
+    optimizer: Annotated[str, typer.Option(help="Who searches; 'plugins' lists them.")] = "descent",
 ) -> None:
     """Compute plans from counts and write plan.json, plan.add.xml and counts.csv.
 
@@ -157,8 +159,9 @@ def optimize(
         objective, minimize, stop_penalty, longest_wait, queue_limit, queue_price, balance
     )
     optimize_scenario(
-        scenario, out, counts, begin, end, effort, time_limit, lock, wanted, calibration, tz
-    )
+        scenario, out, counts, begin, end, effort, time_limit, lock, wanted, calibration, tz,
+        optimizer,
+    )  # fmt: skip
 
 
 @app.command()
@@ -284,17 +287,23 @@ def validate(
     begin: Begin = None,
     end: End = None,
     workers: Workers = 2,
+    simulator: Annotated[str, typer.Option(help="Who plays it; 'plugins' lists them.")] = "sumo",
 ) -> None:
     """Play the plan in force and a candidate in SUMO over paired seeds; write validation.json."""
     from throughband.commands import validate_plan
 
-    validate_plan(scenario, plan, out, seeds, begin, end, workers)
+    validate_plan(scenario, plan, out, seeds, begin, end, workers, simulator)
 
 
 @app.command()
 def simulate(
     scenario: Scenario,
-    controller: Annotated[str, typer.Option(help="in-force, actuated, adaptive, or plan:FILE.")],
+    controller: Annotated[
+        str,
+        typer.Option(
+            help="in-force, actuated, adaptive, plan:FILE, or another that 'plugins' lists."
+        ),
+    ],
     out: OutDir,
     seed: Annotated[int, typer.Option(help="SUMO's seed.", min=0)] = 101,
     begin: Begin = None,
@@ -504,6 +513,9 @@ def forecast(
         bool,
         typer.Option("--follow", help="Go on with every new interval until Ctrl-C; no page."),
     ] = False,
+    forecaster: Annotated[
+        str, typer.Option(help="Who forecasts; 'plugins' lists them.")
+    ] = "profiles",
 ) -> None:
     """Forecast the flows of the next hour from counts of earlier days, with a page of plots."""
     # A fit is many small products of matrices; threads of BLAS make it seven times dearer.
@@ -512,7 +524,7 @@ def forecast(
 
     forecast_command(
         counts, horizon, step, tz, holidays, quantiles, at, backtest, form, out, scenario, sites,
-        follow=follow,
+        follow=follow, forecaster_name=forecaster,
     )  # fmt: skip
 
 
@@ -583,6 +595,14 @@ def cities() -> None:
         typer.echo(name)
 
 
+@app.command("plugins")
+def plugins_() -> None:
+    """List what may be named: ours, and what other packages registered."""
+    from throughband.plugin_list import list_plugins
+
+    list_plugins()
+
+
 @app.command()
 def doctor() -> None:
     """Check that this machine can run everything."""
@@ -601,13 +621,39 @@ def main() -> None:
 
 
 def _run() -> None:
-    for name, load in entries(COMMANDS).items():
+    # Ours stays as it is, so that a second run in one process finds no leftovers.
+    whole = copy(app)
+    whole.registered_commands = [*app.registered_commands]
+    whole.registered_groups = [*app.registered_groups]
+    for plugin in plugins(COMMANDS):
         try:
-            app.command(name)(load())
+            _add(whole, plugin)
         except ThroughbandError as error:
             # What others add must not take our own commands away.
             _log.warning("%s", error)
-    app(prog_name="throughband")
+    whole(prog_name="throughband")
+
+
+def _add(whole: typer.Typer, plugin: Plugin) -> None:
+    """Add a command of a plug-in, if it is one and its name is free."""
+    group = typer.main.get_group(whole)
+    if plugin.name in group.commands:
+        raise PluginError(f"{plugin.told}: there is a command of that name")
+    command = plugin.load()
+    alone = typer.Typer()
+    try:
+        # Typer looks at signatures only when the whole command line is built.
+        if isinstance(command, typer.Typer):
+            alone.add_typer(command, name=plugin.name)
+        else:
+            alone.command(plugin.name)(command)
+        typer.main.get_command(alone)
+    except Exception as error:
+        raise PluginError(f"{plugin.told} is no command: {error}") from error
+    if isinstance(command, typer.Typer):
+        whole.add_typer(command, name=plugin.name)
+    else:
+        whole.command(plugin.name)(command)
 
 
 def _guarded(command: Callable[[], object]) -> None:

@@ -30,7 +30,7 @@ from network.safety import require_safe
 from network.sumo_tls import write_sumo_plan
 from network.timing import PlanSet
 from throughband import doctor, pipeline
-from throughband.adaptive import ADAPTIVE, Sight, simulate_adaptive
+from throughband.adaptive import ADAPTIVE, Sight, is_live, simulate_adaptive
 from throughband.approval import POLICY_NAME, approve, policy_objections
 from throughband.calibration_tables import summary
 from throughband.dated_counts import dated_demand, has_dates
@@ -56,6 +56,7 @@ from throughband.results import (
     versions,
     write_json,
 )
+from throughband.seams import OWN_OPTIMIZER, OWN_SIMULATOR, optimizer_named, simulator_named
 from throughband.stopping import Halt
 
 ANY_WINDOW_S = (0.0, 86400.0)
@@ -192,8 +193,11 @@ def optimize_scenario(
     wanted_of: ObjectiveOrder | None = None,
     calibration: Path | None = None,
     tz: str = "",
+    optimizer_name: str = OWN_OPTIMIZER,
 ) -> None:
     """Carry out ``throughband optimize``."""
+    # Ours is called directly: it also tells what it spent.
+    optimizer = None if optimizer_name == OWN_OPTIMIZER else optimizer_named(optimizer_name)
     with Teller(4) as teller, output_folder(out) as folder:
         teller.step("read the network and its signals")
         setting = open_setting(name, begin_s, end_s, calibration)
@@ -224,7 +228,7 @@ def optimize_scenario(
         halt = Halt(time_limit_s, time.monotonic)
         with halt.on_interrupt():
             limits = Limits(effort=effort, locks=locks, objective=objective, balance=order.balance)
-            done = pipeline.plan(setting, wanted, limits, teller.tell, halt.called)
+            done = pipeline.plan(setting, wanted, limits, teller.tell, halt.called, optimizer)
         teller.step("write the plans")
         if done.cut_short:
             reason = "Ctrl-C" if halt.pressed else f"the time limit of {time_limit_s:g} s"
@@ -273,15 +277,17 @@ def validate_plan(
     begin_s: float | None,
     end_s: float | None,
     workers: int,
+    simulator_name: str = OWN_SIMULATOR,
 ) -> None:
     """Carry out ``throughband validate``."""
+    simulator = simulator_named(simulator_name)
     with Teller(3) as teller, output_folder(out) as folder:
         teller.step("read the network and the plan")
         setting = open_setting(name, begin_s, end_s)
         plan_set = plan_for(plan, setting)
-        teller.step("prove it in SUMO against the plan in force")
+        teller.step(f"prove it in {simulator_name} against the plan in force")
         report = pipeline.prove(
-            setting, plan_set, _validation_seeds(seeds), workers, teller.tell
+            setting, plan_set, _validation_seeds(seeds), workers, teller.tell, simulator
         ).to_dict()
         teller.step("write the validation")
         write_json(
@@ -290,6 +296,7 @@ def validate_plan(
                 "scenario": setting.scenario.name,
                 "plan_digest": plan_set.digest,
                 **report,
+                "simulator": simulator_name,
                 "versions": versions(),
             },
         )
@@ -308,16 +315,17 @@ def simulate_scenario(
     """Carry out ``throughband simulate``."""
     from tempfile import TemporaryDirectory
 
-    if controller == ADAPTIVE:
+    live = is_live(controller)
+    if live:
         sight.sensing(seed)
     elif sight != Sight():
         raise ThroughbandError(
             f"controller {controller!r} takes no --info, --share, --missed or --latency; they are "
-            f"for {ADAPTIVE!r}"
+            f"for {ADAPTIVE!r} and others that decide while the day runs"
         )
     setting = open_setting(name, begin_s, end_s)
-    if controller == ADAPTIVE:
-        simulate_adaptive(setting, out, seed, sight)
+    if live:
+        simulate_adaptive(setting, out, seed, sight, controller)
         return
     with TemporaryDirectory(prefix="throughband-") as scratch, output_folder(out) as folder:
         additional = _controller_files(controller, setting, Path(scratch))
@@ -467,9 +475,7 @@ def _controller_files(controller: str, setting: Setting, scratch: Path) -> tuple
         file = scratch / "plan.add.xml"
         write_sumo_plan(file, plan_set, setting.network)
         return (file,)
-    raise ThroughbandError(
-        f"unknown controller {controller!r}; known are in-force, actuated, adaptive and plan:FILE"
-    )
+    raise ThroughbandError(f"controller {controller!r} names no file; allowed is plan:FILE")
 
 
 def _write_plan_files(

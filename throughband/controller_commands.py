@@ -17,7 +17,6 @@ from controllers.driver import Device, ObjectValue
 from controllers.emulator.agent import serve
 from controllers.emulator.cabinet import Cabinet, CabinetConfig
 from controllers.ntcip.objects import OBJECTS
-from controllers.ntcip.reach import reaching
 from controllers.push import push
 from controllers.push_terms import PushTerms
 from controllers.receipt import PushReceipt
@@ -34,6 +33,7 @@ from throughband.commands import ANY_WINDOW_S, answer, approved_event, now_utc, 
 from throughband.devices import read_devices, write_devices
 from throughband.journal import Journal, verify
 from throughband.pipeline import Setting, open_setting
+from throughband.reaching import reaching
 from throughband.results import read_json
 from throughband.stopping import undisturbed
 

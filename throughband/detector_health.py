@@ -14,11 +14,11 @@ import numpy as np
 import numpy.typing as npt
 from numpy.typing import NDArray
 
+from engine.forecast.backtest import Forecaster
 from engine.forecast.calendar import Calendar, LocalClock
 from engine.forecast.detector_limits import learn_detectors
 from engine.forecast.detectors import DetectorModel, DetectorWatch, judge_detectors
 from engine.forecast.faults import QUALITY_OF, Fault, explain
-from engine.forecast.forecaster import FlowForecaster
 from engine.forecast.history import History
 from engine.forecast.prediction import FlowPrediction
 from engine.forecast.profile import (
@@ -183,21 +183,24 @@ class WatchedForecaster:
         What is expected of each coming interval, [T, N].
     start
         Beginning of the first of these, aware UTC.
+    step_s
+        Length of an interval, s.
     """
 
     def __init__(
         self,
-        forecaster: FlowForecaster,
+        forecaster: Forecaster,
         model: DetectorModel,
         expected_veh: Floats,
         start: datetime,
+        step_s: int,
     ) -> None:
         self.horizon_steps = forecaster.horizon_steps
         self._forecaster = forecaster
         self._watch = DetectorWatch(model)
         self._expected = expected_veh
         self._start = start
-        self._step = timedelta(seconds=forecaster.clock.step_s)
+        self._step = timedelta(seconds=step_s)
 
     @property
     def time(self) -> datetime:

@@ -12,12 +12,22 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+    ValidationError,
+)
 
-from controllers.driver import PRIVATE_NETWORKS, Device, User
+from controllers.driver import NTCIP, PRIVATE_NETWORKS, Device, User
 from controllers.ntcip.profiles import vendor_profile
 from network.errors import ControllerError
 from network.timing import OffsetReference
+from throughband.reaching import require_protocol
 
 DEFAULT_COMMUNITIES = frozenset({"public", "private", "administrator"})
 """What devices are shipped with; `administrator` is NTCIP 1103's own."""
@@ -66,6 +76,10 @@ class DeviceEntry(BaseModel):
         100.0, ge=LEAST_REQUESTS_PER_S, le=MOST_REQUESTS_PER_S, allow_inf_nan=False
     )
     action_row: int | None = Field(None, ge=1, le=255)
+    protocol: str = Field(NTCIP, min_length=1)
+    options: dict[str, StrictStr | StrictBool | StrictInt | StrictFloat] = Field(
+        default_factory=dict
+    )
     allow_default_community: bool = False
     allow_same_secret: bool = False
     allow_readable_secret_files: bool = False
@@ -136,9 +150,16 @@ def _device(
     where: str,
 ) -> Device:
     try:
-        vendor_profile(entry.profile)
+        require_protocol(entry.protocol)
     except ControllerError as error:
-        raise ControllerError(f"{where}.profile: {error}") from error
+        raise ControllerError(f"{where}.protocol: {error}") from error
+    if entry.protocol == NTCIP:
+        if entry.options:
+            raise ControllerError(f"{where}.options: protocol {NTCIP!r} takes none")
+        try:
+            vendor_profile(entry.profile)
+        except ControllerError as error:
+            raise ControllerError(f"{where}.profile: {error}") from error
     communities = ("", "")
     users: tuple[User | None, User | None] = (None, None)
     if entry.version == "v3":
@@ -160,6 +181,8 @@ def _device(
         requests_per_s=entry.requests_per_s,
         action_row=entry.action_row,
         networks=networks,
+        protocol=entry.protocol,
+        options=tuple(entry.options.items()),
     )
     if not entry.allow_same_secret:
         _require_separate(device)
@@ -171,14 +194,12 @@ def _communities(folder: Path, entry: DeviceEntry, where: str) -> tuple[str, str
         if getattr(entry, name) is not None:
             raise ControllerError(f'{where}.{name}: only version = "v3" has users')
     for name in ("read_secret_file", "write_secret_file"):
-        if getattr(entry, name) is None:
+        if getattr(entry, name) is None and entry.protocol == NTCIP:
             raise ControllerError(f"{where}.{name}: Field required")
-    assert entry.read_secret_file is not None
-    assert entry.write_secret_file is not None
-    return (
-        _secret(folder / entry.read_secret_file, entry),
-        _secret(folder / entry.write_secret_file, entry),
-    )
+    # Other protocols may have no secrets.
+    files = (entry.read_secret_file, entry.write_secret_file)
+    read, write = ("" if file is None else _secret(folder / file, entry) for file in files)
+    return read, write
 
 
 def _users(folder: Path, entry: DeviceEntry, where: str) -> tuple[User, User]:
@@ -249,7 +270,7 @@ def _require_separate(device: Device) -> None:
     reader, writer = device.read_user, device.write_user
     shared = ""
     if reader is None or writer is None:
-        if device.read_community == device.write_community:
+        if device.read_community and device.read_community == device.write_community:
             shared = "community"
     elif reader.name == writer.name:
         shared = "user"
@@ -305,7 +326,14 @@ def write_devices(folder: Path, devices: tuple[Device, ...]) -> Path:
 
 def _shared(device: Device) -> tuple[object, ...]:
     communities = (device.read_community, device.write_community)
-    return (device.version, *communities, device.read_user, device.write_user, device.networks)
+    return (
+        device.protocol,
+        device.version,
+        *communities,
+        device.read_user,
+        device.write_user,
+        device.networks,
+    )
 
 
 def _write_devices(folder: Path, devices: tuple[Device, ...]) -> Path:
@@ -349,6 +377,11 @@ def _device_lines(device: Device) -> list[str]:
         f"max_clock_error_s = {device.max_clock_error_s}",
         f"requests_per_s = {device.requests_per_s}",
     ]
+    if device.protocol != NTCIP:
+        lines.append(f"protocol = {_toml(device.protocol)}")
+    if device.options:
+        pairs = ", ".join(f"{_toml(key)} = {_toml(value)}" for key, value in device.options)
+        lines.append(f"options = {{ {pairs} }}")
     if device.action_row is not None:
         lines.append(f"action_row = {device.action_row}")
     if device.read_user is None or device.write_user is None:
@@ -370,6 +403,6 @@ def _device_lines(device: Device) -> list[str]:
     return [*lines, ""]
 
 
-def _toml(value: str | list[str] | list[int]) -> str:
+def _toml(value: str | float | list[str] | list[int]) -> str:
     # JSON's texts and arrays are TOML's as well, but for the one control character JSON leaves.
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.forecast.backtest import Backtest, play
+from engine.forecast.backtest import Backtest, MakeForecaster, play
 from engine.forecast.calendar import Calendar, LocalClock
 from engine.forecast.forecaster import FlowForecaster
 from network.counts import Quality
@@ -95,6 +95,7 @@ def backtest(
     horizon_steps: int,
     calendar: Calendar,
     quantiles: Sequence[float],
+    make: MakeForecaster = FlowForecaster,
 ) -> Trial:
     """Fit on everything before the last days, and play these forward with midnight refits.
 
@@ -111,6 +112,8 @@ def backtest(
         How many of the last days.
     clock, horizon_steps, calendar, quantiles
         As for the forecast.
+    make
+        Makes the forecaster to try.
 
     Raises
     ------
@@ -133,13 +136,19 @@ def backtest(
             f"detector {name!r} has no count before the last {days} days; backtest fewer days, or "
             "leave it out"
         )
-    forecaster = FlowForecaster(clock.step_s, horizon_steps, clock.tz, None, calendar)
+    forecaster = make(
+        step_s=clock.step_s, horizon_steps=horizon_steps, tz=clock.tz, calendar=calendar
+    )
     forecaster.fit(counts, feed.start, feed.names)
     begin = feed.start + timedelta(seconds=cut * feed.step_s)
     steps = len(feed.counts) - cut
     usual = expected_later(counts, feed.start, steps, clock, calendar)
     model = detector_model(replace(earlier, counts=counts), clock, calendar)
-    way = forecaster if model is None else WatchedForecaster(forecaster, model, usual, begin)
+    way = (
+        forecaster
+        if model is None
+        else WatchedForecaster(forecaster, model, usual, begin, clock.step_s)
+    )
     played = play(way, feed.counts[cut:], begin, feed.step_s, quantiles)
     truth = np.where(health.quality[cut:] == Quality.GOOD, feed.counts[cut:], np.nan)
     _, _, turned = clock.read(begin, steps)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from engine.forecast.backtest import Forecaster
 from engine.forecast.count_sites import CountSite
 from engine.forecast.forecaster import FlowForecaster
 from engine.forecast.freshness import require_fresh
@@ -32,6 +33,7 @@ from throughband.forecast_trial import OURS, PERSISTENCE, PROFILE, Trial, backte
 from throughband.imported import scenario_network
 from throughband.live_forecast import LiveSettings
 from throughband.results import output_folder, versions, write_json
+from throughband.seams import OWN_FORECASTER, make_forecaster
 
 
 def forecast_command(
@@ -49,10 +51,17 @@ def forecast_command(
     sites_file: Path | None = None,
     *,
     follow: bool = False,
+    forecaster_name: str = OWN_FORECASTER,
 ) -> None:
     """Carry out ``throughband forecast``."""
     # Matplotlib is slow to load, and not needed to refuse bad options.
+    make = make_forecaster(forecaster_name)
     wish = wish_of(counts, horizon, step, tz, holidays, quantiles, at, backtest_days, form)
+    if forecaster_name != OWN_FORECASTER and (scenario or sites_file or follow):
+        raise CountError(
+            f"--scenario, --sites and --follow are for the forecaster {OWN_FORECASTER!r}; found "
+            f"{forecaster_name!r}"
+        )
     network, sites = _streets(scenario, sites_file)
     if follow:
         if at or backtest_days:
@@ -89,15 +98,26 @@ def forecast_command(
             teller.step(f"backtest the last {wish.backtest_days} days")
             trial = backtest(
                 feed, health, wish.backtest_days, clock, horizon_steps, wish.calendar,
-                wish.quantiles,
+                wish.quantiles, make,
             )  # fmt: skip
             _tell_scores(teller, trial)
         teller.step("forecast")
         if sites_file is not None and sites is not None:
             require_counted(sites_file, sites, feed.names)
-        forecaster = FlowForecaster(
-            clock.step_s, horizon_steps, clock.tz, None, wish.calendar, network=network, sites=sites
-        )
+        forecaster: Forecaster
+        if forecaster_name == OWN_FORECASTER:
+            # Ours also knows the roads.
+            forecaster = FlowForecaster(
+                clock.step_s, horizon_steps, clock.tz, None, wish.calendar, network=network,
+                sites=sites,
+            )  # fmt: skip
+        else:
+            forecaster = make(
+                step_s=clock.step_s,
+                horizon_steps=horizon_steps,
+                tz=clock.tz,
+                calendar=wish.calendar,
+            )
         forecaster.fit(used, feed.start, feed.names)
         prediction = forecaster.predict(wish.quantiles, wish.at)
         teller.step("write")
@@ -109,7 +129,11 @@ def forecast_command(
             write_movement_table(folder / MOVEMENTS, flows, wish.quantiles, types)
         write_quality(folder / "quality.csv", feed, health)
         write_json(
-            folder / "forecast.json", record(wish, feed, health, prediction, scores, versions())
+            folder / "forecast.json",
+            {
+                **record(wish, feed, health, prediction, scores, versions()),
+                "forecaster": forecaster_name,
+            },
         )
         story = forecast_story(wish, clock, feed, health, trial, prediction)
         write_forecast_page(folder / "forecast.html", story)

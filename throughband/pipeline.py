@@ -26,9 +26,10 @@ from engine.optimize.explain import reasons
 from engine.optimize.explanation import Explanation, Question, explanation_of
 from engine.optimize.lock_costs import LockCost, lock_costs
 from engine.optimize.optimizer import Optimization, optimize
+from engine.optimize.planner import Optimizer, Task, judged
 from engine.optimize.problem import Limits
 from engine.validate.report import ValidationReport, validate
-from engine.validate.simulator import RunMeasures, SimulationCase, Variant
+from engine.validate.simulator import RunMeasures, SimulationCase, Simulator, Variant
 from engine.validate.sumo import SumoSimulator
 from network.calibration import Calibration
 from network.calibration_file import CALIBRATION_FILE, read_calibration
@@ -193,9 +194,25 @@ def plan(
     limits: Limits,
     tell: Tell,
     halted: Callable[[], bool] | None = None,
+    optimizer: Optimizer | None = None,
 ) -> Optimization:
-    """Optimize the plans of a setting for a demand."""
+    """Optimize the plans of a setting for a demand, by another optimizer if one is given."""
     flows = wanted.flows
+    together = [corridor.signals for corridor in corridors_of(setting.scenario, setting.network)]
+    if optimizer is not None:
+        task = Task(
+            setting.network,
+            flows.movement_vph(),
+            flows.interval_s,
+            int(flows.start_s),
+            limits,
+            setting.driving,
+            wanted.lane_shares,
+            together,
+            tell,
+            halted or (lambda: False),
+        )
+        return judged(task, optimizer)
     return optimize(
         setting.network,
         flows.movement_vph(),
@@ -206,7 +223,7 @@ def plan(
         progress=tell,
         lane_shares=wanted.lane_shares,
         halted=halted,
-        together=[corridor.signals for corridor in corridors_of(setting.scenario, setting.network)],
+        together=together,
     )
 
 
@@ -256,9 +273,14 @@ def explain(
 
 
 def prove(
-    setting: Setting, plan_set: PlanSet, seeds: Sequence[int], workers: int, tell: Tell
+    setting: Setting,
+    plan_set: PlanSet,
+    seeds: Sequence[int],
+    workers: int,
+    tell: Tell,
+    simulator: Simulator | None = None,
 ) -> ValidationReport:
-    """Play the plan in force and a candidate in SUMO over paired seeds.
+    """Play the plan in force and a candidate over paired seeds, in SUMO unless told otherwise.
 
     Raises
     ------
@@ -271,7 +293,7 @@ def prove(
         write_sumo_plan(file, plan_set, setting.network)
         return validate(
             setting.case,
-            SumoSimulator(),
+            simulator or SumoSimulator(),
             Variant("plan in force"),
             Variant("candidate", (file,)),
             seeds,

@@ -7,8 +7,10 @@ while the day runs. Foreign ones register under the entry point ``throughband.co
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+import logging
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final, Protocol, runtime_checkable
 
@@ -17,23 +19,18 @@ from benchmarks.peers.ours import Given, Ours
 from benchmarks.peers.peer import Peer, Subject
 from benchmarks.suite.floor import Floor
 from benchmarks.suite.programs import Programs
-from engine.adaptive.control import Controller, Information
-from engine.adaptive.sensing import Sensing
 from network.counts import CountSeries
-from network.errors import ScenarioError
+from network.errors import PluginError, ScenarioError
 from throughband.pipeline import Setting
+from throughband.plugins import CONTROLLERS, Plugin, plugins
+from throughband.steering import LiveController, live_of
 
-PLUGINS: Final = "throughband.controllers"
+_log = logging.getLogger(__name__)
+
 COUNTLESS: Final = frozenset({"in force", "SUMO actuated", "SUMO delay_based", "SUMO NEMA"})
 """Peers that look at no counts."""
 PLAN: Final = "plan:"
 """Before the path of a plan that somebody brings as an additional file of SUMO."""
-LESS_SEEN: Final = (
-    ("detectors", "two loops a lane", Sensing(Information.DETECTORS)),
-    ("vehicles-10", "one vehicle in ten reports itself", Sensing(Information.VEHICLES, share=0.1)),
-    ("missed-20", "one vehicle in five is never seen", Sensing(missed=0.2)),
-)
-"""Our adaptive control where it knows less: name, for people, sensors."""
 
 
 @runtime_checkable
@@ -64,27 +61,6 @@ class ProgramController(Protocol):
         Of several variants results take the one with the least mean delay on the very seeds that
         it is judged by, which favors the controller. A `ThroughbandError` says why there are none.
         """
-        ...
-
-
-@runtime_checkable
-class LiveController(Protocol):
-    """Decides while the day runs."""
-
-    @property
-    def name(self) -> str:
-        """What suites call it."""
-
-    @property
-    def version(self) -> str:
-        """Of whose making and which."""
-
-    @property
-    def source(self) -> str:
-        """Where it is described."""
-
-    def start(self, setting: Setting, missing: float, seed: int) -> tuple[Controller, Sensing]:
-        """Return a fresh controller and what it sees with a share of the detectors dead."""
         ...
 
 
@@ -142,40 +118,19 @@ class Pretimed:
         return made
 
 
-@dataclass(frozen=True, slots=True)
-class Live:
-    """A controller of `engine.adaptive`."""
-
-    name: str
-    make: Callable[[], Controller]
-    source: str
-    version: str = "0.1.0"
-    sensing: Sensing = field(default_factory=Sensing)
-
-    def start(self, setting: Setting, missing: float, seed: int) -> tuple[Controller, Sensing]:
-        """See `LiveController`."""
-        missed = 1.0 - (1.0 - missing) * (1.0 - self.sensing.missed)
-        return self.make(), replace(self.sensing, missed=missed, seed=seed)
-
-
 def known_controllers() -> dict[str, AnyController]:
     """Return every controller by name, those of plug-ins included.
 
-    Raises
-    ------
-    ScenarioError
-        If a plug-in cannot be loaded, is none, or takes a name that is taken.
+    A plug-in that cannot be used is told of once and left out.
     """
     found = {controller.name: controller for controller in _own()}
-    for name, load in _plugins().items():
-        controller = load()
-        if not isinstance(controller, ProgramController | LiveController):
-            raise ScenarioError(
-                f"plug-in {name!r} of {PLUGINS} is neither a program nor a live controller"
-            )
-        if controller.name in found:
-            raise ScenarioError(f"plug-in {name!r}: the name {controller.name!r} is taken")
-        found[controller.name] = controller
+    for plugin in plugins(CONTROLLERS):
+        try:
+            controller = _controller(plugin, found)
+        except PluginError as error:
+            _tell_once(str(error))
+        else:
+            found[controller.name] = controller
     return found
 
 
@@ -200,29 +155,22 @@ def named(name: str) -> AnyController:
 
 
 def _own() -> tuple[AnyController, ...]:
-    from engine.adaptive import pressure
-    from engine.adaptive.lookahead import LookAhead
-
-    def best(score: pressure.Score) -> Callable[[], Controller]:
-        return lambda: pressure.BestStage(score)
-
-    return (
-        *(Pretimed(peer, peer.name not in COUNTLESS) for peer in (*PEERS, Ours())),
-        Floor(),
-        Live("adaptive", LookAhead, "this project, everything within 200 m seen"),
-        *(
-            Live(f"adaptive-{name}", LookAhead, f"this project, {seen}", sensing=sensing)
-            for name, seen, sensing in LESS_SEEN
-        ),
-        Live("max-pressure", best(pressure.max_pressure), "Varaiya 2013, RESCO's timing"),
-        Live("capacity-aware", best(pressure.capacity_aware), "Gregoire et al. 2014"),
-        Live("position-weighted", best(pressure.position_weighted), "Li and Jabari 2019"),
-        Live("longest-queue", best(pressure.longest_queue), "RESCO's greedy (max-wave)"),
-        Live("cyclic-max-pressure", pressure.CyclicMaxPressure, "Le et al. 2015"),
-    )
+    return (*(Pretimed(peer, peer.name not in COUNTLESS) for peer in (*PEERS, Ours())), Floor())
 
 
-def _plugins() -> dict[str, Callable[[], object]]:
-    from throughband.plugins import entries
+def _controller(plugin: Plugin, taken: Collection[str]) -> AnyController:
+    thing = plugin.load()
+    found: AnyController | None = live_of(thing, plugin)
+    if found is None:
+        made = plugin.made() if isinstance(thing, type) else thing
+        if not isinstance(made, ProgramController):
+            raise PluginError(f"{plugin.told} is neither a program nor a live controller")
+        found = made
+    if found.name in taken:
+        raise PluginError(f"{plugin.told}: the name {found.name!r} is taken")
+    return found
 
-    return entries(PLUGINS)
+
+@cache
+def _tell_once(text: str) -> None:
+    _log.warning("%s", text)

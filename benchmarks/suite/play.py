@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.suite.controllers import LiveController, ProgramController, named
+from benchmarks.suite.controllers import ProgramController, named
 from benchmarks.suite.faults import deadened, disturb
 from benchmarks.suite.instruments import lay, read
 from benchmarks.suite.jobs import FAULTLESS, STREET_RULES, Job, Outcome, Street, parse_fault
@@ -33,6 +33,7 @@ from network.errors import ScenarioError, ThroughbandError
 from scenarios.scenario import Scenario
 from throughband.demand import COUNTING_SEEDS, counted_days
 from throughband.pipeline import Setting, open_setting
+from throughband.steering import LiveController
 
 MISSING_DETECTORS: Final = "missing-detectors"
 

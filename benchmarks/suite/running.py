@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TypeVar
 
-from benchmarks.suite.controllers import LiveController, ProgramController, named
+from benchmarks.suite.controllers import ProgramController, named
 from benchmarks.suite.executors import Executor, Lost
 from benchmarks.suite.jobs import Job, Outcome, Street, key_of
 from benchmarks.suite.play import Ground, Play, Preparation, build, counted, play, prepare
@@ -16,6 +16,7 @@ from benchmarks.suite.scenes import require_known
 from benchmarks.suite.suite_file import Suite
 from benchmarks.suite.versions import code_digest, measuring_digest, versions
 from network.errors import ScenarioError
+from throughband.steering import LiveController
 
 Key = TypeVar("Key", bound=Hashable)
 Item = TypeVar("Item")

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.typing import NDArray
 
+from engine.forecast.calendar import Calendar
 from engine.forecast.prediction import FlowPrediction
 from network.errors import CountError, StaleCountsError
 
@@ -32,6 +33,39 @@ class Forecasts(Protocol):
     def update(self, time: datetime, row: npt.ArrayLike) -> NDArray[np.uint8]: ...
 
     def predict(self, quantiles: Sequence[float]) -> FlowPrediction: ...
+
+
+class Forecaster(Forecasts, Protocol):
+    """What can be fitted and then played forward: the seam of forecasters.
+
+    `throughband.contracts.forecaster` says what each must keep.
+    """
+
+    def fit(self, counts: npt.ArrayLike, start: datetime, names: Sequence[str]) -> object:
+        """Learn from counts of earlier days, [T, N], NaN where missing, and stand ready."""
+        ...
+
+    def update(
+        self, time: datetime, row: npt.ArrayLike, quality: npt.ArrayLike | None = None
+    ) -> NDArray[np.uint8]:
+        """Take in one interval, [N]; return a `network.counts.Quality` for each detector."""
+        ...
+
+    def predict(
+        self, quantiles: Sequence[float] = (0.1, 0.5, 0.9), now: datetime | None = None
+    ) -> FlowPrediction:
+        """Predict the `horizon_steps` intervals after the last one taken in."""
+        ...
+
+
+class MakeForecaster(Protocol):
+    """Makes an unfitted forecaster; what is registered as one."""
+
+    def __call__(
+        self, *, step_s: int, horizon_steps: int, tz: str, calendar: Calendar
+    ) -> Forecaster:
+        """Return one for intervals of `step_s` s on the clock of a zone."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
 
 import numpy as np
+import numpy.typing as npt
 from numpy.typing import NDArray
 
 from engine.forecast.spread import Spread
@@ -64,7 +66,7 @@ class FlowPrediction:
     last_good
         Beginning of the last interval with a good count, or None.
     spread
-        How the counts scatter.
+        How the counts scatter; None from a forecaster that tells quantiles alone.
     streets
         Where the detectors lie and how traffic turns there; None where no network is known.
     """
@@ -81,7 +83,7 @@ class FlowPrediction:
     source: NDArray[np.uint8]
     stale: bool
     last_good: datetime | None
-    spread: Spread
+    spread: Spread | None
     streets: StreetView | None = None
 
     def __post_init__(self) -> None:
@@ -96,6 +98,46 @@ class FlowPrediction:
             raise CountError("a prediction holds NaN or infinity")
         for array in (self.mean, self.quantile_veh, self.source, self.day_type_probability):
             array.setflags(write=False)
+
+    @classmethod
+    def plain(
+        cls,
+        names: Sequence[str],
+        start: datetime,
+        step_s: int,
+        mean: npt.ArrayLike,
+        quantiles: Sequence[float],
+        quantile_veh: npt.ArrayLike,
+        day_type: str,
+        *,
+        source: Source = Source.OBSERVED,
+        last_good: datetime | None = None,
+    ) -> FlowPrediction:
+        """Return a forecast of which nothing but flows and quantiles is known.
+
+        Parameters
+        ----------
+        names, start, step_s, mean, quantiles, quantile_veh, day_type, last_good
+            As the attributes.
+        source
+            Of every cell.
+        """
+        flows = np.array(mean, dtype=np.float64)
+        return cls(
+            tuple(names),
+            start,
+            step_s,
+            flows,
+            tuple(quantiles),
+            np.array(quantile_veh, dtype=np.float64),
+            day_type,
+            (day_type,),
+            np.ones(1),
+            np.full(flows.shape, source, dtype=np.uint8),
+            False,
+            last_good,
+            None,
+        )
 
     @property
     def times(self) -> tuple[datetime, ...]:
@@ -112,8 +154,20 @@ class FlowPrediction:
         """Return the expected count and its standard deviation, veh per interval, [H, N] each.
 
         What sums over detectors or intervals are to be made of, not of `mean`.
+
+        Raises
+        ------
+        InsufficientDataError
+            If the forecaster told quantiles alone.
         """
-        return self.spread.moments()
+        return self._spread().moments()
+
+    def _spread(self) -> Spread:
+        if self.spread is None:
+            raise InsufficientDataError(
+                "this forecast tells quantiles alone; expected counts need whole distributions"
+            )
+        return self.spread
 
     def movements(self) -> MovementFlows:
         """Return the flows of all movements of the network, in agreement with each other.
@@ -128,5 +182,5 @@ class FlowPrediction:
                 "flows of movements need a network; give it to the forecaster, with the places of "
                 "its detectors"
             )
-        expected_veh, sd_veh = self.spread.moments()
+        expected_veh, sd_veh = self._spread().moments()
         return self.streets.movements(self.start, self.step_s, expected_veh, sd_veh, self.source)

@@ -11,9 +11,10 @@ import numpy as np
 
 from engine.measures.corridor import strongest_corridor
 from engine.measures.criteria import QueueFinding, queues_past_room
-from engine.measures.evaluation import StreetMeasures, Tables, evaluate
+from engine.measures.evaluation import StreetMeasures
 from engine.measures.street import Driving, Floats, Street, build_street
-from engine.optimize.bound import Certificate, certify
+from engine.optimize.appraisal import appraised, busiest, left_alone, scaled, street_tables
+from engine.optimize.bound import Certificate
 from engine.optimize.groups import coordination_groups, coupling
 from engine.optimize.isolated import IsolatedSignal, isolated_signals
 from engine.optimize.lock_checks import require_one_cycle
@@ -21,10 +22,10 @@ from engine.optimize.oversaturation import Overload, balancing, overloads
 from engine.optimize.problem import Limits, choices
 from engine.optimize.search import Plans, Search
 from engine.optimize.wholes import SEEDED_SIGNALS, group_plans
-from network.errors import EngineError, InfeasibleError
+from network.errors import InfeasibleError
 from network.graph import RoadNetwork
-from network.safety import check, require_safe
-from network.timing import PlanSet, TimingPlan, in_step
+from network.safety import check
+from network.timing import PlanSet
 
 HOUR_LONG_WORK = 200_000
 """Evaluations of the hour-long model, times the cube of the number of signals, that a street gets
@@ -143,22 +144,22 @@ def optimize(
     tell = progress or (lambda step, done, whole: None)
     lane_shares = lane_shares or {}
     street = build_street(network, movement_vph, period_s, driving, lane_shares, limits.objective)
-    ample = _scaled(street, limits.demand_margin)
+    ample = scaled(street, limits.demand_margin)
     options = choices(network, limits)
     tell("signals alone", 0, len(options))
     tables, absent = isolated_signals(ample, options, limits)
-    overloaded = overloads(ample, network, tables, _busiest(street) / limits.demand_margin)
+    overloaded = overloads(ample, network, tables, busiest(street) / limits.demand_margin)
     objective = balancing(limits.objective, overloaded) if limits.balance else limits.objective
     if objective != limits.objective:
         limits = replace(limits, objective=objective)
         street = build_street(network, movement_vph, period_s, driving, lane_shares, objective)
-        ample = _scaled(street, limits.demand_margin)
+        ample = scaled(street, limits.demand_margin)
         tables, absent = isolated_signals(ample, options, limits)
     tell("signals alone", len(options), len(options))
     if not tables:
         raise InfeasibleError(
             f"no signal of {network.name!r} can be retimed: "
-            + "; ".join(f"{name}: {why}" for name, why in _left_alone(network, absent, {}).items())
+            + "; ".join(f"{name}: {why}" for name, why in left_alone(network, absent, {}).items())
         )
     planned = {signal: options[signal] for signal in tables}
     found = coordination_groups(street, set(planned), [*together, *limits.locks.ties])
@@ -170,7 +171,7 @@ def optimize(
     signals = max(1, len(planned))
     effort = min(limits.effort, max(LEAST_EVALUATIONS, HOUR_LONG_WORK // signals**3))
     search = Search(
-        _tables(network, ample, limits),
+        street_tables(network, ample, limits),
         planned,
         tables,
         groups,
@@ -181,24 +182,9 @@ def optimize(
         stop,
     )
     plans = _searched(search, openings)
-    service = _tables(network, street, limits)
-    before = evaluate(service, start_s, street.horizon_s)
-    for plan in plans.values():
-        service.set(plan)
-    after = evaluate(service, start_s, street.horizon_s)
-    plan_set = PlanSet(
-        network.name,
-        tuple(plans.values()),
-        _left_alone(network, absent, plans),
-        in_step(groups, plans),
+    plan_set, before, after, certificates = appraised(
+        network, street, limits, start_s, plans, groups, absent
     )
-    require_safe(plan_set, network)
-    broken = limits.locks.broken(plans)
-    if broken:
-        raise EngineError(f"the plans found break locks: {'; '.join(broken)}")
-    certificates = {
-        group: certify(street, network, plans, group) for group in groups if len(group) > 1
-    }
     cut_short = stop()
     return Optimization(
         plan_set,
@@ -214,36 +200,6 @@ def optimize(
     )
 
 
-def _scaled(street: Street, factor: float) -> Street:
-    """Return the street with all its demand times a factor; who drives where stays the same."""
-    return replace(
-        street,
-        approaches=street.approaches._replace(outside_vps=street.approaches.outside_vps * factor),
-        lane_volume_vps=street.lane_volume_vps * factor,
-        way_volume_vps=street.way_volume_vps * factor,
-    )
-
-
-def _busiest(street: Street) -> float:
-    """Return the traffic of the busiest period over that of the mean one."""
-    by_period = street.approaches.outside_vps.sum(axis=1)
-    return float(by_period.max() / max(by_period.mean(), 1e-12))
-
-
-def _tables(network: RoadNetwork, street: Street, limits: Limits) -> Tables:
-    longest = max(
-        [limits.longest_cycle_s, *limits.locks.cycles_s]
-        + [s.plan_in_force.cycle_s for s in network.signals.values() if s.plan_in_force]
-    )
-    tables = Tables(street, network, longest)
-    for signal in network.signals.values():
-        if signal.plan_in_force is not None:
-            tables.set(signal.plan_in_force)
-        else:
-            tables.open_always(signal.signal_id)
-    return tables
-
-
 def _common_cycles(group: tuple[str, ...], isolated: Mapping[str, IsolatedSignal]) -> set[int]:
     return set.intersection(*(set(isolated[name].cycles_s) for name in group))
 
@@ -257,17 +213,6 @@ def _with_common_cycles(
         for group in groups
         for part in ([group] if _common_cycles(group, isolated) else [(name,) for name in group])
     )
-
-
-def _left_alone(
-    network: RoadNetwork, absent: Mapping[str, str], plans: Mapping[str, TimingPlan]
-) -> dict[str, str]:
-    return {
-        signal.signal_id: signal.left_alone
-        or absent.get(signal.signal_id, "no sequence of its phases passes the safety rules")
-        for signal in network.signals.values()
-        if signal.signal_id not in plans
-    }
 
 
 def _openings(

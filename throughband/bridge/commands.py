@@ -18,7 +18,6 @@ from controllers.driver import Connect, Device, Driver, Identity, Status
 from controllers.kill_switch import release_all
 from controllers.limits import remarks
 from controllers.ntcip.driver import connect as connect_ntcip
-from controllers.ntcip.reach import reaching
 from controllers.together import at_device, together
 from controllers.troubles import clock_off
 from network.errors import ControllerError, RollbackFailedError, ThroughbandError
@@ -29,6 +28,7 @@ from throughband.commands import approved_event, now_utc
 from throughband.controller_commands import approved_release, plans_with_evidence
 from throughband.devices import read_devices
 from throughband.journal import Journal
+from throughband.reaching import reaching
 
 _T = TypeVar("_T")
 

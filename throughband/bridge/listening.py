@@ -26,6 +26,7 @@ from throughband.commands import ANY_WINDOW_S
 from throughband.devices import read_devices
 from throughband.drill import WALL, Drill
 from throughband.pipeline import open_setting
+from throughband.reaching import require_ntcip
 from throughband.stopping import STOPPING
 
 KEEP_S: Final = 5.0
@@ -44,6 +45,7 @@ def count_street(
 ) -> None:
     """Carry out ``throughband bridge count``."""
     listed = read_devices(devices)
+    require_ntcip(listed, "bridge count")
     midnight_utc_s = None if drill is WALL else float(drill.midnight_utc_s)
     spool = CountSpool(out, time_zone(zone, "--tz"), midnight_utc_s)
     work = counting(
@@ -99,6 +101,7 @@ def record_events(
         )
     log = out.with_suffix(".csv") if parquet else out
     listed = read_devices(devices)
+    require_ntcip(listed, "bridge events")
     findings: list[str] = []
 
     async def listen(ended: asyncio.Event) -> None:

@@ -15,7 +15,6 @@ from rich.console import Console
 
 from controllers.calls import calls_of, calls_on_record, last_pushes
 from controllers.driver import Connect, Driver
-from controllers.ntcip.reach import reaching
 from controllers.push import push
 from controllers.push_terms import PushTerms
 from controllers.receipt import PushReceipt
@@ -39,6 +38,7 @@ from throughband.controller_commands import phasings_of, show_changes
 from throughband.drill import WALL, Drill
 from throughband.journal import Journal, verify
 from throughband.pipeline import open_setting
+from throughband.reaching import reaching
 from throughband.results import read_json
 from throughband.stopping import STOPPING, undisturbed
 

@@ -16,7 +16,6 @@ from typing import Final
 
 from controllers.calls import calls_on_record
 from controllers.driver import Connect, Device, Driver
-from controllers.ntcip.reach import reaching
 from controllers.recovery import open_intents
 from controllers.service import Service
 from controllers.together import at_device, together
@@ -28,6 +27,7 @@ from throughband.bridge.detector_map import read_detector_map
 from throughband.bridge.state import StateFolder
 from throughband.drill import WALL, Drill
 from throughband.journal import Journal, verify
+from throughband.reaching import reaching
 from throughband.stopping import STOPPING
 
 _log = logging.getLogger(__name__)
