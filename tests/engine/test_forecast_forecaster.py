@@ -180,6 +180,63 @@ def test_an_impossible_count_is_flagged_and_not_used(value: float) -> None:
     np.testing.assert_array_equal(forecaster.predict().mean, blind.predict().mean)
 
 
+@pytest.mark.parametrize("value", [float("nan"), -1.0, 1e9, float("inf"), float("-inf")])
+def test_a_count_that_is_not_used_widens_the_interval(value: float) -> None:
+    forecaster, good = fitted(), fitted()
+    for row in range(FIT, FIT + 4):
+        counts = counted()[row].copy()
+        good.update(START + row * STEP, counts)
+        counts[4] = value
+        assert forecaster.update(START + row * STEP, counts)[4] != Quality.GOOD
+    # On the scale on which counts scatter alike.
+    width, usual = (
+        np.diff(np.sqrt(one.predict((0.1, 0.9)).quantile_veh), axis=0)[0, 0, 4]
+        for one in (forecaster, good)
+    )
+    assert width > usual
+
+
+def test_an_interval_that_comes_twice_is_refused_and_changes_nothing() -> None:
+    forecaster = fitted()
+    forecaster.update(START + FIT * STEP, counted()[FIT])
+    before = forecaster.predict().mean
+    with pytest.raises(CountError, match="each once"):
+        forecaster.update(START + FIT * STEP, counted()[FIT] * 3)
+    np.testing.assert_array_equal(forecaster.predict().mean, before)
+
+
+def test_a_feed_a_thousand_times_too_fast_is_refused_row_by_row() -> None:
+    forecaster = fitted()
+    before = forecaster.predict().mean
+    for second in range(1, 1000):
+        with pytest.raises(CountError, match="grid"):
+            forecaster.update(forecaster.time + timedelta(seconds=second), counted()[FIT])
+    np.testing.assert_array_equal(forecaster.predict().mean, before)
+
+
+def test_a_year_without_a_count_inside_the_fit_is_got_over() -> None:
+    counts = np.vstack((counted()[:FIT], np.full((365 * 48, len(NAMES)), np.nan), counted()[:96]))
+    forecaster = FlowForecaster(1800, 3).fit(counts, START, NAMES)
+    found = forecaster.predict()
+    assert np.isfinite(found.quantile_veh).all()
+    assert not found.stale
+
+
+def test_rows_of_any_kind_leave_it_whole() -> None:
+    forecaster, rng = fitted(), np.random.default_rng(5)
+    odd = np.array([np.nan, -1.0, 0.0, 1e300, np.inf, -np.inf, 0.5, 1e6])
+    for row in range(FIT, FIT + 60):
+        mixed = np.where(rng.random(8) < 0.6, rng.permutation(odd), counted()[row])
+        flags = forecaster.update(START + row * STEP, mixed)
+        used = flags == Quality.GOOD
+        assert not used[~(np.isfinite(mixed) & (mixed >= 0))].any()
+        if used.any():
+            found = forecaster.predict()
+            assert np.isfinite(found.quantile_veh).all()
+            assert (np.diff(found.quantile_veh, axis=0) >= 0).all()
+            assert (found.mean < 1e3).all()
+
+
 def test_a_count_that_a_judge_refused_is_not_used() -> None:
     forecaster = fitted()
     quality = np.zeros(len(NAMES), dtype=np.uint8)
