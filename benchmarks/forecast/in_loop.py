@@ -1,6 +1,6 @@
 """What are plans from the forecast worth, beside plans from the flows that then came?
 
-    python -m benchmarks.forecast.in_loop --seeds 101-105
+    python -m benchmarks.forecast.in_loop --seeds 101-104 --searches 3
 
 A network of the catalog (cologne8) gets days of two hours whose demand is drawn anew: the day's
 level scatters by 15 %, and the traffic of each road into town wanders by 20 %. Loops count
@@ -8,8 +8,13 @@ turns in SUMO under the plan in force: on earlier days (drawn from seeds 1 to 3)
 morning of the day in question, up to the hour that is planned for. From these counts come the
 forecast, its plans, and their delay in SUMO in that hour. ``true flows`` is the same optimizer,
 given the counts of that very hour; ``usual day`` is given the mean of the earlier days and no
-morning. Demand, and SUMO's two seeds, are the same for all plans of a day. Differences are means of
-paired ones with their 95 % interval.
+morning. Demand, and SUMO's two seeds, are the same for all plans of a day.
+
+The same flows give other plans when the optimizer tries its moves in another order, and those
+differ in SUMO as much as plans of different flows do. So each plan is searched for ``--searches``
+times; a day's delay is the mean over them, and the scatter between searches of the same flows on
+the same day is shown beside (``search scatter``). Differences are means over days of paired ones
+with their 95 % interval.
 """
 
 from __future__ import annotations
@@ -18,9 +23,9 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, variance
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,8 +37,8 @@ from benchmarks.seeds import seeds_of
 from engine.optimize.optimizer import optimize
 from engine.optimize.problem import Limits
 from engine.validate.counting import count
-from engine.validate.report import compare
-from engine.validate.simulator import RunMeasures, SimulationCase, Variant
+from engine.validate.simulator import SimulationCase, Variant
+from engine.validate.statistics import paired_difference
 from engine.validate.sumo import run_many
 from network.counts import CountSeries
 from network.sumo_tls import write_sumo_plan
@@ -74,30 +79,67 @@ def counted(setting: Setting, case: SimulationCase, seed: int) -> CountSeries:
     return detector_counts(connections, float(run.begin_s[0]), INTERVAL_S, run.volume_veh)
 
 
-def write_plan(
-    setting: Setting,
-    days: Sequence[CountSeries],
-    morning: CountSeries | None,
-    begin_s: float,
-    limits: Limits,
-    file: Path,
-) -> Mapping[str, NDArray[np.float64]]:
-    """Forecast, optimize for what comes from `begin_s` on, and write the plan; return the flows."""
-    wanted = demand(setting.network, days, morning)
-    first = round((begin_s - wanted.flows.start_s) / wanted.flows.interval_s)
-    flows = {name: flow[first:] for name, flow in wanted.flows.movement_vph().items()}
-    named = corridors_of(setting.scenario, setting.network)
-    done = optimize(
-        setting.network,
-        flows,
-        wanted.flows.interval_s,
-        int(begin_s),
-        limits,
-        lane_shares=wanted.lane_shares,
-        together=[corridor.signals for corridor in named],
-    )
-    write_sumo_plan(file, done.plan_set, setting.network)
-    return flows
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What to make plans from, and how."""
+
+    setting: Setting
+    begin_s: float
+    limits: Limits
+    searches: int
+    folder: Path
+
+    def plans(
+        self, name: str, days: Sequence[CountSeries], morning: CountSeries | None
+    ) -> tuple[tuple[Variant, ...], Mapping[str, NDArray[np.float64]]]:
+        """Forecast, and optimize once per search; return the plans and the flows."""
+        network = self.setting.network
+        wanted = demand(network, days, morning)
+        first = round((self.begin_s - wanted.flows.start_s) / wanted.flows.interval_s)
+        flows = {name: flow[first:] for name, flow in wanted.flows.movement_vph().items()}
+        named = corridors_of(self.setting.scenario, network)
+        found = []
+        for search in range(1, self.searches + 1):
+            done = optimize(
+                network,
+                flows,
+                wanted.flows.interval_s,
+                int(self.begin_s),
+                replace(self.limits, seed=search),
+                lane_shares=wanted.lane_shares,
+                together=[corridor.signals for corridor in named],
+            )
+            file = self.folder / f"{name.replace(' ', '-')}-{search}.add.xml"
+            write_sumo_plan(file, done.plan_set, network)
+            found.append(Variant(f"{name}, search {search}", (file,)))
+        return tuple(found), flows
+
+
+@dataclass(slots=True)
+class Score:
+    """What plans of one kind came to.
+
+    Attributes
+    ----------
+    delay_s
+        By day, the mean delay of each search's plan.
+    not_inserted
+        Vehicles that never got onto the street, over all runs.
+    """
+
+    delay_s: list[list[float]] = field(default_factory=list)
+    not_inserted: int = 0
+
+    @property
+    def days_s(self) -> list[float]:
+        """Mean delay of each day."""
+        return [fmean(found) for found in self.delay_s]
+
+    @property
+    def scatter_s(self) -> float:
+        """Standard deviation between searches on the same day; NaN of single ones."""
+        several = [variance(found) for found in self.delay_s if len(found) > 1]
+        return float(np.sqrt(fmean(several))) if several else float("nan")
 
 
 def flow_error(
@@ -115,51 +157,50 @@ def flow_error(
 
 
 def play(
-    name: str, seeds: Sequence[int], effort: int, workers: int
-) -> tuple[dict[str, list[RunMeasures]], list[tuple[float, float]]]:
-    """Play the days; return runs by plan, and errors of flows by day: forecast, usual day."""
+    name: str, seeds: Sequence[int], effort: int, searches: int, workers: int
+) -> tuple[dict[str, Score], list[tuple[float, float]]]:
+    """Play the days; return scores by plan, and errors of flows by day: forecast, usual day."""
     setting = open_setting(name)
     trips = read_trips(setting.case.route_files[0])
-    limits = Limits(effort=effort)
-    runs: dict[str, list[RunMeasures]] = {}
+    scores = {kind: Score() for kind in (IN_FORCE, TRUE, USUAL, FORECAST)}
     errors = []
     with tempfile.TemporaryDirectory(prefix="throughband-") as scratch:
         folder = Path(scratch)
+        begin_s = setting.case.end_s
+        task = Task(setting, begin_s, Limits(effort=effort), searches, folder)
         earlier = []
         for seed in COUNTING_SEEDS:
             for number in range(DAYS_PER_SEED):
                 case = day_case(setting, trips, seed, number, folder / "earlier.rou.xml")
                 earlier.append(counted(setting, case, seed))
                 sys.stderr.write(f"earlier days: {len(earlier)}\n")
-        usual = Variant(USUAL, (folder / "usual.add.xml",))
-        begin_s = setting.case.end_s
-        before = write_plan(setting, earlier, None, begin_s, limits, usual.additional_files[0])
+        usual, before = task.plans(USUAL, earlier, None)
         for seed in seeds:
             case = day_case(setting, trips, seed, 0, folder / "day.rou.xml")
             day = counted(setting, case, seed)
             hour = day.slice(begin_s, case.end_s)
             morning = day.slice(case.begin_s, begin_s)
-            true = Variant(TRUE, (folder / "true.add.xml",))
-            ours = Variant(FORECAST, (folder / "forecast.add.xml",))
-            write_plan(setting, [hour], None, begin_s, limits, true.additional_files[0])
-            told = write_plan(setting, earlier, morning, begin_s, limits, ours.additional_files[0])
+            true, _ = task.plans(TRUE, [hour], None)
+            ours, told = task.plans(FORECAST, earlier, morning)
             errors.append((flow_error(told, hour, setting), flow_error(before, hour, setting)))
-            variants = (Variant(IN_FORCE), true, usual, ours)
-            played = run_many(
-                replace(case, begin_s=begin_s),
-                variants,
-                [seed + further for further in FURTHER],
-                workers,
-                emissions=False,
+            kinds = {IN_FORCE: (Variant(IN_FORCE),), TRUE: true, USUAL: usual, FORECAST: ours}
+            played = iter(
+                run_many(
+                    replace(case, begin_s=begin_s),
+                    [variant for variants in kinds.values() for variant in variants],
+                    [seed + further for further in FURTHER],
+                    workers,
+                    emissions=False,
+                )
             )
-            for variant, found in zip(variants, played, strict=True):
-                runs.setdefault(variant.name, []).extend(found)
-            shown = ", ".join(
-                f"{name} {fmean(run.delay_s for run in found[-len(FURTHER) :]):.1f} s"
-                for name, found in runs.items()
-            )
+            for kind, variants in kinds.items():
+                runs = [next(played) for _ in variants]
+                score = scores[kind]
+                score.delay_s.append([fmean(run.delay_s for run in found) for found in runs])
+                score.not_inserted += sum(run.not_inserted for found in runs for run in found)
+            shown = ", ".join(f"{kind} {score.days_s[-1]:.1f} s" for kind, score in scores.items())
             sys.stderr.write(f"seed {seed}: {shown}; flows off {errors[-1][0]:.1%}\n")
-    return runs, errors
+    return scores, errors
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -167,29 +208,37 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("scenario", nargs="?", default="cologne8")
     parser.add_argument("--seeds", default="11-13")
-    parser.add_argument("--effort", type=int, default=400)
+    parser.add_argument("--effort", type=int, default=Limits().effort)
+    parser.add_argument("--searches", type=int, default=2, help="plans from the same flows")
     parser.add_argument("--workers", type=int, default=2)
     chosen = parser.parse_args(arguments)
-    runs, errors = play(chosen.scenario, seeds_of(chosen.seeds), chosen.effort, chosen.workers)
-    table = Table("plan from", "delay s", "true flows = 1", "minus true flows, s", "not inserted")
-    base = fmean(run.delay_s for run in runs[TRUE])
-    for name, found in runs.items():
-        mean = fmean(run.delay_s for run in found)
-        gap = compare(TRUE, name, runs[TRUE], found).difference["delay_s"]
+    seeds = seeds_of(chosen.seeds)
+    if chosen.searches < 1 or len(seeds) < 2:
+        parser.error("--searches and --seeds: allowed are 1 search and 2 days, or more")
+    scores, errors = play(chosen.scenario, seeds, chosen.effort, chosen.searches, chosen.workers)
+    table = Table(
+        "plan from", "delay s", "search scatter s", "true flows = 1", "minus true flows, s",
+        "not inserted",
+    )  # fmt: skip
+    base = scores[TRUE].days_s
+    for name, score in scores.items():
+        found = score.days_s
+        gap = paired_difference(base, found)
         table.add_row(
             name,
-            f"{mean:.2f}",
-            f"{mean / base:.3f}",
+            f"{fmean(found):.2f}",
+            "" if np.isnan(score.scatter_s) else f"{score.scatter_s:.2f}",
+            f"{fmean(found) / fmean(base):.3f}",
             "" if name == TRUE else f"{gap.mean:+.2f} [{gap.low:+.2f}, {gap.high:+.2f}]",
-            f"{sum(run.not_inserted for run in found)}",
+            f"{score.not_inserted}",
         )
     console = Console(width=120)
     console.print(table)
-    ratio = fmean(run.delay_s for run in runs[FORECAST]) / base
+    ratio = fmean(scores[FORECAST].days_s) / fmean(base)
     off = [fmean(column) for column in zip(*errors, strict=True)]
     console.print(
-        f"{len(errors)} days; flows of the hour are off by {off[0]:.1%} in the forecast, by "
-        f"{off[1]:.1%} on the usual day; the forecast's "
+        f"{len(errors)} days, {chosen.searches} searches each; flows of the hour are off by "
+        f"{off[0]:.1%} in the forecast, by {off[1]:.1%} on the usual day; the forecast's "
         f"delay is {ratio:.3f} of that with true flows, limit {1.0 + TARGET:.2f}"
     )
 

@@ -29,7 +29,7 @@ from benchmarks.forecast.sumo_arrivals import INSIDE_NODE_M, open_street
 from benchmarks.seeds import seeds_of
 from engine.forecast.count_sites import NOISE, CountSite, junctions_of
 from engine.forecast.turning import TurningFilter, prior_shares
-from engine.forecast.turning_fit import fit_shares
+from engine.forecast.turning_fit import EXIT_M, crossing_times, fit_shares
 from engine.validate.counting import DetectorSite, count
 from network.graph import RoadNetwork
 from network.units import SECONDS_PER_HOUR
@@ -40,7 +40,7 @@ Floats = NDArray[np.float64]
 Layout = Literal["lanes", "totals"]
 
 INTERVAL_S, SHORT_S = 300, 10
-STOP_LINE_M, EXIT_M = 1.0, 15.0
+STOP_LINE_M = 1.0
 FITTED_SD = 0.02
 SEED = 5
 LEAST_VPH = 60.0
@@ -76,6 +76,11 @@ def every_site(network: RoadNetwork) -> tuple[CountSite, ...]:
     return (*lanes, *totals, *(CountSite(f"out {link}", "exit", link) for link in exits))
 
 
+def exit_m(network: RoadNetwork, link: str) -> float:
+    """Return how far behind the junction an exit's loops lie, m."""
+    return min(EXIT_M, network.links[link].length_m / 2)
+
+
 def played(setting: Setting, seed: int) -> SeenTurns:
     """Play a day with loops at stop lines and behind junctions, and one for the truth per way."""
     network = setting.network
@@ -87,7 +92,7 @@ def played(setting: Setting, seed: int) -> SeenTurns:
     for site in sites:
         link = network.links[site.link_id]
         lanes = [site.lane] if site.place == "lane" else list(range(link.lanes))
-        at_m = min(EXIT_M, link.length_m / 2) if site.place == "exit" else -STOP_LINE_M
+        at_m = exit_m(network, link.link_id) if site.place == "exit" else -STOP_LINE_M
         parts.append(list(range(len(loops), len(loops) + len(lanes))))
         loops += [
             DetectorSite(f"{site.detector_id} {lane}", f"{link.link_id}_{lane}", at_m)
@@ -141,7 +146,8 @@ def errors(
     guess = prior_shares(network)
     rng = np.random.default_rng(SEED)
     short = [noisy(day.detectors[:, columns], rng) for day in earlier]
-    fitted = fit_shares(junctions, names, short, guess, SHORT_S)
+    crossing_s = crossing_times(network, {link: exit_m(network, link) for link in network.links})
+    fitted = fit_shares(junctions, names, short, guess, SHORT_S, crossing_s=crossing_s)
     rows: list[tuple[float, ...]] = []
     for day in days.values():
         seen = by_interval(noisy(day.detectors[:, columns], rng))

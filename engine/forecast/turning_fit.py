@@ -12,6 +12,7 @@ Assumed: shares are constant over the counts. Not modeled: queues inside the jun
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,11 +21,20 @@ from scipy.optimize import nnls
 from engine.forecast.count_sites import Junction
 from engine.forecast.turning import PRIOR_SD
 from network.errors import CountError, InsufficientDataError
+from network.graph import RoadNetwork
 
 Floats = NDArray[np.float64]
 
-CROSSING_S = 2.5
-"""Usual time from the stop line to a loop behind the junction, beyond an interval's begin."""
+CROSSING_S = 4.5
+"""Usual time from the stop line to a loop behind the junction, s: 30 m for who starts there."""
+
+LONGEST_CROSSING_S = 60.0
+
+EXIT_M = 15.0
+"""Usual place of exit loops behind the node, m."""
+
+ENTRY_MPS, SPEEDING_UP_MPS2 = 2.0, 2.0
+"""Speed over the stop line of those who come from a queue, who are most, and how they go on."""
 
 SUM_WEIGHT = 30.0
 """How much harder than all counts together the sums of an approach's shares are held at 1."""
@@ -37,7 +47,7 @@ def fit_shares(
     prior: Mapping[str, float],
     interval_s: float,
     *,
-    crossing_s: float = CROSSING_S,
+    crossing_s: float | Mapping[str, float] = CROSSING_S,
     prior_sd: float = PRIOR_SD,
 ) -> dict[str, float]:
     """Fit constant turning shares to counts of short intervals.
@@ -56,7 +66,8 @@ def fit_shares(
     interval_s
         Length of an interval, s: 10 to 20 tell most.
     crossing_s
-        Time from the stop line to the loops at the exits, s, up to an interval.
+        Time from the stop line to the loops at the exits, s, of all turns or by turn, as from
+        `crossing_times`; turns that are not named take the usual time.
     prior_sd
         How uncertain the prior is.
 
@@ -75,21 +86,62 @@ def fit_shares(
     columns = {name: i for i, name in enumerate(detector_ids)}
     if not count_veh or sum(part.shape[0] for part in count_veh) < 1:
         raise InsufficientDataError("no counts to fit turning shares to")
-    if not (interval_s > 0 and 0 <= crossing_s <= interval_s and prior_sd > 0):
+    turns = [t for found in junctions for own in found.approaches.values() for t in own]
+    named = crossing_s if isinstance(crossing_s, Mapping) else dict.fromkeys(turns, crossing_s)
+    slow = {t: c for t, c in named.items() if not 0 <= c <= LONGEST_CROSSING_S}
+    if not (interval_s > 0 and prior_sd > 0) or slow:
         raise CountError(
-            f"interval {interval_s} s, crossing {crossing_s} s and prior {prior_sd}; allowed are "
-            "above 0, 0 to the interval, and above 0"
+            f"interval {interval_s} s, prior {prior_sd}, crossing {slow or 'as allowed'}; allowed "
+            f"are above 0, above 0, and 0 to {LONGEST_CROSSING_S:g} s"
         )
     for part in count_veh:
         if part.ndim != 2 or part.shape[1] != len(columns):
             raise CountError(
                 f"counts have shape {list(part.shape)}; allowed is [intervals, {len(columns)}]"
             )
-    late = crossing_s / interval_s
+    late = {turn: named.get(turn, CROSSING_S) / interval_s for turn in turns}
     shares: dict[str, float] = {}
     for junction in junctions:
         shares |= _fit(junction, columns, count_veh, prior, late, prior_sd)
     return shares
+
+
+def crossing_times(
+    network: RoadNetwork, exit_m: float | Mapping[str, float] = EXIT_M
+) -> dict[str, float]:
+    """Return how long drivers take from the stop line to the loops at the exits, s, by turn.
+
+    Taken from the lengths of their ways across the node, which drivers enter at `ENTRY_MPS` and on
+    which they speed up to what is allowed there. Taking the time at which the counts fit best
+    instead was tried, and gave worse shares.
+
+    Parameters
+    ----------
+    network
+        The roads.
+    exit_m
+        How far behind the node the loops lie, m, everywhere or by link.
+    """
+    found: dict[str, list[float]] = {}
+    for way in network.connections:
+        if not network.turns_from[way.from_link]:
+            continue
+        behind_m = exit_m.get(way.to_link, EXIT_M) if isinstance(exit_m, Mapping) else exit_m
+        found.setdefault(way.movement_id, []).append(
+            _time_over(way.length_m + behind_m, way.speed_mps)
+        )
+    return {turn: min(fmean(times), LONGEST_CROSSING_S) for turn, times in found.items()}
+
+
+def _time_over(length_m: float, most_mps: float) -> float:
+    """Time over a way, s: speeding up evenly to a speed, and on at that."""
+    entry_mps = min(ENTRY_MPS, most_mps)
+    reached_s = (most_mps - entry_mps) / SPEEDING_UP_MPS2
+    reached_m = (most_mps + entry_mps) / 2.0 * reached_s
+    if reached_m < length_m:
+        return reached_s + (length_m - reached_m) / most_mps
+    root = np.sqrt(entry_mps**2 + 2.0 * SPEEDING_UP_MPS2 * length_m)
+    return float(root - entry_mps) / SPEEDING_UP_MPS2
 
 
 def _fit(
@@ -97,7 +149,7 @@ def _fit(
     columns: Mapping[str, int],
     count_veh: Sequence[Floats],
     prior: Mapping[str, float],
-    late: float,
+    late: Mapping[str, float],
     prior_sd: float,
 ) -> dict[str, float]:
     turns = [turn for found in junction.approaches.values() for turn in found]
@@ -129,7 +181,7 @@ def _fit(
             seen_by = np.zeros((seen.size, len(turns)))
             for turn in summed:
                 entered = entries[source[turn]][stretch]
-                seen_by[:, row[turn]] = entered if within else _later(entered, late)
+                seen_by[:, row[turn]] = entered if within else _later(entered, late[turn])
             good = np.isfinite(seen) & np.isfinite(seen_by).all(axis=1)
             seen_by, seen = seen_by[good], seen[good]
             # Poisson counts; what is expected, not what came, or low counts would weigh more.
@@ -179,7 +231,10 @@ def _entries(
 
 
 def _later(came: Floats, late: float) -> Floats:
-    """Move a series later by a part of an interval."""
-    moved = came.copy()
-    moved[1:] = (1.0 - late) * came[1:] + late * came[:-1]
-    return moved
+    """Move a series later by so many intervals; its first row stands for those before."""
+    whole = min(int(late), len(came))
+    part = late - whole
+    first: Floats = np.concatenate((came[:1].repeat(whole), came[: len(came) - whole]))
+    second: Floats = np.concatenate((first[:1], first[:-1]))
+    out: Floats = (1.0 - part) * first + part * second
+    return out

@@ -7,8 +7,9 @@ import pytest
 from numpy.typing import NDArray
 
 from engine.forecast.count_sites import Junction
-from engine.forecast.turning_fit import fit_shares
+from engine.forecast.turning_fit import crossing_times, fit_shares
 from network.errors import CountError, InsufficientDataError
+from tests.network import streets
 
 Floats = NDArray[np.float64]
 
@@ -87,6 +88,32 @@ def test_vehicles_that_cross_into_the_next_interval_are_followed() -> None:
     assert told < blind
 
 
+def test_turns_may_take_times_of_their_own_longer_than_an_interval() -> None:
+    counts, truth = drawn(9)
+    far = counts.copy()
+    far[2:, LEGS] = counts[:-2, LEGS]  # Whoever leaves by exit 0 is counted 20 s later.
+    far[:2, LEGS] = 0.0
+    junction = Junction("j", APPROACHES, (*ENTRIES, *EXITS))
+    own = {turn: 20.0 if turn.endswith(">0") else 0.0 for turn in TURNS}
+    told = fit_shares([junction], NAMES, [far], NOTHING, 10.0, crossing_s=own)
+    blind = fit_shares([junction], NAMES, [far], NOTHING, 10.0, crossing_s=0.0)
+    assert off(told, truth) < 0.03 < off(blind, truth)
+
+
+def test_crossing_takes_longer_over_a_longer_way_and_to_a_farther_loop() -> None:
+    roads = streets.network("cologne3")
+    near, far = crossing_times(roads, 5.0), crossing_times(roads, 40.0)
+    assert set(roads.movements) <= set(near)
+    assert all(near[turn] < far[turn] for turn in near)
+    length = {t: np.mean([c.length_m for c in m.connections]) for t, m in roads.movements.items()}
+    ordered = sorted(length, key=length.__getitem__)
+    assert near[ordered[0]] < near[ordered[-1]]
+    assert all(1.0 < near[turn] < 20.0 for turn in roads.movements)
+    one = next(iter(roads.movements.values()))
+    placed = crossing_times(roads, {one.to_link: 40.0})
+    assert placed[one.movement_id] == far[one.movement_id]
+
+
 def test_lanes_of_an_approach_make_up_its_total() -> None:
     counts, truth = drawn(6)
     rng = np.random.default_rng(6)
@@ -120,6 +147,8 @@ def test_impossible_requests_are_refused() -> None:
     with pytest.raises(CountError, match="shape"):
         fit_shares([junction], NAMES, [counts[:, 1:]], NOTHING, 10.0)
     with pytest.raises(CountError, match="crossing"):
-        fit_shares([junction], NAMES, [counts], NOTHING, 10.0, crossing_s=11.0)
+        fit_shares([junction], NAMES, [counts], NOTHING, 10.0, crossing_s=61.0)
+    with pytest.raises(CountError, match="a0>1"):
+        fit_shares([junction], NAMES, [counts], NOTHING, 10.0, crossing_s={"a0>1": -1.0})
     with pytest.raises(CountError, match="not among the counts"):
         fit_shares([junction], NAMES[1:], [counts[:, 1:]], NOTHING, 10.0)
