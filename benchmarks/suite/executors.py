@@ -7,16 +7,15 @@ had: they are tried once more, and are then failures of their own.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
 from network.errors import EngineError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-ItemIn = TypeVar("ItemIn", contravariant=True)
+DIED_TWICE: Final = "its worker died twice"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +87,7 @@ class Processes:
                 try:
                     yield next(self._together(function, items, [position]))
                 except TerminatedWorkerError:
-                    yield position, Lost("its worker died twice")
+                    yield position, Lost(DIED_TWICE)
 
     def _together(
         self, function: Callable[[Item], Result], items: Sequence[Item], which: Sequence[int]
@@ -123,37 +122,17 @@ class Cluster:
         Raises
         ------
         EngineError
-            If the extra is not installed, nobody answers at the address, or the workers have
-            other versions than we.
+            If the extra is not installed, nobody answers or works at the address, or the
+            workers have another code or other versions than we.
         """
         try:
-            distributed: Any = importlib.import_module("distributed")
+            from benchmarks.suite.cluster import run_on_cluster
         except ImportError as error:
             raise EngineError(
                 "--cluster needs the extra 'cluster': pip install 'throughband[cluster]'"
             ) from error
-        try:
-            client = distributed.Client(self.address, timeout="10s", set_as_default=False)
-        except (OSError, TimeoutError, ValueError) as error:
-            raise EngineError(f"no cluster at {self.address}: {error}") from error
-        with client:
-            try:
-                client.get_versions(check=True)
-            except ValueError as error:
-                raise EngineError(f"the cluster's workers differ from us: {error}") from error
-            futures = {
-                client.submit(function, item, pure=False, retries=0): position
-                for position, item in enumerate(items)
-            }
-            for future in distributed.as_completed(list(futures)):
-                failure = future.exception()
-                if failure is None:
-                    yield futures[future], future.result()
-                elif isinstance(failure, distributed.KilledWorker):
-                    yield futures[future], Lost("its worker died twice")
-                else:
-                    raise failure
-                future.release()
+        for position, result in run_on_cluster(self.address, function, items):
+            yield position, Lost(DIED_TWICE) if result is None else result
 
 
 def executor_of(workers: int, cluster: str | None) -> Executor:
