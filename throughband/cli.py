@@ -147,6 +147,9 @@ def optimize(
         typer.Option(help="Where demand exceeds capacity, keep queues within their blocks."),
     ] = False,
     optimizer: Annotated[str, typer.Option(help="Who searches; 'plugins' lists them.")] = "descent",
+    jobs: Annotated[
+        int, typer.Option(help="Processes to plan a town with; the plans stay the same.", min=1)
+    ] = 1,
 ) -> None:
     """Compute plans from counts and write plan.json, plan.add.xml and counts.csv.
 
@@ -160,7 +163,7 @@ def optimize(
     )
     optimize_scenario(
         scenario, out, counts, begin, end, effort, time_limit, lock, wanted, calibration, tz,
-        optimizer,
+        optimizer, jobs,
     )  # fmt: skip
 
 

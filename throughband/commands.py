@@ -19,10 +19,11 @@ from engine.optimize.explanation import Explanation
 from engine.optimize.locks import Locks
 from engine.optimize.optimizer import Optimization
 from engine.optimize.problem import Limits
+from engine.optimize.workers import Processes
 from engine.validate.simulator import RunMeasures
 from engine.validate.sumo import run as run_sumo
 from engine.validate.sumo_files import write_actuated
-from network.errors import CountError, PlanError, ThroughbandError
+from network.errors import CountError, EngineError, PlanError, ThroughbandError
 from network.files import read_plan, write_plan
 from network.readers.counts_csv import write_counts_csv
 from network.readers.xml_files import iterate_elements
@@ -194,10 +195,16 @@ def optimize_scenario(
     calibration: Path | None = None,
     tz: str = "",
     optimizer_name: str = OWN_OPTIMIZER,
+    jobs: int = 1,
 ) -> None:
     """Carry out ``throughband optimize``."""
     # Ours is called directly: it also tells what it spent.
     optimizer = None if optimizer_name == OWN_OPTIMIZER else optimizer_named(optimizer_name)
+    if optimizer is not None and jobs > 1:
+        raise EngineError(
+            f"--jobs {jobs} with --optimizer {optimizer_name}: only {OWN_OPTIMIZER!r}, our own "
+            "optimizer, shares its work out; allowed with others is --jobs 1"
+        )
     with Teller(4) as teller, output_folder(out) as folder:
         teller.step("read the network and its signals")
         setting = open_setting(name, begin_s, end_s, calibration)
@@ -226,9 +233,11 @@ def optimize_scenario(
         teller.say(f"Flows: {sources_told(wanted.flows)}")
         teller.step("optimize cycles, phases, splits and offsets")
         halt = Halt(time_limit_s, time.monotonic)
-        with halt.on_interrupt():
+        with halt.on_interrupt(), Processes(jobs) as workers:
             limits = Limits(effort=effort, locks=locks, objective=objective, balance=order.balance)
-            done = pipeline.plan(setting, wanted, limits, teller.tell, halt.called, optimizer)
+            done = pipeline.plan(
+                setting, wanted, limits, teller.tell, halt.called, optimizer, workers
+            )
         teller.step("write the plans")
         if done.cut_short:
             reason = "Ctrl-C" if halt.pressed else f"the time limit of {time_limit_s:g} s"

@@ -28,6 +28,7 @@ from engine.optimize.lock_costs import LockCost, lock_costs
 from engine.optimize.optimizer import Optimization, optimize
 from engine.optimize.planner import Optimizer, Task, judged
 from engine.optimize.problem import Limits
+from engine.optimize.workers import Workers
 from engine.validate.report import ValidationReport, validate
 from engine.validate.simulator import RunMeasures, SimulationCase, Simulator, Variant
 from engine.validate.sumo import SumoSimulator
@@ -195,8 +196,12 @@ def plan(
     tell: Tell,
     halted: Callable[[], bool] | None = None,
     optimizer: Optimizer | None = None,
+    workers: Workers | None = None,
 ) -> Optimization:
-    """Optimize the plans of a setting for a demand, by another optimizer if one is given."""
+    """Optimize the plans of a setting for a demand, by another optimizer if one is given.
+
+    `workers` are for our own optimizer, as `optimize` has them; another one works alone.
+    """
     flows = wanted.flows
     together = [corridor.signals for corridor in corridors_of(setting.scenario, setting.network)]
     if optimizer is not None:
@@ -224,6 +229,7 @@ def plan(
         lane_shares=wanted.lane_shares,
         halted=halted,
         together=together,
+        workers=workers,
     )
 
 

@@ -35,8 +35,8 @@ from rich.table import Table
 from engine.measures.cyclic import CyclicBatch, CyclicGroup, CyclicTables, cyclic_group
 from engine.measures.street import Driving, build_street
 from engine.measures.vector_kernels import WIDTH, load, splat, store
-from engine.optimize.isolated import isolated_signals
 from engine.optimize.problem import Limits, choices
+from engine.optimize.studies import isolated_signals
 from engine.validate.simulator import Variant
 from engine.validate.sumo import run_many
 from network.graph import Connection, Link, Movement, RoadNetwork, Signal

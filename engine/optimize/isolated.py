@@ -65,6 +65,25 @@ class Candidate:
         return self.programs.plan(self.program, 0)
 
 
+@dataclass(frozen=True, slots=True)
+class Study:
+    """What is worked out of a signal at once; the rest is when it is first asked for.
+
+    Attributes
+    ----------
+    worst_lane_s
+        Mean delay that no lane may pass at longer cycles, s.
+    sequences
+        Sequences that are worth trying.
+    rough
+        By cycle, their programs with what each costs, the cheapest first.
+    """
+
+    worst_lane_s: float
+    sequences: tuple[tuple[int, ...], ...]
+    rough: Mapping[int, tuple[tuple[float, Program], ...]]
+
+
 class IsolatedSignal:
     """One signal as if nothing stood around it; programs are worked out when first asked for.
 
@@ -76,6 +95,8 @@ class IsolatedSignal:
         The signal and the sequences it may run.
     limits
         Cycle lengths to try.
+    study
+        What was worked out of this signal elsewhere.
 
     Raises
     ------
@@ -83,25 +104,34 @@ class IsolatedSignal:
         If the signal carries no traffic.
     """
 
-    def __init__(self, street: Street, choice: Choice, limits: Limits) -> None:
-        name = choice.signal.signal_id
+    def __init__(
+        self, street: Street, choice: Choice, limits: Limits, study: Study | None = None
+    ) -> None:
         self.choice = choice
-        self._group: CyclicGroup = cyclic_group(street, [name])
-        arrays = self._group.arrays
-        if not arrays.approach_vps.sum() > 0:
-            raise InsufficientDataError(f"no traffic was counted at signal {name!r}")
-        self.programs = SignalPrograms(choice, street, self._group.ways.tolist())
+        self._street, self._limits = street, limits
         self._manners = manners_of(street)
         self._single_manners = single_manners(street)
-        self._weights = cost_weights(self._group)
+        self._made: CyclicGroup | None = None
         self._spaces: dict[int, tuple[Part, Singles, Room]] = {}
         self._whole: Part | None = None
-        self._ways = np.arange(arrays.way_lane.size, dtype=np.int32)
-        self._lanes = np.arange(arrays.storage_veh.size, dtype=np.int32)
+        self._refined: dict[int, tuple[Candidate, ...]] = {}
+        self._wanted_s = limits.locks.cycles_s
+        name = choice.signal.signal_id
+        rows = np.flatnonzero(street.lanes.signal == street.signals.index(name))
+        self.programs = SignalPrograms(choice, street, rows.tolist())
+        if study is not None:
+            self._in_force_lane_s = study.worst_lane_s
+            self._sequences = list(study.sequences)
+            self._rough = {
+                cycle_s: tuple(Candidate(cost, program, self.programs) for cost, program in found)
+                for cycle_s, found in study.rough.items()
+            }
+            return
+        if not self._group.arrays.approach_vps.sum() > 0:
+            raise InsufficientDataError(f"no traffic was counted at signal {name!r}")
         in_force = choice.in_force
         standing = Program(in_force.sequence, in_force.splits_s, in_force.cycle_s)
         self._in_force_lane_s = max(LONG_DELAY_S, self._worst_lane_s(standing))
-        self._wanted_s = limits.locks.cycles_s
         self._sequences = self._screened(limits)
         self._lengths = [
             cycle_s
@@ -115,7 +145,30 @@ class IsolatedSignal:
             # in any case; the search weighs it with the rest of the street.
             self._in_force_lane_s = float("inf")
             self._rough = self._by_cycle()
-        self._refined: dict[int, tuple[Candidate, ...]] = {}
+
+    def __reduce__(self) -> tuple[type[IsolatedSignal], tuple[Street, Choice, Limits, Study]]:
+        """Travel light to other processes: without what can be laid out again there."""
+        return IsolatedSignal, (self._street, self.choice, self._limits, self.study)
+
+    @property
+    def study(self) -> Study:
+        """What was worked out of the signal at once."""
+        rough = {
+            cycle_s: tuple((candidate.cost, candidate.program) for candidate in found)
+            for cycle_s, found in self._rough.items()
+        }
+        return Study(self._in_force_lane_s, tuple(self._sequences), rough)
+
+    @property
+    def _group(self) -> CyclicGroup:
+        """The signal as arrays, laid out when first asked for."""
+        if self._made is None:
+            self._made = cyclic_group(self._street, [self.choice.signal.signal_id])
+            arrays = self._made.arrays
+            self._weights = cost_weights(self._made)
+            self._ways = np.arange(arrays.way_lane.size, dtype=np.int32)
+            self._lanes = np.arange(arrays.storage_veh.size, dtype=np.int32)
+        return self._made
 
     @property
     def cycles_s(self) -> Mapping[int, float]:
@@ -305,51 +358,6 @@ class IsolatedSignal:
             if self.choice.lawful(self.programs.plan(programs[number], 0)):
                 return int(number)
         return None
-
-
-def isolated_signals(
-    street: Street, choices: Mapping[str, Choice], limits: Limits
-) -> tuple[dict[str, IsolatedSignal], dict[str, str]]:
-    """Study every signal alone.
-
-    Parameters
-    ----------
-    street
-        The street under its demand.
-    choices, limits
-        What is allowed.
-
-    Returns
-    -------
-    found : dict
-        By signal.
-    absent : dict
-        Signals without traffic or without a cycle that fits, each with the reason.
-    """
-    found: dict[str, IsolatedSignal] = {}
-    absent: dict[str, str] = {}
-    for signal_id, choice in choices.items():
-        try:
-            signal = IsolatedSignal(street, choice, limits)
-        except InsufficientDataError:
-            absent[signal_id] = "no traffic was counted here"
-            continue
-        if signal.cycles_s:
-            found[signal_id] = signal
-        else:
-            absent[signal_id] = (
-                f"no cycle from {limits.shortest_cycle_s} to {limits.longest_cycle_s} s holds its "
-                "phases" + _missing(choice, limits)
-            )
-    return found, absent
-
-
-def _missing(choice: Choice, limits: Limits) -> str:
-    least_s = min(choice.least_cycle_s(sequence) for sequence in choice.sequences)
-    missing_s = least_s - cycle_lengths(limits)[-1]
-    if missing_s <= 0 and choice.longest_wait_s is not None:
-        return f" and lets nobody who walks wait {choice.longest_wait_s:g} s or more on average"
-    return f", which need {least_s} s: {missing_s} s are missing" if missing_s > 0 else ""
 
 
 def cycle_lengths(limits: Limits) -> list[int]:

@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import networkx as nx
 import numpy as np
 
 from engine.measures.corridor import strongest_corridor
@@ -16,12 +15,14 @@ from engine.measures.street import Driving, Floats, Street, build_street
 from engine.optimize.appraisal import appraised, busiest, left_alone, scaled, street_tables
 from engine.optimize.bound import Certificate
 from engine.optimize.groups import coordination_groups, coupling
-from engine.optimize.isolated import IsolatedSignal, isolated_signals
+from engine.optimize.isolated import IsolatedSignal
 from engine.optimize.lock_checks import require_one_cycle
 from engine.optimize.oversaturation import Overload, balancing, overloads
 from engine.optimize.problem import Limits, choices
 from engine.optimize.search import Plans, Search
-from engine.optimize.wholes import SEEDED_SIGNALS, group_plans
+from engine.optimize.studies import isolated_signals
+from engine.optimize.wholes import SEEDED_SIGNALS, Ground, groups_planned
+from engine.optimize.workers import Alone, Workers
 from network.errors import InfeasibleError
 from network.graph import RoadNetwork
 from network.safety import check
@@ -97,6 +98,7 @@ def optimize(
     lane_shares: Mapping[str, float] | None = None,
     halted: Callable[[], bool] | None = None,
     together: Sequence[tuple[str, ...]] = (),
+    workers: Workers | None = None,
 ) -> Optimization:
     """Compute cycle, phases, splits and offsets for every signal that may be retimed.
 
@@ -123,6 +125,9 @@ def optimize(
         with their bound. Equal input then no longer gives equal plans.
     together
         Signals that an engineer wants under one cycle, corridor by corridor.
+    workers
+        Who studies single signals and plans coordination groups; this process by default. The
+        plans are the same, whoever made them.
 
     Returns
     -------
@@ -142,19 +147,25 @@ def optimize(
     limits = limits or Limits()
     driving = driving or Driving()
     tell = progress or (lambda step, done, whole: None)
+    stop = halted or (lambda: False)
+    workers = workers or Alone()
     lane_shares = lane_shares or {}
     street = build_street(network, movement_vph, period_s, driving, lane_shares, limits.objective)
     ample = scaled(street, limits.demand_margin)
     options = choices(network, limits)
     tell("signals alone", 0, len(options))
-    tables, absent = isolated_signals(ample, options, limits)
+
+    def study(done: int, whole: int) -> None:
+        tell("signals alone", done, whole)
+
+    tables, absent = isolated_signals(ample, options, limits, workers, stop, study)
     overloaded = overloads(ample, network, tables, busiest(street) / limits.demand_margin)
     objective = balancing(limits.objective, overloaded) if limits.balance else limits.objective
     if objective != limits.objective:
         limits = replace(limits, objective=objective)
         street = build_street(network, movement_vph, period_s, driving, lane_shares, objective)
         ample = scaled(street, limits.demand_margin)
-        tables, absent = isolated_signals(ample, options, limits)
+        tables, absent = isolated_signals(ample, options, limits, workers, stop, study)
     tell("signals alone", len(options), len(options))
     if not tables:
         raise InfeasibleError(
@@ -165,9 +176,10 @@ def optimize(
     found = coordination_groups(street, set(planned), [*together, *limits.locks.ties])
     require_one_cycle(limits.locks, found, planned)
     groups = _with_common_cycles(found, tables)
-    stop = halted or (lambda: False)
     coupled = coupling(street)
-    openings = _openings(network, ample, tables, groups, coupled, limits, tell, stop)
+    corridor = strongest_corridor(network, ample) if len(tables) <= SEEDED_SIGNALS else None
+    ground = Ground(network, ample, tables, coupled, corridor, limits.seed)
+    openings = _openings(ground, groups, workers, tell, stop)
     signals = max(1, len(planned))
     effort = min(limits.effort, max(LEAST_EVALUATIONS, HOUR_LONG_WORK // signals**3))
     search = Search(
@@ -216,25 +228,21 @@ def _with_common_cycles(
 
 
 def _openings(
-    network: RoadNetwork,
-    street: Street,
-    isolated: Mapping[str, IsolatedSignal],
+    ground: Ground,
     groups: tuple[tuple[str, ...], ...],
-    coupled: nx.Graph,
-    limits: Limits,
+    workers: Workers,
     tell: Progress,
     halted: Callable[[], bool],
 ) -> list[Plans]:
     """Return whole plans, the best of each group first: the k-th holds every group's k-th."""
     tell("groups on their own", 0, len(groups))
-    few = len(isolated) <= SEEDED_SIGNALS
-    corridor = strongest_corridor(network, street) if few else None
-    found: list[list[Plans]] = []
-    for number, group in enumerate(groups):
-        found.append(
-            group_plans(network, street, isolated, group, coupled, corridor, limits.seed, halted)
-        )
-        tell("groups on their own", number + 1, len(groups))
+    found = groups_planned(
+        ground,
+        groups,
+        workers,
+        halted,
+        lambda done, whole: tell("groups on their own", done, whole),
+    )
     longest = max(len(plans) for plans in found)
     return [
         {name: plan for plans in found for name, plan in plans[min(k, len(plans) - 1)].items()}

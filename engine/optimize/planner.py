@@ -14,10 +14,10 @@ from engine.measures.criteria import queues_past_room
 from engine.measures.street import Driving, Floats, build_street
 from engine.optimize.appraisal import appraised, busiest, scaled
 from engine.optimize.groups import coordination_groups
-from engine.optimize.isolated import isolated_signals
 from engine.optimize.optimizer import Optimization, Progress, optimize
 from engine.optimize.oversaturation import overloads
 from engine.optimize.problem import Choice, Limits, choices
+from engine.optimize.studies import isolated_signals
 from network.errors import EngineError
 from network.graph import RoadNetwork
 from network.timing import TimingPlan

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import networkx as nx
 
@@ -14,6 +15,7 @@ from engine.optimize.isolated import IsolatedSignal
 from engine.optimize.search import Plans
 from engine.optimize.seeds import seeded
 from engine.optimize.surroundings import Surroundings
+from engine.optimize.workers import Halted, Workers, spread
 from network.graph import RoadNetwork
 from network.timing import TimingPlan
 
@@ -50,32 +52,96 @@ def common_cycles(
     }
 
 
-def group_plans(
-    network: RoadNetwork,
-    street: Street,
-    isolated: Mapping[str, IsolatedSignal],
-    group: tuple[str, ...],
-    coupled: nx.Graph,
-    corridor: Corridor | None,
-    seed: int,
-    halted: Callable[[], bool],
-) -> list[Plans]:
-    """Plan one group on its steady cycle.
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What groups are planned on.
 
-    Parameters
+    Attributes
     ----------
     network, street
         The roads and their demand.
     isolated
         The signals alone.
-    group
-        The signals; they have a cycle in common.
     coupled
         As `groups.coupling` has it.
     corridor
         Street whose bands give offsets to start from, if there is one.
     seed
         For the search on link tables.
+    """
+
+    network: RoadNetwork
+    street: Street
+    isolated: Mapping[str, IsolatedSignal]
+    coupled: nx.Graph
+    corridor: Corridor | None
+    seed: int
+
+
+def groups_planned(
+    ground: Ground,
+    groups: Sequence[tuple[str, ...]],
+    workers: Workers,
+    halted: Halted,
+    told: Callable[[int, int], None],
+) -> list[list[Plans]]:
+    """Plan groups, each on its own.
+
+    Parameters
+    ----------
+    ground
+        As for `group_plans`.
+    groups
+        The groups.
+    workers
+        Who plans them.
+    halted
+        Asked before every signal.
+    told
+        Told how many of how many groups are planned.
+
+    Returns
+    -------
+    list of list of dict
+        As `group_plans`, by group.
+    """
+    if workers.count == 1:
+        found: list[list[Plans]] = []
+        for number, group in enumerate(groups):
+            found.append(group_plans(ground, group, halted))
+            told(number + 1, len(groups))
+        return found
+    shares = spread([float(len(group)) for group in groups], workers)
+    pieces = []
+    for share in shares:
+        wanted = [groups[number] for number in share]
+        needed = {name: ground.isolated[name] for group in wanted for name in group}
+        pieces.append((replace(ground, isolated=needed), wanted))
+    results = workers.map(
+        _planned, pieces, halted, lambda done: told(done * len(groups) // len(pieces), len(groups))
+    )
+    by_number = {
+        number: plans
+        for share, planned in zip(shares, results, strict=True)
+        for number, plans in zip(share, planned, strict=True)
+    }
+    return [by_number[number] for number in range(len(groups))]
+
+
+def _planned(piece: tuple[Ground, list[tuple[str, ...]]], halted: Halted) -> list[list[Plans]]:
+    ground, groups = piece
+    return [group_plans(ground, group, halted) for group in groups]
+
+
+def group_plans(ground: Ground, group: tuple[str, ...], halted: Halted) -> list[Plans]:
+    """Plan one group on its steady cycle.
+
+    Parameters
+    ----------
+    ground
+        The street, and its signals alone.
+    group
+        The signals; they have a cycle in common.
     halted
         Asked before every signal.
 
@@ -84,11 +150,12 @@ def group_plans(
     list of dict
         Plans worth judging by the hour-long model, the cheapest first; at least one.
     """
+    isolated, street = ground.isolated, ground.street
     costs = common_cycles(group, isolated)
     ranked = sorted(costs, key=lambda cycle_s: (costs[cycle_s], cycle_s))[:CYCLES_SCANNED]
     if len(group) == 1:
         return _alone(isolated[group[0]], group[0], ranked)
-    sample = group if len(group) <= SAMPLE_SIGNALS else _sampled(group, coupled)
+    sample = group if len(group) <= SAMPLE_SIGNALS else _sampled(group, ground.coupled)
     laid_out = Surroundings(cyclic_group(street, sample))
     scanned: list[tuple[float, int, Descent]] = []
     for cycle_s in ranked:
@@ -115,7 +182,7 @@ def group_plans(
         descent = Descent(laid_out, isolated, cycle_s, {**start, **sketch.settings}, halted)
         if len(sample) < len(group):
             descent.descend(full=False, sweeps=SCANNING_SWEEPS)
-        _refine(descent, network, street, group, coupled, corridor, seed)
+        _refine(descent, ground, group)
         found.append((descent.cost, cycle_s, descent.plans()))
     found.sort(key=lambda one: one[:2])
     return [plans for _, _, plans in found]
@@ -137,19 +204,13 @@ def _alone(isolated: IsolatedSignal, name: str, ranked: list[int]) -> list[Plans
     return [{name: candidate.plan} for candidate in found]
 
 
-def _refine(
-    descent: Descent,
-    network: RoadNetwork,
-    street: Street,
-    group: tuple[str, ...],
-    coupled: nx.Graph,
-    corridor: Corridor | None,
-    seed: int,
-) -> None:
+def _refine(descent: Descent, ground: Ground, group: tuple[str, ...]) -> None:
     """Search programs and offsets from where the descent stands, from bands and link tables."""
     descent.descend(full=True)
     if len(group) <= SEEDED_SIGNALS:
-        for plans in list(seeded(network, street, descent.plans(), group, corridor, seed)):
+        network = ground.network
+        seeds = seeded(network, ground.street, descent.plans(), group, ground.corridor, ground.seed)
+        for plans in list(seeds):
             cost, kept = descent.cost, dict(descent.settings)
             descent.restore(
                 {name: (kept[name][0], _begin_s(network, plans[name])) for name in group}
@@ -157,7 +218,7 @@ def _refine(
             descent.descend(full=False)
             if not descent.cost < cost:
                 descent.restore(kept)
-    descent.move_blocks(coupled)
+    descent.move_blocks(ground.coupled)
     descent.descend(full=True)
 
 

@@ -21,7 +21,7 @@ from engine.optimize.link_tables import link_tables
 from engine.optimize.problem import Limits, choices
 from engine.optimize.programs import Program
 from engine.optimize.surroundings import Surroundings
-from engine.optimize.wholes import group_plans
+from engine.optimize.wholes import Ground, group_plans
 from network.errors import PlanError
 from network.graph import RoadNetwork
 from network.phasing import Phase, Phasing
@@ -198,9 +198,8 @@ def test_link_tables_take_half_cycles_and_refuse_others() -> None:
 def test_group_plans_are_lawful_and_the_first_is_the_cheapest() -> None:
     network, street = street_of(3, three=True)
     isolated = studied(network, street)
-    found = group_plans(
-        network, street, isolated, ("A", "B", "C"), coupling(street), None, 1, lambda: False
-    )
+    ground = Ground(network, street, isolated, coupling(street), None, 1)
+    found = group_plans(ground, ("A", "B", "C"), lambda: False)
     costs = [cyclic_cost(street, network, plans, ("A", "B", "C")) for plans in found]
     assert costs == sorted(costs)
     for plans in found:

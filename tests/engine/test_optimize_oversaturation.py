@@ -11,7 +11,6 @@ from engine.measures import cyclic_kernels as kernels
 from engine.measures.cyclic import cost_weights, cyclic_cost, cyclic_group
 from engine.measures.objective import Objective, QueueLimit
 from engine.measures.street import Street, build_street
-from engine.optimize.isolated import isolated_signals
 from engine.optimize.optimizer import Optimization, optimize
 from engine.optimize.oversaturation import (
     BALANCE_PART,
@@ -22,6 +21,7 @@ from engine.optimize.oversaturation import (
     unserved_vph,
 )
 from engine.optimize.problem import Limits, choices
+from engine.optimize.studies import isolated_signals
 from network.graph import RoadNetwork
 from tests.reference.toy_streets import PLAIN, line, line_flows, two_phase_plan
 
