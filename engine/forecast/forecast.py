@@ -37,6 +37,9 @@ LONGEST_WINDOW_DAYS = 7
 GUESS_BAND = 1.0
 """A guessed flow may be nothing or twice as much, and scatters besides."""
 
+NEARLY_WHOLE = 1e-9
+"""Vehicles by which a whole number may be missed in calculation."""
+
 _FIRST_DAY = datetime(2001, 1, 1, tzinfo=UTC)
 """Counts by the second of the day have no date; any will do where all days are of one type."""
 
@@ -189,6 +192,9 @@ class _Window:
         rest = np.flatnonzero(~counted)
         if rest.size:
             self._guess(rest, network, flow, low, high)
+        # Counts are whole vehicles: between 2.4 and 2.6 lies none, however calm the days were.
+        low = np.floor(low + NEARLY_WHOLE)
+        high = np.ceil(high - NEARLY_WHOLE)
         taken = np.isfinite(self.seen)
         head = np.s_[: len(self.seen)]
         for values in (flow, low, high):

@@ -59,6 +59,16 @@ def test_days_that_are_alike_are_not_smoothed() -> None:
     assert (found.high_vph - found.low_vph).max() * INTERVAL_S / 3600.0 <= 2.0
 
 
+def test_bands_are_of_whole_vehicles_and_hold_the_whole_numbers_beside_the_flow() -> None:
+    """Between 2.4 and 2.6 lies no count: a band so narrow would hold nothing."""
+    days = [np.full((12, 4), volume) for volume in (10.0, 11.0, 10.0)]
+    found = predicted([named(day) for day in days], None, 12)
+    low, high = (part * INTERVAL_S / 3600.0 for part in (found.low_vph, found.high_vph))
+    np.testing.assert_allclose(low, np.round(low), atol=1e-9)
+    np.testing.assert_allclose(high, np.round(high), atol=1e-9)
+    assert ((low <= 10.0) & (high >= 11.0)).all()
+
+
 def test_without_today_the_forecast_carries_what_the_days_counted() -> None:
     rng = np.random.default_rng(4)
     days = [rng.poisson(wide(12)).astype(float) for _ in range(3)]
