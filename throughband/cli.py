@@ -532,6 +532,44 @@ def forecast(
 
 
 @app.command()
+def performance(
+    log: Annotated[
+        Path, typer.Argument(help="High-resolution log of controllers: CSV, plain or gzipped.")
+    ],
+    out: OutDir,
+    tz: Annotated[str, typer.Option(help="Zone of the log's clock, such as America/Phoenix.")] = "",
+    detectors: Annotated[
+        Path | None,
+        typer.Option(help="What its detectors are for: DeviceId, Phase, Function, Parameter."),
+    ] = None,
+    interval: Annotated[str, typer.Option(help="Length of intervals of tables.")] = "15min",
+    latency: Annotated[float, typer.Option(help="How late detectors report, s.")] = 0.0,
+    device: Annotated[
+        list[str] | None, typer.Option(help="A controller to show; may be repeated. Else all.")
+    ] = None,
+    begin: Annotated[str, typer.Option(help="Local time from which the log is used.")] = "",
+    end: Annotated[str, typer.Option(help="Local time until which the log is used.")] = "",
+    scenario: Annotated[
+        str, typer.Option(help="Scenario whose plans are drawn beside the log, signal by name.")
+    ] = "",
+    plan: Annotated[
+        Path | None, typer.Option(help="plan.json of that scenario; else its plans in force.")
+    ] = None,
+    counts: Annotated[
+        Path | None, typer.Option(help="Its counts, for the model's cyclic flow profiles.")
+    ] = None,
+) -> None:
+    """Show how signals work from their logs: coordination, splits, terminations, arrivals."""
+    from throughband.performance import PerformanceWish, performance_command
+
+    wish = PerformanceWish(
+        log, detectors, tz, interval, latency, tuple(device or ()), begin, end, scenario, plan,
+        counts,
+    )  # fmt: skip
+    performance_command(wish, out)
+
+
+@app.command()
 def corridors(
     scenario: Scenario,
     out: Annotated[Path, typer.Option(help="File for the proposal: a corridors.toml.")],

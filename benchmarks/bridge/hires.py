@@ -28,13 +28,12 @@ import numpy as np
 from controllers.ntcip.event_log import EventRecorder
 from controllers.ntcip.events import EventPoller
 from controllers.ntcip.session import connect
+from engine.performance.arrivals import arrivals
+from engine.performance.phase_history import Aspect, phase_histories
 from network.graph import RoadNetwork
 from network.phasing import GREEN_ASPECTS
 from network.readers.hires_counts import COUNTING, detector_counts, read_detector_roles
 from network.readers.hires_events import (
-    BEGIN_GREEN,
-    BEGIN_RED_CLEARANCE,
-    BEGIN_YELLOW,
     DETECTOR_OFF,
     DETECTOR_ON,
     HiresEvents,
@@ -224,28 +223,16 @@ def our_counts(recorded: Recorded) -> dict[tuple[str, int], int]:
 
 
 def our_arrivals(recorded: Recorded) -> dict[tuple[str, int], tuple[int, int]]:
-    """Return arrivals and arrivals on green by signal and phase, from our reader's events."""
+    """Return arrivals and arrivals on green by signal and phase, as ``performance`` has them."""
     events = read_hires_log(recorded.log, "UTC")
-    phase = {
-        (role.device, role.channel): role.phase
-        for role in read_detector_roles(recorded.config)
-        if role.function == "advance"
-    }
+    roles = read_detector_roles(recorded.config)
     found: dict[tuple[str, int], tuple[int, int]] = {}
-    green: dict[tuple[str, int], bool] = {}
-    for device, code, parameter in _rows(events):
-        if code in (BEGIN_GREEN, BEGIN_YELLOW, BEGIN_RED_CLEARANCE):
-            green[device, parameter] = code == BEGIN_GREEN
-        elif code == DETECTOR_ON and (device, parameter) in phase:
-            key = (device, phase[device, parameter] or 0)
-            every, on = found.get(key, (0, 0))
-            found[key] = (every + 1, on + green.get(key, False))
+    for device in events.devices:
+        histories = phase_histories(events, device)
+        for phase, seen in arrivals(events, histories, roles, device).items():
+            on_green = int((seen.aspect == Aspect.GREEN).sum())
+            found[device, phase] = (seen.time_s.size, on_green)
     return found
-
-
-def _rows(events: HiresEvents) -> list[tuple[str, int, int]]:
-    names = [events.devices[at] for at in events.device.tolist()]
-    return list(zip(names, events.code.tolist(), events.parameter.tolist(), strict=True))
 
 
 def atspm_says(recorded: Recorded, python: str) -> dict[str, list[list[object]]]:
@@ -279,14 +266,14 @@ def main() -> None:
     for finding in recorded.findings:
         say(finding + "\n")
     truth, ours = recorded.truth, our_counts(recorded)
-    arrivals = our_arrivals(recorded)
+    ours_met = our_arrivals(recorded)
     passed, green = sum(truth.passed.values()), sum(truth.on_green.values())
     arrived = sum(truth.arrived.values())
     say(
         f"SUMO:   {passed} vehicles at {len(truth.passed)} detectors; {green} of {arrived} on "
         f"green ({green / arrived:.4f}) where one phase alone serves the lane\n"
     )
-    every, on = (sum(pair[at] for pair in arrivals.values()) for at in (0, 1))
+    every, on = (sum(pair[at] for pair in ours_met.values()) for at in (0, 1))
     wrong = sum(ours.get(key, 0) != count for key, count in truth.passed.items())
     say(
         f"ours:   {sum(ours.values())} vehicles; {on} of {every} on green ({on / every:.4f}); "

@@ -169,7 +169,7 @@ class CyclicTables:
         self.begin_s = np.zeros(len(group.signals), np.int32)
         self._network = network
         self._ways = {name: group.ways_of(name) for name in group.signals}
-        self._inflow = np.zeros((arrays.steady_vps.size, cycle_s))
+        self.inflow = np.zeros((arrays.steady_vps.size, cycle_s))
         self.departures = np.zeros_like(self.service)
         self.results = np.zeros((arrays.storage_veh.size, kernels.RESULTS))
         self._fading = fading(arrays, cycle_s)
@@ -194,7 +194,7 @@ class CyclicTables:
             self.service,
             self.begin_s,
             self._manners,
-            self._inflow,
+            self.inflow,
             self.departures,
             self.results,
         )
@@ -210,7 +210,7 @@ class CyclicTables:
             begin_s,
             self._manners,
             self._weights,
-            (self._inflow, self.departures),
+            (self.inflow, self.departures),
             self.results,
             costs,
         )

@@ -27,6 +27,7 @@ COUNTING = frozenset({"stopbar count", "stop bar count", "count"})
 """Functions whose detectors count every vehicle of their lane at the stop line."""
 MOST_CELLS = 20_000_000
 MOST_CONFIG_BYTES = 4 << 20
+MOST_TRAVEL_S = 120.0
 COVERED_S = 60.0
 """A controller that writes nothing for this long at either end of a log may not have been
 listening."""
@@ -37,6 +38,7 @@ _MEANINGS = {
     "phase": ("phase",),
     "function": ("function", "role", "type"),
     "movement": ("movement", "movementid"),
+    "travel": ("travels", "traveltime", "traveltimes"),
 }
 _SECOND = np.timedelta64(1_000_000, "us")
 
@@ -56,6 +58,8 @@ class DetectorRole:
         the agency's own.
     movement_id
         The movement it counts; empty where not given.
+    travel_s
+        How long vehicles take from it to the stop line, s.
     """
 
     device: str
@@ -63,6 +67,7 @@ class DetectorRole:
     phase: int | None
     function: str
     movement_id: str = ""
+    travel_s: float = 0.0
 
     @property
     def detector_id(self) -> str:
@@ -77,7 +82,8 @@ def read_detector_roles(path: Path) -> tuple[DetectorRole, ...]:
     ----------
     path
         CSV with the columns ``DeviceId``, ``Phase``, ``Function``, ``Parameter`` (the channel),
-        and if wanted ``Movement``; further columns are ignored.
+        and if wanted ``Movement`` and ``TravelTime`` (s from detector to stop line); further
+        columns are ignored.
 
     Raises
     ------
@@ -234,7 +240,20 @@ def _role(where: str, cells: Sequence[str], width: int, place: dict[str, int]) -
         raise FormatError(f"{where}, column movement: found {movement[:60]!r}; allowed is a name")
     channel = _number(where, "channel", text["channel"], 1, 4096)
     phase = _number(where, "phase", text["phase"], 1, 64) if text["phase"] else None
-    return DetectorRole(device, channel, phase, function, movement)
+    travel_s = _travel_s(where, text.get("travel", ""))
+    return DetectorRole(device, channel, phase, function, movement, travel_s)
+
+
+def _travel_s(where: str, text: str) -> float:
+    try:
+        found = float(text or "0")
+    except ValueError:
+        found = -1.0
+    if not 0.0 <= found <= MOST_TRAVEL_S:
+        raise FormatError(
+            f"{where}, column traveltime: found {text[:60]!r}; allowed are 0 to {MOST_TRAVEL_S:g} s"
+        )
+    return found
 
 
 def _number(where: str, column: str, text: str, least: int, largest: int) -> int:

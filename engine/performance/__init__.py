@@ -1,0 +1,1 @@
+"""How signals work on the street, told from the high-resolution logs of their controllers."""
