@@ -2,7 +2,7 @@
 
 A driver knows one device. It reads who that device is and what limits it works under, works out
 a change without making it, makes it so that it can be undone, calls a pattern, and tells how the
-device is doing. A contract test suite in `tests/controllers` says the same with examples.
+device is doing. `throughband.contracts.driver` says the same with examples.
 """
 
 from __future__ import annotations

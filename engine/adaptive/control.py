@@ -333,7 +333,7 @@ class View:
 
 
 class Controller(Protocol):
-    """Decides what signals show; a contract test suite says what each must keep."""
+    """Decides what signals show; `throughband.contracts.adaptive` says what each must keep."""
 
     def start(self, sites: Sequence[Site]) -> None:
         """Prepare for these signals and forget everything before."""

@@ -134,7 +134,7 @@ class RunMeasures:
 
 
 class Simulator(Protocol):
-    """Plays variants of a case; a contract test suite says what each must keep."""
+    """Plays variants of a case; `throughband.contracts.simulator` says what each must keep."""
 
     def run(
         self,

@@ -13,7 +13,7 @@ from controllers.driver import Change, Driver
 from controllers.ntcip.objects import instance
 from network.timing import TimingPlan
 from tests.controllers import rsmp_street, street_device
-from tests.controllers.contract import BEHAVIORS, Behavior, Subject
+from throughband.contracts.driver import BEHAVIORS, Behavior, Subject
 
 ROOTS = (
     instance("patternCycleTime", 1)[:-2],

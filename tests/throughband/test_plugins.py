@@ -21,6 +21,7 @@ from throughband.plugins import (
     named,
     plugins,
 )
+from throughband.reaching import require_ntcip
 from throughband.seams import make_forecaster, optimizer_named, simulator_named
 from throughband.steering import live_controller
 
@@ -165,6 +166,8 @@ def test_a_device_list_names_its_protocol_and_options(folder: Path) -> None:
     path.write_text(DRIVERS.format(protocol="box", more='options = { file = "a.json", n = 2 }'))
     (device,) = read_devices(path)
     assert (device.protocol, device.options) == ("box", (("file", "a.json"), ("n", 2)))
+    with pytest.raises(ControllerError, match="bridge events reads NTCIP objects; signal 'a' sp"):
+        require_ntcip([device], "bridge events")
     path.write_text(DRIVERS.format(protocol="smoke", more=""))
     with pytest.raises(ControllerError, match="unknown protocol 'smoke'; known are box, ntcip"):
         read_devices(path)
