@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
+from xml.etree import ElementTree
+from xml.sax.saxutils import quoteattr
 
 import numpy as np
 
 from engine.validate.simulator import SimulationCase
+from network.errors import FormatError
 
 DAY_SCATTER: Final = 0.08
 """Standard deviation of the logarithm of a day's traffic over the usual."""
@@ -23,11 +25,6 @@ STEP_S: Final = 300
 
 MOST: Final = 3.0
 """Traffic never is more than so many times the level of its hour."""
-
-_TRIP = re.compile(
-    r'<(?P<tag>vehicle|trip) id="(?P<id>[^"]*)"(?P<before>[^>]*?) depart="(?P<depart>[0-9.]+)"'
-    r"(?P<after>.*)"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +50,38 @@ class Trips:
 
 
 def read_trips(file: Path) -> Trips:
-    """Read a route file that has one trip or vehicle a line."""
-    head, lines, depart, roads = [], [], [], []
-    for line in file.read_text(encoding="utf-8").splitlines():
-        found = _TRIP.search(line)
-        if found is None:
-            if "</routes>" not in line:
-                head.append(line)
+    """Read the trips and vehicles of a route file.
+
+    Raises
+    ------
+    FormatError
+        If it has none, or is no XML.
+    """
+    head, lines, depart, roads = ['<?xml version="1.0" encoding="UTF-8"?>', "<routes>"], [], [], []
+    try:
+        elements = list(ElementTree.parse(file).getroot())
+    except ElementTree.ParseError as error:
+        raise FormatError(f"{file}: is no XML: {error}") from error
+    for element in elements:
+        text = ElementTree.tostring(element, encoding="unicode").strip()
+        if element.tag not in ("trip", "vehicle"):
+            head.append(text)
             continue
-        lines.append((found["tag"], found["before"], found["after"]))
-        depart.append(float(found["depart"]))
-        road = re.search(r'(?:from|edges)="([^" ]+)', line)
-        roads.append(road[1] if road else "")
+        route = element.find("route")
+        edges = (element if route is None else route).get("edges", "").split()
+        rest = "".join(
+            f" {name}={quoteattr(value)}"
+            for name, value in element.attrib.items()
+            if name not in ("id", "depart", "arrival")
+        )
+        inside = "".join(ElementTree.tostring(child, encoding="unicode") for child in element)
+        end = f">{inside}</{element.tag}>" if inside else "/>"
+        # A trip stands on one line of what is drawn.
+        lines.append((element.tag, rest, " ".join(end.split())))
+        depart.append(float(element.get("depart", "nan")))
+        roads.append(element.get("from") or (edges[0] if edges else ""))
+    if not lines:
+        raise FormatError(f"{file}: has no trips; needed are days to draw from them")
     row = {road: number for number, road in enumerate(sorted(set(roads)))}
     return Trips(tuple(head), tuple(lines), tuple(depart), tuple(row[road] for road in roads))
 
@@ -111,7 +128,9 @@ def draw_day(
     begin_s = case.begin_s if clock_s is None else clock_s
     hour_s = case.end_s - case.begin_s
     depart = np.array(trips.depart_s) - case.begin_s
-    origin = np.array(trips.origin)
+    # SUMO leaves out who would have left before it begins.
+    within = np.flatnonzero((depart >= 0.0) & (depart < hour_s))
+    depart, origin = depart[within], np.array(trips.origin)[within]
     steps = int(np.ceil(len(levels) * hour_s / STEP_S))
     kept = np.exp(-STEP_S / WANDER_S)
     shocks = rng.normal(0.0, scatter[1] * np.sqrt(1.0 - kept**2), (steps, int(origin.max()) + 1))
@@ -135,7 +154,7 @@ def draw_day(
         chance = np.exp(day + wander[step, origin[which]]) / MOST
         stay = rng.random(which.size) < chance
         for number, (trip, due_s) in enumerate(zip(which[stay], at_s[stay], strict=True)):
-            tag, before, after = trips.lines[trip]
+            tag, before, after = trips.lines[within[trip]]
             due_s = round(begin_s + float(due_s), 1)
             rows.append((due_s, f'<{tag} id="h{hour}n{number}"{before} depart="{due_s}"{after}'))
     rows.sort(key=lambda row: row[0])

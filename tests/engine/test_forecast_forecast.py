@@ -303,6 +303,21 @@ def test_eight_of_ten_counts_fall_between_the_quantiles(days: int, observed: int
     assert 0.77 <= inside / total <= 0.89
 
 
+def test_the_band_holds_where_whole_days_differ_in_level() -> None:
+    rng = np.random.default_rng(8)
+    inside, total = 0, 0
+    for _ in range(8):
+        mean = np.tile(rng.uniform(2.0, 40.0, 40), (24, 1))
+        level = np.exp(rng.normal(0.0, 0.15, 7))
+        *history, truth = (rng.poisson(mean * factor).astype(float) for factor in level)
+        found = predicted([named(day) for day in history], named(truth[:12]), 24)
+        later = truth[12:] * 3600.0 / INTERVAL_S
+        low, high = found.low_vph[12:] - 1e-6, found.high_vph[12:] + 1e-6
+        inside += int(((later >= low) & (later <= high)).sum())
+        total += later.size
+    assert 0.77 <= inside / total <= 0.89
+
+
 def test_days_that_differ_more_widen_the_band() -> None:
     rng = np.random.default_rng(2)
     usual = wide(12)
