@@ -215,6 +215,17 @@ def record(done: PlannedDay, findings: Sequence[str]) -> dict[str, Any]:
             "day": round(done.choice.cost, 1),
             "transitions": round(done.choice.transition_cost, 1),
         },
+        "played_through": {
+            name: {
+                "cost_veh_s": round(found.cost, 1),
+                "waiting_veh": [round(waiting, 1) for waiting in found.waiting_veh],
+            }
+            for name, found in (
+                ("in_force", done.through.in_force),
+                ("single_plan", done.through.single),
+                ("day", done.through.planned),
+            )
+        },
         "plans": [
             {
                 "name": name,

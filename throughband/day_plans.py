@@ -6,6 +6,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from engine.forecast.forecast import forecast
 from engine.forecast.quality import judge, lanes_of
 from engine.optimize.periods import plan_day
@@ -220,6 +222,16 @@ def summary(done: PlannedDay) -> list[str]:
             f"plans that follow each other were drawn together: distance {done.apart_before:.2f} "
             f"before, {done.apart:.2f} now"
         )
+    through = done.through
+    most = int(np.argmax(through.planned.waiting_veh))
+    lines.append(
+        "Played through, with queues carried from period to period and switches at once: "
+        f"{through.in_force.cost / 3600:.1f} veh h in force, {through.single.cost / 3600:.1f} "
+        f"under the best single plan, {through.planned.cost / 3600:.1f} as planned; most wait at "
+        f"the end of period {most + 1} of {done.day.periods}: "
+        f"{through.planned.waiting_veh[most]:.0f} vehicles (in force "
+        f"{through.in_force.waiting_veh[most]:.0f})"
+    )
     lines += [
         f"plan-{row.plan + 1} over drawn demands, veh s per s: mean {row.nominal.mean:.2f} and "
         f"tail {row.nominal.tail:.2f} nominal, {row.robust.mean:.2f} and {row.robust.tail:.2f} "

@@ -180,7 +180,32 @@ def _turned(values: NDArray[Any], seconds: int) -> NDArray[Any]:
     return np.concatenate([values[..., -at:], values[..., :-at]], axis=-1)
 
 
-def evaluate(tables: Tables, start_s: int, seconds: int, count_from_s: int = 0) -> StreetMeasures:
+def empty_roads(street: Street) -> kernels.PlayState:
+    """Return a street before anybody came, to be carried from one `evaluate` to the next."""
+    longest_s = int(street.streams.delay_s.max(initial=1))
+    lanes, ways = len(street.lane_names), len(street.ways)
+    approaches = street.approaches.storage_veh.size
+    return kernels.PlayState(
+        np.zeros(lanes),
+        np.zeros(lanes),
+        np.zeros(ways),
+        np.zeros(ways),
+        np.zeros(ways, dtype=np.bool_),
+        np.zeros(street.approaches.gate_share.shape[1]),
+        np.zeros(street.streams.share.size),
+        np.zeros(approaches),
+        np.zeros((street.streams.exit_approach.size, 1 << longest_s.bit_length())),
+        np.zeros(1, dtype=np.int32),
+    )
+
+
+def evaluate(
+    tables: Tables,
+    start_s: int,
+    seconds: int,
+    count_from_s: int = 0,
+    state: kernels.PlayState | None = None,
+) -> StreetMeasures:
     """Play the plans in the tables over the street.
 
     Parameters
@@ -193,6 +218,9 @@ def evaluate(tables: Tables, start_s: int, seconds: int, count_from_s: int = 0) 
         How long, s.
     count_from_s
         Seconds to leave out at the beginning.
+    state
+        Of `empty_roads`, changed: traffic goes on where the play before left it, and so do the
+        demand's periods. By default nobody is there at first.
 
     Returns
     -------
@@ -200,8 +228,6 @@ def evaluate(tables: Tables, start_s: int, seconds: int, count_from_s: int = 0) 
     """
     street = tables.street
     results = np.zeros((len(street.lane_names), kernels.RESULTS))
-    ring = 1 << int(street.streams.delay_s.max(initial=1)).bit_length()
-    departures = np.zeros((street.streams.exit_approach.size, ring))
     kernels.play(
         street.lanes,
         street.approaches,
@@ -220,7 +246,7 @@ def evaluate(tables: Tables, start_s: int, seconds: int, count_from_s: int = 0) 
             ]
         ),
         results,
-        departures,
+        empty_roads(street) if state is None else state,
     )
     cycle_s = tables.cycle_s[street.lanes.signal[street.lanes.first_way[:-1]]]
     return _measures(street, results, cycle_s, float(seconds - count_from_s))

@@ -8,8 +8,11 @@ the volumes and capacities returned here).
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
 from engine.measures.street import (
     ApproachArrays,
@@ -29,6 +32,40 @@ QUEUED_VEH = 0.05
 """A queue of less than this stops nobody who arrives."""
 GAP_STEPS_PER_VPS = 256
 LARGEST_OPPOSING_VPS = 4
+
+
+class PlayState(NamedTuple):
+    """A street under way, carried from one play into the next; all zero where nobody drives.
+
+    Attributes
+    ----------
+    queue, moved
+        [lane] vehicles that stand, and that left since the lane last stood still.
+    box, leaving, was_open
+        [way] vehicles inside the node, departures of the last second, whether it had green.
+    gate
+        [gate] vehicles behind it.
+    smooth
+        [stream] what arrives, veh/s.
+    coming
+        [approach] vehicles under way between the signals.
+    departures
+        [exit, ring] departures per second, a ring buffer longer than the longest stream delay,
+        its length a power of two.
+    played_s
+        [1] seconds since traffic began.
+    """
+
+    queue: Floats
+    moved: Floats
+    box: Floats
+    leaving: Floats
+    was_open: NDArray[np.bool_]
+    gate: Floats
+    smooth: Floats
+    coming: Floats
+    departures: Floats
+    played_s: Integers
 
 
 @njit(cache=True, error_model="numpy")
@@ -65,7 +102,7 @@ def play(
     clock_s: Integers,
     gaps: Floats,
     results: Floats,
-    departures: Floats,
+    state: PlayState,
 ) -> float:
     """Play a plan over the horizon and fill in the results.
 
@@ -88,19 +125,20 @@ def play(
         [lane, RESULTS], set to zero by the caller: vehicle-seconds of delay, stops, vehicles
         that came, that could have been served, that left, that wait at the end, the longest
         queue, and vehicle-seconds that queues stand beyond their limit, gates included.
-    departures
-        [exit, ring], set to zero by the caller: departures per second, a ring buffer longer than
-        the longest stream delay, its length a power of two. Returned with the last seconds.
+    state
+        What was on the road before; what is there after.
 
     Returns
     -------
     float
         Vehicle-seconds of delay over everything, gates included.
     """
+    queue, moved, box, leaving = state.queue, state.moved, state.box, state.leaving
+    was_open, gate, smooth, coming = state.was_open, state.gate, state.smooth, state.coming
+    departures, begun = state.departures, state.played_s[0]
     n_lanes = lanes.storage_veh.size
     n_ways = lanes.share.shape[1]
     n_approaches = approaches.storage_veh.size
-    n_gates = approaches.gate_share.shape[1]
     n_streams = streams.share.size
     n_exits = departures.shape[0]
     mask = departures.shape[1] - 1
@@ -109,17 +147,9 @@ def play(
     bunch_s, slack_veh, period_s = gaps[2], gaps[3], gaps[4]
     gap_table = accepted_gaps(gaps[0], gaps[1])
 
-    queue = np.zeros(n_lanes)
-    box = np.zeros(n_ways)
-    gate = np.zeros(n_gates)
-    smooth = np.zeros(n_streams)
-    coming = np.zeros(n_approaches)  # vehicles under way between the signals
     inflow = np.zeros(n_approaches)
-    leaving = np.zeros(n_ways)  # departures of the second before, for yielding
     rate = np.zeros(n_ways)
-    was_open = np.zeros(n_ways, dtype=np.bool_)
     full = np.zeros(n_approaches, dtype=np.bool_)
-    moved = np.zeros(n_lanes)  # vehicles that left since the lane last stood still
     arriving = np.zeros(n_lanes)
     behind = np.zeros(n_lanes)
     limited = lanes.limit_veh.min() < NO_LIMIT_VEH
@@ -130,8 +160,9 @@ def play(
 
     for t in range(seconds):
         counts = t >= count_from
-        slot = t & mask
-        period = min(int(t / period_s), periods - 1)
+        now = begun + t
+        slot = now & mask
+        period = min(int(now / period_s), periods - 1)
 
         # Arrivals: from outside, and from other signals after their running time.
         for a in range(n_approaches):
@@ -139,8 +170,8 @@ def play(
         for s in range(n_streams):
             a = streams.approach[s]
             delay = streams.delay_s[s]
-            if t >= delay:
-                fresh = departures[streams.exit[s], (t - delay) & mask] * streams.share[s]
+            if now >= delay:
+                fresh = departures[streams.exit[s], (now - delay) & mask] * streams.share[s]
             else:
                 fresh = 0.0
             smooth[s] += streams.smoothing[s] * (fresh - smooth[s])
@@ -299,5 +330,6 @@ def play(
                 position[signal] = 0
         for s in range(n_streams):
             coming[streams.approach[s]] += departures[streams.exit[s], slot] * streams.share[s]
+    state.played_s[0] += seconds
 
     return total

@@ -1,10 +1,11 @@
 """What plans cost in the periods of a day, and what the way from one plan to another costs.
 
-Periods are costed by the hour-long queue model: the period is played after one like it, so that
-queues which a plan cannot clear are there from the beginning. Vehicles left over are not carried
-into the next period. Transitions are costed by the steady cycle of the new plan with every signal
-as late as its correction leaves it, cycle by cycle; the capacity that a shortened cycle lacks is
-not counted.
+Periods are costed by the hour-long queue model: the period is played after the one before it,
+under the same plan, so that queues which that one leaves are there from the beginning. Under
+another plan before they would be a little longer or shorter; `engine.optimize.day_through` plays a
+whole day with the plans that run in it. Transitions are costed by the steady cycle of the new plan
+with every signal as late as its correction leaves it, cycle by cycle; the capacity that a shortened
+cycle lacks is not counted.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ class DayCosts:
         if key not in self._rows:
             costs = np.zeros(self.streets.day.periods)
             for row in self.streets.filled():
-                costs[row] = self.played(self.streets.period(row), plan.plans, row)
+                costs[row] = self.played(self.streets.following(row), plan.plans, row)
             self._rows[key] = costs
         return self._rows[key]
 

@@ -170,6 +170,7 @@ class DayStreets:
         self.day = day
         self.driving = driving
         self._streets: dict[int, Street] = {}
+        self._following: dict[int, Street] = {}
 
     def period(self, row: int) -> Street:
         """Return the street of one period, which stands there twice: to fill it, and to count."""
@@ -180,6 +181,32 @@ class DayStreets:
             }
             self._streets[row] = self.of(flows)
         return self._streets[row]
+
+    def following(self, row: int) -> Street:
+        """Return the street of a period after the one before it, whose queues it begins with.
+
+        The first period of a day that does not wrap follows one like itself.
+        """
+        if row not in self._following:
+            before = row - 1 if row or self.day.wraps else row
+            flows = {
+                name: values[[before, row]] * self._margin
+                for name, values in self.day.movement_vph.items()
+            }
+            self._following[row] = self.of(flows)
+        return self._following[row]
+
+    def whole(self) -> Street:
+        """Return the street of the whole day, every period for its whole length."""
+        flows = {name: values * self._margin for name, values in self.day.movement_vph.items()}
+        return build_street(
+            self.network,
+            flows,
+            self.day.period_s,
+            self.driving,
+            self.day.lane_shares,
+            self._objective,
+        )
 
     def of(self, flows: Mapping[str, Floats]) -> Street:
         """Return the street under other flows, each played for a period."""

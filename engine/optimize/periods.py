@@ -20,11 +20,13 @@ from engine.optimize.closeness import distance, drawn_towards
 from engine.optimize.clusters import nested_clusters
 from engine.optimize.day_costs import DayCosts, PeriodPlan
 from engine.optimize.day_demand import DayDemand, DayStreets
+from engine.optimize.day_through import played_through
 from engine.optimize.optimizer import Progress, optimize
 from engine.optimize.planned_day import (
     DayWishes,
     PlannedDay,
     RobustRow,
+    Through,
     counts_of,
     knee,
     reason_for,
@@ -35,7 +37,7 @@ from engine.optimize.switching import MOST_CANDIDATES, DayChoice, best_days, cos
 from network.errors import EngineError
 from network.graph import RoadNetwork
 from network.safety import require_safe
-from network.timing import PlanSet, in_step
+from network.timing import PlanSet, TimingPlan, in_step
 
 ROUNDS = 2
 """How often the plans of the best day are optimized again for the periods they got."""
@@ -161,6 +163,7 @@ class _Work:
             single,
             table,
             self._in_force(base),
+            self._through(base, single, plans, run),
             reason,
             before_apart,
             _apart(plans, run, self._day.wraps),
@@ -349,14 +352,32 @@ class _Work:
             rows.append(RobustRow(number, nominal, after))
         return made, tuple(rows)
 
-    def _in_force(self, base: PeriodPlan) -> float:
-        shown = {
+    def _standing(self, base: PeriodPlan) -> dict[str, TimingPlan]:
+        return {
             name: signal.plan_in_force
             for name, signal in self._network.signals.items()
             if name in base.plans and signal.plan_in_force is not None
         }
+
+    def _through(
+        self,
+        base: PeriodPlan,
+        single: PeriodPlan,
+        plans: Sequence[PeriodPlan],
+        run: tuple[int, ...],
+    ) -> Through:
+        """Play the day through under the plans in force, under one plan, and as it is planned."""
+        rows = self._day.periods
+        return Through(
+            played_through(self._streets, [self._standing(base)] * rows),
+            played_through(self._streets, [single.plans] * rows),
+            played_through(self._streets, [plans[number].plans for number in run]),
+        )
+
+    def _in_force(self, base: PeriodPlan) -> float:
+        shown = self._standing(base)
         return sum(
-            self._costs.played(self._streets.period(row), shown, row)
+            self._costs.played(self._streets.following(row), shown, row)
             for row in self._streets.filled()
         )
 

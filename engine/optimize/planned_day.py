@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from engine.optimize.day_costs import PeriodPlan
 from engine.optimize.day_demand import DayDemand
+from engine.optimize.day_through import DayThrough
 from engine.optimize.robust import Robustness, Spread
 from engine.optimize.switching import DayChoice
 from network.errors import InfeasibleError
@@ -79,6 +80,21 @@ class RobustRow:
     robust: Spread
 
 
+@dataclass(frozen=True, slots=True)
+class Through:
+    """The day played from its first period to its last, queues carried from each into the next.
+
+    Attributes
+    ----------
+    in_force, single, planned
+        Under the plans in force, under the best single plan, and as it is planned.
+    """
+
+    in_force: DayThrough
+    single: DayThrough
+    planned: DayThrough
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class PlannedDay:
     """The plans of a day.
@@ -97,6 +113,8 @@ class PlannedDay:
         The best day with one plan, with two, and so on, before plans were drawn together.
     in_force_cost
         Of the day under the plan in force, vehicle-seconds.
+    through
+        The day played through.
     reason
         Why so many plans.
     apart_before, apart
@@ -115,6 +133,7 @@ class PlannedDay:
     single: PeriodPlan
     table: tuple[PlanCount, ...]
     in_force_cost: float
+    through: Through
     reason: str
     apart_before: float
     apart: float

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.measures import kernels
-from engine.measures.evaluation import Tables
+from engine.measures.evaluation import Tables, empty_roads, evaluate
 from engine.measures.street import Driving, Street, build_street
 from tests.network import streets
 from tests.reference.queue_twin import harders_vps, twin_played
@@ -35,6 +35,23 @@ def test_kernel_and_twin_agree_on_any_street(
     laid: tuple[Street, Tables], start_s: int, seconds: int, count_from_s: int
 ) -> None:
     assert_alike(laid[1], start_s, seconds, count_from_s)
+
+
+@settings(max_examples=30, deadline=None)
+@given(laid_streets(), st.integers(0, 5000), st.integers(1, 300), st.integers(1, 300))
+def test_a_play_goes_on_where_the_one_before_left_it(
+    laid: tuple[Street, Tables], start_s: int, first_s: int, second_s: int
+) -> None:
+    street, tables = laid
+    whole = evaluate(tables, start_s, first_s + second_s, first_s)
+    state = empty_roads(street)
+    evaluate(tables, start_s, first_s, 0, state)
+    parts = evaluate(tables, start_s + first_s, second_s, 0, state)
+    for name in ("lane_delay_s", "lane_volume_veh", "lane_stops", "lane_queue_veh", "left_veh"):
+        np.testing.assert_allclose(
+            getattr(parts, name), getattr(whole, name), rtol=ALIKE, atol=ALIKE
+        )
+    assert state.played_s[0] == first_s + second_s
 
 
 @pytest.mark.slow

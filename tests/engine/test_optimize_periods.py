@@ -16,6 +16,7 @@ from engine.optimize.closeness import distance, drawn_towards
 from engine.optimize.clusters import marginal_costs_s, nested_clusters
 from engine.optimize.day_costs import DayCosts, PeriodPlan
 from engine.optimize.day_demand import DayDemand, DayStreets
+from engine.optimize.day_through import DayThrough, played_through
 from engine.optimize.periods import plan_day
 from engine.optimize.planned_day import DayWishes, PlannedDay, knee, reason_for
 from engine.optimize.problem import Limits, choices
@@ -92,6 +93,49 @@ def test_a_tidal_day_deserves_more_than_one_plan(planned: PlannedDay) -> None:
     assert planned.choice.run[4] != planned.choice.run[8]
     assert planned.in_force_cost > planned.choice.cost
     assert f"{len(planned.plans)} plans" in planned.reason
+
+
+def test_queues_that_a_period_leaves_stand_in_the_next_one() -> None:
+    """A quiet half hour after one that no plan can serve begins with what that one left."""
+    network = street()
+    plans = {name: two_phase_plan(name) for name in "AB"}
+
+    def day(first: float) -> DayThrough:
+        flows = {
+            name: np.array([first, 0.2, 0.0]) * (1500.0 if m.from_link[0] == "e" else 200.0)
+            for name, m in network.movements.items()
+        }
+        streets = DayStreets(network, DayDemand(flows, 1800, 7 * 3600), PLAIN)
+        return played_through(streets, [plans] * 3)
+
+    full, quiet = day(1.0), day(0.2)
+    assert full.waiting_veh[0] > 100.0
+    assert full.period_costs[1] > 2.0 * quiet.period_costs[1]
+    assert full.waiting_veh[2] < 1.0
+    assert full.cost == pytest.approx(sum(full.period_costs))
+
+
+def test_a_period_is_costed_after_the_one_before_it() -> None:
+    network = street()
+    plan = plans_of(network, 60, 30, 0)
+    flows = {
+        name: np.array([1500.0, 400.0, 400.0, 400.0]) if m.from_link[0] == "e" else np.full(4, 50.0)
+        for name, m in network.movements.items()
+    }
+    costs = DayCosts(DayStreets(network, DayDemand(flows, 900, 7 * 3600), PLAIN)).of(plan)
+    assert costs[1] > 1.2 * costs[3]
+    assert costs[2] == pytest.approx(costs[3])
+
+
+def test_the_day_is_played_through_as_it_is_planned(planned: PlannedDay) -> None:
+    through = planned.through
+    assert len(through.planned.waiting_veh) == planned.day.periods
+    assert through.planned.cost < through.in_force.cost
+    # Nothing flows at first, and by then nobody is left of a model that begins with empty roads.
+    assert through.planned.period_costs[0] == 0.0
+    streets = DayStreets(street(), planned.day, PLAIN)
+    again = played_through(streets, [planned.plans[n].plans for n in planned.choice.run])
+    assert again == through.planned
 
 
 def test_the_dwell_is_kept_round_midnight(planned: PlannedDay) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from engine.measures import kernels
-from engine.measures.evaluation import Tables
+from engine.measures.evaluation import Tables, empty_roads
 from engine.measures.street import Driving, Street, build_street
 from network.graph import Connection, Link, Movement, RoadNetwork, Signal
 from network.phasing import Phase, Phasing
@@ -269,10 +269,11 @@ def played(tables: Tables, start_s: int, seconds: int, count_from_s: int = 0) ->
     longest_s = max(seconds, int(street.streams.delay_s.max(initial=1)))
     ring = 1 << longest_s.bit_length()
     departures = np.zeros((street.streams.exit_approach.size, ring))
+    state = empty_roads(street)._replace(departures=departures)
     total = kernels.play(
         street.lanes, street.approaches, street.streams, tables.service, tables.cycle_s,
         tables.begin_s, np.array([start_s, seconds, count_from_s], dtype=np.int32),
-        gaps_of(street), results, departures,
+        gaps_of(street), results, state,
     )  # fmt: skip
     return Played(total, results, departures[:, :seconds])
 
