@@ -145,7 +145,9 @@ class _Work:
         table = counts_of(found, self._day.wraps)
         reason = reason_for(found, chosen, self._wishes)
         run = tuple(chosen.plans.index(number) for number in chosen.run)
-        before_apart = _apart(plans, run, self._day.wraps)
+        # Where plans follow each other now: some of them may become one.
+        met = _met(run, self._day.wraps)
+        before_apart = _apart(plans, run, met)
         plans = self._closer(plans, run, found[0].cost)
         count = len(plans)
         plans, run = _merged(plans, run)
@@ -166,7 +168,7 @@ class _Work:
             self._through(base, single, plans, run),
             reason,
             before_apart,
-            _apart(plans, run, self._day.wraps),
+            _apart(plans, run, met),
             rows,
             self._made,
             self._halted(),
@@ -268,6 +270,7 @@ class _Work:
             return plans
         allowed = self._choice(plans, run).cost * (1.0 + self._wishes.close_pct / 100.0)
         allowed = min(allowed, most)
+        met = _met(run, self._day.wraps)
         weight = self._costs.period_costs(plans)
         served = [sum(float(weight[t, n]) for t in range(len(run)) if run[t] == n)
                   for n in range(len(plans))]  # fmt: skip
@@ -281,7 +284,7 @@ class _Work:
             best = result
             for variant in self._variants(result[number], result[other]):
                 trial = [variant if n == number else plan for n, plan in enumerate(result)]
-                nearer = _apart(trial, run, self._day.wraps) < _apart(best, run, self._day.wraps)
+                nearer = _apart(trial, run, met) < _apart(best, run, met)
                 if nearer and self._choice(trial, run).cost <= allowed:
                     best = trial
             result = best
@@ -398,10 +401,12 @@ def _meetings(run: tuple[int, ...], a: int, b: int, wraps: bool) -> int:
     return sum({run[t - 1], run[t]} == {a, b} for t in range(0 if wraps else 1, len(run)))
 
 
-def _apart(plans: Sequence[PeriodPlan], run: tuple[int, ...], wraps: bool) -> float:
-    """Return the mean distance of plans that follow each other; 0 where none do."""
-    pairs = [
-        (run[t - 1], run[t]) for t in range(0 if wraps else 1, len(run)) if run[t - 1] != run[t]
-    ]
-    apart: list[float] = [distance(plans[a].plans, plans[b].plans) for a, b in pairs]
+def _met(run: tuple[int, ...], wraps: bool) -> list[int]:
+    """Return the periods that begin with another plan than that of the one before."""
+    return [t for t in range(0 if wraps else 1, len(run)) if run[t - 1] != run[t]]
+
+
+def _apart(plans: Sequence[PeriodPlan], run: tuple[int, ...], met: Sequence[int]) -> float:
+    """Return the mean distance of the plans of some periods to those before them."""
+    apart: list[float] = [distance(plans[run[t - 1]].plans, plans[run[t]].plans) for t in met]
     return float(np.mean(apart)) if apart else 0.0

@@ -118,7 +118,8 @@ class PlannedDay:
     reason
         Why so many plans.
     apart_before, apart
-        Mean distance of plans that follow each other, before they were drawn together and after.
+        Mean distance of plans that follow each other, before they were drawn together and after;
+        those that have become one are 0 apart.
     robust
         A row for each plan, if they were made robust.
     optimizations
