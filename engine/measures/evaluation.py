@@ -43,6 +43,8 @@ class StreetMeasures:
         Vehicles that left a stop line.
     over_limit
         Lanes whose mean queue passes a limit that is to be kept; 0 where none is.
+    cost_veh_s
+        `cost_s` of all passages together, and of those who stand without anybody passing.
     """
 
     delay_s: float
@@ -58,6 +60,7 @@ class StreetMeasures:
     left_veh: float
     served_veh: float
     over_limit: int
+    cost_veh_s: float
 
 
 class Tables:
@@ -266,9 +269,10 @@ def _measures(
     prices = street.prices
     cost = prices.delay * delay + prices.stop_s * stops + prices.over * results[:, kernels.OVER]
     cost += prices.unfair * np.maximum(0.0, delay - prices.wait_s * volume)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        lane_delay = np.where(volume > 0, delay / volume, 0.0)
-        saturation = np.where(volume > 0, volume / np.maximum(capacity, 1e-9), 0.0)
+    # What is left of a platoon that was spread out is nobody.
+    driven = volume > kernels.TINY
+    lane_delay = np.where(driven, delay / np.maximum(volume, kernels.TINY), 0.0)
+    saturation = np.where(driven, volume / np.maximum(capacity, 1e-9), 0.0)
     mean_queue = delay / period_s
     limit = street.objective.queue_limit
     kept = limit is not None and limit.price is None
@@ -286,4 +290,5 @@ def _measures(
         float(results[:, kernels.LEFT].sum()),
         float(results[:, kernels.DEPARTED].sum()),
         int((mean_queue > prices.limit_veh).sum()) if kept else 0,
+        float(cost.sum()),
     )

@@ -68,6 +68,6 @@ def played_through(streets: DayStreets, plans: Sequence[Plans]) -> DayThrough:
                 else:
                     tables.set(plan)
         found = evaluate(tables, day.begin_s(row), day.period_s, 0, state)
-        costs.append(found.cost_s * found.volume_veh)
+        costs.append(found.cost_veh_s)
         waiting.append(float(np.sum(state.queue) + np.sum(state.box) + np.sum(state.gate)))
     return DayThrough(sum(costs), tuple(costs), tuple(waiting))

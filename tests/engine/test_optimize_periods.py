@@ -100,9 +100,9 @@ def test_queues_that_a_period_leaves_stand_in_the_next_one() -> None:
     network = street()
     plans = {name: two_phase_plan(name) for name in "AB"}
 
-    def day(first: float) -> DayThrough:
+    def day(first: float, second: float = 0.2) -> DayThrough:
         flows = {
-            name: np.array([first, 0.2, 0.0]) * (1500.0 if m.from_link[0] == "e" else 200.0)
+            name: np.array([first, second, 0.0]) * (1500.0 if m.from_link[0] == "e" else 200.0)
             for name, m in network.movements.items()
         }
         streets = DayStreets(network, DayDemand(flows, 1800, 7 * 3600), PLAIN)
@@ -113,6 +113,10 @@ def test_queues_that_a_period_leaves_stand_in_the_next_one() -> None:
     assert full.period_costs[1] > 2.0 * quiet.period_costs[1]
     assert full.waiting_veh[2] < 1.0
     assert full.cost == pytest.approx(sum(full.period_costs))
+    # Nobody comes any more, and those who are left wait all the same.
+    deserted = day(1.0, 0.0)
+    assert deserted.period_costs[1] > 100.0 * 60.0
+    assert deserted.period_costs[2] < 1.0
 
 
 def test_a_period_is_costed_after_the_one_before_it() -> None:
