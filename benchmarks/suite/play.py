@@ -15,7 +15,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from benchmarks.suite.controllers import ProgramController, named
 from benchmarks.suite.faults import deadened, disturb
@@ -27,6 +27,7 @@ from benchmarks.suite.trips import measures_of, read_trips
 from benchmarks.suite.versions import code_digest, revision, versions
 from engine.adaptive.sites import build_sites
 from engine.validate.adaptive_loop import run_adaptive
+from engine.validate.simulator import SimulationCase
 from engine.validate.sumo import TRIPINFO, run
 from network.counts import CountSeries
 from network.errors import ScenarioError, ThroughbandError
@@ -36,6 +37,10 @@ from throughband.pipeline import Setting, open_setting
 from throughband.steering import LiveController
 
 MISSING_DETECTORS: Final = "missing-detectors"
+Files = TypeVar("Files", Scenario, SimulationCase)
+_MOST_OPENED: Final = 4
+_OPENED: Final[dict[tuple[Street, str], Setting]] = {}
+"""Streets that this process has read; jobs come street by street."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +163,7 @@ def play(task: Play) -> Outcome:
     try:
         with tempfile.TemporaryDirectory(prefix="throughband-") as scratch:
             folder = Path(scratch)
-            setting = _open(task.ground, folder / "street")
+            setting = _reopened(task.ground, folder / "street")
             instruments = lay(setting.network, folder / "instruments")
             out = folder / "out"
             if isinstance(controller, LiveController):
@@ -212,6 +217,34 @@ def _open(ground: Ground, folder: Path) -> Setting:
         return setting
     # Made-up folders are called at random; the scenario is called as the suite has it.
     return replace(setting, scenario=replace(setting.scenario, name=ground.street.scenario))
+
+
+def _reopened(ground: Ground, folder: Path) -> Setting:
+    """Open a street, reading its network only once in a process."""
+    key = (ground.street, ground.digest)
+    if key not in _OPENED:
+        while len(_OPENED) >= _MOST_OPENED:
+            _OPENED.pop(next(iter(_OPENED)))
+        _OPENED[key] = _open(ground, folder)
+        return _OPENED[key]
+    setting = _OPENED[key]
+    if not ground.files:
+        return setting
+    _written(ground.files, folder)
+    return replace(
+        setting, scenario=_moved(setting.scenario, folder), case=_moved(setting.case, folder)
+    )
+
+
+def _moved(files: Files, folder: Path) -> Files:
+    """Return a scenario or case whose files lie side by side in another folder."""
+    return replace(
+        files,
+        config_file=folder / files.config_file.name,
+        net_file=folder / files.net_file.name,
+        route_files=tuple(folder / file.name for file in files.route_files),
+        additional_files=tuple(folder / file.name for file in files.additional_files),
+    )
 
 
 def _written(files: Mapping[str, bytes], folder: Path) -> Sequence[Path]:

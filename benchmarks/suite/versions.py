@@ -18,10 +18,15 @@ MEASURING: Final = (
 """What bears on a run whose programs are made already."""
 
 
+@lru_cache(maxsize=1)
+def _versions() -> tuple[tuple[str, str], ...]:
+    names = ("eclipse-sumo", "numpy", "scipy", "numba", "networkx", "ortools")
+    return tuple((name, version(name)) for name in names)
+
+
 def versions() -> dict[str, str]:
     """Return the versions of what computes."""
-    names = ("eclipse-sumo", "numpy", "scipy", "numba", "networkx", "ortools")
-    return {name: version(name) for name in names}
+    return dict(_versions())
 
 
 @lru_cache(maxsize=1)
