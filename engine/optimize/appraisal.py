@@ -67,8 +67,11 @@ def appraised(
     for plan in plans.values():
         tables.set(plan)
     after = evaluate(tables, start_s, street.horizon_s)
+    still = [name for name, hold in limits.locks.holds.items() if hold.offset or hold.tied]
     certificates = {
-        group: certify(street, network, plans, group) for group in groups if len(group) > 1
+        group: certify(street, network, plans, group, locked=still)
+        for group in groups
+        if len(group) > 1
     }
     return plan_set, before, after, certificates
 

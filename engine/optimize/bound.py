@@ -10,8 +10,8 @@ short length as in periodic scheduling, Wünsch 2008). Edges on no circle take t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 import networkx as nx
 import numpy as np
@@ -29,6 +29,9 @@ LEAST_RISE = 1e-3
 """Part of the gap by which the bound has to rise over `PATIENCE` rounds, or it rests."""
 
 SHORTEST_CYCLE_EDGES = 4
+
+LOCKED_NAMED = 5
+"""Signals with locked offsets that the statement names; the rest is counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,7 @@ def certify(
     plans: Mapping[str, TimingPlan],
     group: tuple[str, ...],
     rounds: int = ROUNDS,
+    locked: Collection[str] = (),
 ) -> Certificate:
     """Certify the offsets of one coordination group.
 
@@ -73,6 +77,8 @@ def certify(
         As for `engine.optimize.link_tables.link_tables`; the plans' offsets are certified.
     rounds
         Most rounds of improving the bound.
+    locked
+        Signals whose offsets could not move; the bound leaves them free, and says so.
 
     Returns
     -------
@@ -85,7 +91,17 @@ def certify(
     """
     tables = link_tables(street, network, plans, group)
     offsets_s = np.array([plans[signal].offset_s for signal in group], dtype=np.int32)
-    return certificate(tables, offsets_s, rounds)
+    found = certificate(tables, offsets_s, rounds)
+    held = sorted(set(locked) & set(group))
+    if not held:
+        return found
+    named = ", ".join(held[:LOCKED_NAMED])
+    more = f" and {len(held) - LOCKED_NAMED} more" if len(held) > LOCKED_NAMED else ""
+    return replace(
+        found,
+        statement=f"{found.statement} The offsets of {named}{more} are locked; the bound is that "
+        "of free offsets, so what these locks cost is within the gap.",
+    )
 
 
 def certificate(tables: LinkTables, offsets_s: Integers, rounds: int = ROUNDS) -> Certificate:

@@ -186,6 +186,19 @@ def test_an_offset_from_the_end_of_green_stays_one() -> None:
     assert (found.offset_s, found.coordinated_phase) == (plan.offset_s, plan.coordinated_phase)
 
 
+def test_the_certificate_names_the_offsets_that_were_locked() -> None:
+    """Its bound is that of free offsets, locks or none."""
+    network = row(3)
+    free = timed(network, Locks())
+    (group,) = free.certificates
+    assert "locked" not in free.certificates[group].statement
+    held = timed(network, locked(network, [OffsetLock(AT, ("B",), False)]))
+    (certificate,) = held.certificates.values()
+    assert "The offsets of B are locked" in certificate.statement
+    assert "within the gap" in certificate.statement
+    assert certificate.bound <= certificate.cost
+
+
 def test_tied_offsets_keep_their_difference_and_still_serve_the_third() -> None:
     network = row(3)
     plans = plans_of(network)
