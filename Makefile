@@ -64,5 +64,13 @@ test: lint test-tools
 test-all: lint test-tools
 	$(THREADS) $(BIN)/python -m pytest
 
+# The documentation site, with its gallery run; a warning is an error.
+.PHONY: docs
+docs: install
+	$(PYTHON) -m pip --python $(BIN)/python install --quiet --disable-pip-version-check \
+		-c constraints.txt -e '.[cities,bench,test,learning,docs]'
+	$(THREADS) MPLBACKEND=agg $(BIN)/python -m sphinx -W --keep-going -q docs docs/_build/html
+	@echo "docs/_build/html/index.html"
+
 clean:
-	rm -rf $(VENV) runs
+	rm -rf $(VENV) runs docs/_build docs/generated

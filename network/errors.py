@@ -1,4 +1,4 @@
-"""Every error the project raises on purpose, as one tree.
+"""Every error the project raises on purpose, as one tree::
 
     ThroughbandError
       NetworkError      FormatError, TopologyError
