@@ -147,6 +147,7 @@ def compare(
             )
     tested = {name: signed_ranks(theirs - base) for name, (base, theirs) in pairs.items()}
     corrected = dict(zip(tested, holm(list(tested.values())), strict=True))
+    tests = sum(not math.isnan(p) for p in tested.values())
     found = {}
     for name, (base, theirs) in pairs.items():
         gaps = theirs - base
@@ -159,13 +160,19 @@ def compare(
             tested[name],
             corrected[name],
             float(theirs.mean() / base.mean()) if base.mean() else math.nan,
-            _verdict(low, high, corrected[name]),
+            _verdict(low, high, corrected[name], _able(len(gaps), tests)),
         )
     return found
 
 
-def _verdict(low: float, high: float, p_holm: float) -> Verdict:
-    agreed = math.isnan(p_holm) or p_holm <= LEVEL
+def _able(pairs: int, tests: int) -> bool:
+    """Tell whether signed ranks of so many pairs can reach the level among so many tests."""
+    return pairs >= FEWEST_FOR_A_TEST and tests * 2.0 / 2**pairs <= LEVEL
+
+
+def _verdict(low: float, high: float, p_holm: float, able: bool) -> Verdict:
+    # A test that could not agree whatever the seeds say is not asked.
+    agreed = not able or p_holm <= LEVEL
     if high < 0.0 and agreed:
         return "better"
     if low > 0.0 and agreed:

@@ -97,3 +97,14 @@ def test_ranks_over_streets() -> None:
 def test_no_common_street_no_ranks() -> None:
     assert rank({"a": {"s1": 1.0}, "b": {"s2": 1.0}}).mean_rank == {}
     assert rank({}).streets == 0
+
+
+def test_a_test_that_could_not_agree_is_not_asked() -> None:
+    base = {seed: 40.0 + seed for seed in range(7)}
+    others = {name: {s: v - 20.0 + 0.1 * s for s, v in base.items()} for name in "abcd"}
+    found = compare(base, others)
+    assert all(c.p_holm > 0.05 for c in found.values())
+    assert all(c.verdict == "better" for c in found.values())
+    more = {seed: 40.0 + seed for seed in range(10)}
+    wavering = {s: v - 1.0 + (3.0 if s % 2 else 0.0) for s, v in more.items()}
+    assert compare(more, {"a": wavering})["a"].verdict == "no clear difference"
