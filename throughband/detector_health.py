@@ -17,7 +17,12 @@ from numpy.typing import NDArray
 from engine.forecast.backtest import Forecaster
 from engine.forecast.calendar import Calendar, LocalClock
 from engine.forecast.detector_limits import learn_detectors
-from engine.forecast.detectors import DetectorModel, DetectorWatch, judge_detectors
+from engine.forecast.detectors import (
+    DetectorModel,
+    DetectorReport,
+    DetectorWatch,
+    judge_detectors,
+)
 from engine.forecast.faults import QUALITY_OF, Fault, explain
 from engine.forecast.history import History
 from engine.forecast.prediction import FlowPrediction
@@ -29,6 +34,7 @@ from engine.forecast.profile import (
     without_day,
 )
 from network.counts import CountSeries, Quality
+from network.errors import InsufficientDataError
 from throughband.count_feed import CountFeed
 
 Floats = NDArray[np.float64]
@@ -40,6 +46,12 @@ LEAST_DAYS = 3
 PLAIN = ProfileSettings(smooth_s=600.0, smooth_weekday_s=1800.0, keep_days=2.0, rank=0)
 FLAGS = np.array([int(QUALITY_OF[fault]) for fault in Fault], dtype=np.uint8)
 """The `Quality` of each `Fault`."""
+BEYOND_DOUBT = (Fault.RANGE, Fault.CHATTER, Fault.STUCK, Fault.DEAD)
+"""Faults that a count or a run of them shows by itself; the others need the profile to be right."""
+OF_LEVEL, LEAST_LEVEL = (Fault.LEVEL, Fault.DRIFT), 0.1
+"""Faults that are more or less than usual; below such a part of it, detectors are dead."""
+REJUDGED_SHARE = 0.005
+"""From such a part of a detector's counts on, these faults move its profile."""
 _SHAPELESS = np.zeros((0, 0))
 
 
@@ -101,9 +113,7 @@ def judge_feed(feed: CountFeed, clock: LocalClock, calendar: Calendar) -> Health
         span = slice(begin, end)
         start = feed.start + timedelta(seconds=begin * feed.step_s)
         counts = feed.counts[span]
-        expected = expected_of_other_days(counts, start, clock, calendar)
-        series = _series(feed, counts)
-        report = judge_detectors(learn_detectors(series, expected), series, expected)
+        report = _judged(feed, counts, start, clock, calendar)
         fault[span], evidence[span] = report.fault, report.evidence
     # What the file says of a count that it does not give says more than that it is missing.
     told = (feed.quality != Quality.GOOD) & np.isin(fault, (Fault.SOUND, Fault.MISSING))
@@ -111,10 +121,44 @@ def judge_feed(feed: CountFeed, clock: LocalClock, calendar: Calendar) -> Health
     return Health(np.where(told, feed.quality, FLAGS[fault]), fault, evidence, True)
 
 
+def _judged(
+    feed: CountFeed, counts: Floats, start: datetime, clock: LocalClock, calendar: Calendar
+) -> DetectorReport:
+    """Judge a span by its other days, and again without what was broken beyond doubt.
+
+    Days of silence pull the profile down until sound days seem to count too much.
+    """
+    series = _series(feed, counts)
+    sound, removed = counts, np.zeros(counts.shape, dtype=np.bool_)
+    for last in (False, False, True):
+        expected = expected_of_other_days(sound, start, clock, calendar)
+        model = learn_detectors(_series(feed, sound), expected)
+        report = judge_detectors(model, series, expected)
+        sure = np.isin(report.fault, BEYOND_DOUBT)
+        # Of what is hardly ever sound nothing else can be learned.
+        sure[:, (np.isfinite(counts) & ~sure).sum(axis=0) < LEAST_DAYS * clock.slots] = False
+        if last or (sure ^ removed).sum(axis=0).max(initial=0) < REJUDGED_SHARE * len(counts):
+            break
+        sound, removed = np.where(sure, np.nan, counts), sure
+    return report
+
+
 def believed(feed: CountFeed, health: Health) -> Floats:
-    """Return counts without those not believed; a detector keeps its raw ones if none were."""
+    """Return counts without those not believed; a detector keeps its raw ones if none were.
+
+    Raises
+    ------
+    InsufficientDataError
+        If not one count of any detector is believed.
+    """
     counts = np.where(health.quality == Quality.GOOD, feed.counts, np.nan)
     blank = ~np.isfinite(counts).any(axis=0)
+    if blank.all():
+        why = health.reason(len(counts) - 1, 0, feed.step_s)
+        raise InsufficientDataError(
+            f"not one count of the {len(feed.names)} detectors can be believed; of "
+            f"{feed.names[0]!r}: {why}"
+        )
     counts[:, blank] = feed.counts[:, blank]
     return counts
 
@@ -160,6 +204,28 @@ def expected_later(
     ordinal, slot, _ = clock.traffic_days(begin, steps)
     kinds = _kinds(ordinal, calendar)
     return from_root(profiles.z[kinds[ordinal - ordinal[0]], slot])
+
+
+def unbelieved(feed: CountFeed, health: Health) -> NDArray[np.bool_]:
+    """Return which detectors have counts and none to be believed: forecasts of them are guesses."""
+    believed_ones = (health.quality == Quality.GOOD) & np.isfinite(feed.counts)
+    return np.asarray(~believed_ones.any(axis=0))
+
+
+def live_flags(watch: DetectorWatch, counts: Floats, usual: Floats) -> NDArray[np.uint8]:
+    """Judge the counts of one interval; return a `Quality` for each, uint8[N].
+
+    A level that more than two thirds of the detectors have left alike is traffic of today (a
+    holiday, a storm, a closed road) and no fault: the forecaster must see it, not be left blind.
+    """
+    fault = watch.update(counts, usual)
+    flags = FLAGS[fault]
+    counted = int(np.isfinite(counts).sum())
+    shifted = np.isin(fault, OF_LEVEL) & (watch.evidence >= LEAST_LEVEL)
+    for alike in (shifted & (watch.evidence < 1.0), shifted & (watch.evidence >= 1.0)):
+        if alike.sum() >= 2 and 3 * int(alike.sum()) > 2 * counted:
+            flags[alike] = Quality.GOOD
+    return flags
 
 
 def detector_model(feed: CountFeed, clock: LocalClock, calendar: Calendar) -> DetectorModel | None:
@@ -211,8 +277,8 @@ class WatchedForecaster:
         """Judge the counts of one interval and take in those that are believed."""
         at = (time - self._start) // self._step
         counts = np.asarray(row, dtype=np.float64)
-        fault = self._watch.update(counts, self._expected[at])
-        return self._forecaster.update(time, counts, FLAGS[fault])
+        flags = live_flags(self._watch, counts, self._expected[at])
+        return self._forecaster.update(time, counts, flags)
 
     def predict(self, quantiles: Sequence[float]) -> FlowPrediction:
         """Predict as the forecaster does."""

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.forecast.backtest import Forecaster
 from engine.forecast.count_sites import CountSite
 from engine.forecast.forecaster import FlowForecaster
 from engine.forecast.freshness import require_fresh
+from engine.forecast.prediction import FlowPrediction, Source
 from network.counts import Quality
 from network.errors import CountError, InsufficientDataError
 from network.graph import RoadNetwork
@@ -18,7 +21,7 @@ from scenarios.scenario import load_scenario
 from throughband.commands import ANY_WINDOW_S, Teller
 from throughband.count_feed import CountFeed, without_empty
 from throughband.count_tables import read_feed
-from throughband.detector_health import believed, judge_feed
+from throughband.detector_health import believed, judge_feed, unbelieved
 from throughband.detector_sites import read_sites, require_counted
 from throughband.following import MOVEMENTS, follow_command
 from throughband.forecast_files import (
@@ -93,6 +96,14 @@ def forecast_command(
         used = believed(feed, health)
         unused = float((health.quality != Quality.GOOD).mean())
         teller.say(f"{100 * unused:.1f} % of all counts are missing or not believed")
+        guesses = unbelieved(feed, health)
+        if guesses.any():
+            some = [name for name, bad in zip(feed.names, guesses, strict=True) if bad]
+            more = f" and {len(some) - 3} more" if len(some) > 3 else ""
+            teller.say(
+                f"no count can be believed of {', '.join(some[:3])}{more}: their flows are guesses "
+                "from these counts, with prior as their source"
+            )
         trial = None
         if wish.backtest_days:
             teller.step(f"backtest the last {wish.backtest_days} days")
@@ -119,7 +130,7 @@ def forecast_command(
                 calendar=wish.calendar,
             )
         forecaster.fit(used, feed.start, feed.names)
-        prediction = forecaster.predict(wish.quantiles, wish.at)
+        prediction = _guessed(forecaster.predict(wish.quantiles, wish.at), guesses)
         teller.step("write")
         scores = None if trial is None else trial.document()
         types = horizon_types(prediction, clock, wish.calendar)
@@ -186,6 +197,15 @@ def up_to(feed: CountFeed, at: datetime | None) -> CountFeed:
         np.vstack((feed.quality, np.full(gap, int(Quality.MISSING), dtype=np.uint8))),
         feed.findings,
     )
+
+
+def _guessed(prediction: FlowPrediction, guesses: NDArray[np.bool_]) -> FlowPrediction:
+    """Say of detectors that were never believed that their flows rest on no good count."""
+    if not guesses.any():
+        return prediction
+    source = prediction.source.copy()
+    source[:, guesses] = Source.PRIOR
+    return replace(prediction, source=source)
 
 
 def _tell_scores(teller: Teller, trial: Trial) -> None:

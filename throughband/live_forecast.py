@@ -23,7 +23,7 @@ from network.counts import Quality
 from network.errors import CountError, StaleCountsError, ThroughbandError
 from network.graph import RoadNetwork
 from throughband.count_feed import CountFeed, Readings, feed_of, in_steps, without_empty
-from throughband.detector_health import FLAGS, believed, detector_model, judge_feed
+from throughband.detector_health import believed, detector_model, judge_feed, live_flags
 from throughband.growing_counts import GrowingCounts
 
 Floats = NDArray[np.float64]
@@ -374,7 +374,7 @@ class LiveForecast:
                 usual = forecaster.usual(time - back * step, 1, (0.5,)).mean[0]
                 self._watch.update(nothing, usual)
             usual = forecaster.usual(time, 1, (0.5,)).mean[0]
-            given = FLAGS[self._watch.update(row, usual)]
+            given = live_flags(self._watch, row, usual)
         flags = forecaster.update(time, row, given)
         self._flagged = {}
         for n in np.flatnonzero(flags != Quality.GOOD):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from engine.forecast.calendar import Calendar, LocalClock
+from engine.forecast.detectors import DetectorWatch
 from network.counts import Quality
 from network.errors import InsufficientDataError
 from tests.throughband.drawn_counts import (
@@ -18,7 +19,15 @@ from tests.throughband.drawn_counts import (
     a_feed,
     drawn,
 )
-from throughband.detector_health import expected_of_other_days, judge_feed
+from throughband.detector_health import (
+    believed,
+    detector_model,
+    expected_later,
+    expected_of_other_days,
+    judge_feed,
+    live_flags,
+    unbelieved,
+)
 from throughband.forecast_trial import backtest
 
 
@@ -71,3 +80,51 @@ def test_a_backtest_leaves_a_day_to_fit_on() -> None:
     health = judge_feed(feed, clock, calendar)
     with pytest.raises(InsufficientDataError, match="at least one day must be left"):
         backtest(feed, health, 3, clock, 2, calendar, (0.5,))
+
+
+def test_days_of_silence_do_not_make_the_sound_days_suspect() -> None:
+    counts = drawn(16)
+    counts[10 * SLOTS :, 2] = 0.0
+    counts[::97, 4] = 9000.0
+    health = judge_feed(a_feed(counts), LocalClock(ZONE, STEP_S), Calendar())
+    good = health.quality == Quality.GOOD
+    assert good[: 10 * SLOTS, 2].mean() > 0.98
+    assert not good[10 * SLOTS :, 2].any()
+    assert not good[::97, 4].any()
+    assert good[:, 4].mean() > 0.95
+    assert good[:, [0, 1, 3, 5]].mean() > 0.98
+
+
+def test_counts_of_which_none_is_believed_are_refused() -> None:
+    feed = a_feed(np.zeros((6 * SLOTS, 3)))
+    health = judge_feed(feed, LocalClock(ZONE, STEP_S), Calendar())
+    with pytest.raises(InsufficientDataError, match="not one count of the 3 detectors"):
+        believed(feed, health)
+
+
+def test_a_stuck_detector_among_others_is_known_to_be_a_guess() -> None:
+    counts = drawn(6)
+    counts[:, 1] = 37.0
+    feed = a_feed(counts)
+    health = judge_feed(feed, LocalClock(ZONE, STEP_S), Calendar())
+    np.testing.assert_array_equal(
+        unbelieved(feed, health), [False, True, False, False, False, False]
+    )
+
+
+@pytest.mark.parametrize(("halved", "seen"), [(range(6), True), ([2], False)])
+def test_a_level_that_all_have_left_is_traffic_and_that_of_one_a_fault(
+    halved: list[int], seen: bool
+) -> None:
+    counts = drawn(9)
+    counts[8 * SLOTS :, halved] = np.floor(0.4 * counts[8 * SLOTS :, halved])
+    clock, calendar = LocalClock(ZONE, STEP_S), Calendar()
+    feed = a_feed(counts)
+    earlier = feed.until(8 * SLOTS)
+    model = detector_model(earlier, clock, calendar)
+    assert model is not None
+    usual = expected_later(earlier.counts, feed.start, SLOTS, clock, calendar)
+    watch = DetectorWatch(model)
+    flags = np.array([live_flags(watch, counts[8 * SLOTS + at], usual[at]) for at in range(SLOTS)])
+    good = (flags == Quality.GOOD)[SLOTS // 2 : 3 * SLOTS // 4, 2]
+    assert good.mean() > 0.9 if seen else good.mean() < 0.1
