@@ -78,6 +78,7 @@ def write_forecast_table(
     writer = csv.writer(out, lineterminator="\n")
     quantiles = [f"q{q:g}" for q in prediction.quantiles]
     writer.writerow(["time", "detector", "horizon_min", "mean", *quantiles, "source", "day_type"])
+    mean = prediction.means()
     for h, time in enumerate(prediction.times):
         minutes = f"{(h + 1) * prediction.step_s / 60.0:g}"
         for n, name in enumerate(prediction.names):
@@ -86,7 +87,7 @@ def write_forecast_table(
                     time.isoformat(),
                     name,
                     minutes,
-                    _number(prediction.mean[h, n]),
+                    _number(mean[h, n]),
                     *(_number(value) for value in prediction.quantile_veh[:, h, n]),
                     Source(int(prediction.source[h, n])).name.lower(),
                     types[h],

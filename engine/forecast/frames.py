@@ -73,7 +73,7 @@ def to_frame(prediction: FlowPrediction) -> pd.DataFrame:
     table: dict[str, Any] = {
         "time": np.repeat(pd.DatetimeIndex(prediction.times), n),
         "name": list(prediction.names) * horizons,
-        "mean": prediction.mean.ravel(),
+        "mean": prediction.means().ravel(),
     }
     for q, limits in zip(prediction.quantiles, prediction.quantile_veh, strict=True):
         table[f"q{q:g}"] = limits.ravel()

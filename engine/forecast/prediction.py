@@ -162,6 +162,14 @@ class FlowPrediction:
         """
         return self._spread().moments()
 
+    def means(self) -> Floats:
+        """Return what tables call the mean, veh per interval, [H, N].
+
+        The expected count, so that sums over detectors and hours hold; of a forecaster that told
+        quantiles alone its central forecast.
+        """
+        return self.mean if self.spread is None else self.spread.moments()[0]
+
     def _spread(self) -> Spread:
         if self.spread is None:
             raise InsufficientDataError(
