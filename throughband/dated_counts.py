@@ -152,6 +152,11 @@ def _by_movement(
         names = [c.connection_id for c in movement.connections]
         if all(name in column for name in names):
             parts[movement.movement_id] = [column[name] for name in names]
+    if not parts:
+        raise CountError(
+            f"{where}: no movement of network {network.name!r} has all of its lanes counted; found "
+            f"{len(feed.names)} of {len(lanes)} lanes' connections, allowed are whole movements"
+        )
     total = dict(zip(feed.names, np.nansum(feed.counts, axis=0).tolist(), strict=True))
     summed = CountFeed(
         tuple(parts),

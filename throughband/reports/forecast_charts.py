@@ -139,7 +139,14 @@ def fan_chart(fans: Sequence[Fan], band: str, horizon_min: int, told: bool) -> F
         handles.append(Line2D([], [], color=style.OUTBOUND, lw=1.3, ls="--", label=label))
     handles.append(Line2D([], [], color=style.INBOUND, lw=1.8, label="forecast now"))
     figure.legend(
-        handles=[*handles, Patch(facecolor=style.OUTBOUND, alpha=0.22, label=band)],
+        handles=[
+            *handles,
+            Patch(
+                facecolor=style.OUTBOUND if told else style.INBOUND,
+                alpha=0.22 if told else 0.3,
+                label=band,
+            ),
+        ],
         loc="lower left", ncols=4, bbox_to_anchor=(0.03, 0.0),
     )  # fmt: skip
     return figure
