@@ -73,4 +73,4 @@ docs: install
 	@echo "docs/_build/html/index.html"
 
 clean:
-	rm -rf $(VENV) runs docs/_build docs/generated
+	rm -rf $(VENV) runs docs/_build docs/generated docs/sg_execution_times.rst
