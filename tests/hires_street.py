@@ -52,7 +52,7 @@ def log_of(
 ) -> HiresEvents:
     """Return rows as the log of a device, behind another log if wanted."""
     ordered = sorted(rows, key=lambda row: row[0])
-    zero = np.datetime64(start.replace(tzinfo=None), "us")
+    zero = np.datetime64(start.astimezone(UTC).replace(tzinfo=None), "us")
     time = zero + np.array([round(1e6 * at) for at, _, _ in ordered]).astype("timedelta64[us]")
     codes = np.array([code for _, code, _ in ordered])
     parameters = np.array([parameter for _, _, parameter in ordered])

@@ -570,6 +570,51 @@ def performance(
 
 
 @app.command()
+def evaluate(
+    before: Annotated[
+        Path,
+        typer.Option(
+            help="Travel times (CSV: time, route, travel_time_s), controller logs or counts: a "
+            "file, or a folder of them."
+        ),
+    ],
+    after: Annotated[Path, typer.Option(help="The same after the change.")],
+    out: OutDir,
+    tz: Annotated[str, typer.Option(help="Zone whose clock traffic follows.")] = "",
+    interval: Annotated[str, typer.Option(help="Intervals that are compared.")] = "60min",
+    detectors: Annotated[
+        Path | None, typer.Option(help="What detectors of logs are for: DeviceId, Phase, ...")
+    ] = None,
+    counts: Annotated[
+        list[Path] | None,
+        typer.Option(help="Counts of both periods, to compare at equal traffic; repeatable."),
+    ] = None,
+    control: Annotated[
+        list[str] | None, typer.Option(help="A place without a change; repeatable.")
+    ] = None,
+    hours: Annotated[str, typer.Option(help="Windows of the day, such as 7-9,16-18:30.")] = "",
+    holidays: Annotated[
+        Path | None, typer.Option(help="Holidays: a date at the beginning of each line.")
+    ] = None,
+    leave_out: Annotated[
+        Path | None, typer.Option(help="Days of snow, works and the like, in the same form.")
+    ] = None,
+    chosen_on: Annotated[
+        str, typer.Option(help="Days by which the place was chosen: 2031-03-03..2031-03-14.")
+    ] = "",
+    seed: Annotated[int, typer.Option(help="Of the bootstrap.", min=0)] = 1,
+) -> None:
+    """Tell what a change brought on the street: better, worse or no clear difference."""
+    from throughband.evaluating import EvaluationWish, evaluate_command
+
+    wish = EvaluationWish(
+        before, after, tz, interval, detectors, tuple(counts or ()), tuple(control or ()), hours,
+        holidays, leave_out, chosen_on, seed,
+    )  # fmt: skip
+    evaluate_command(wish, out)
+
+
+@app.command()
 def corridors(
     scenario: Scenario,
     out: Annotated[Path, typer.Option(help="File for the proposal: a corridors.toml.")],
