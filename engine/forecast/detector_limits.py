@@ -59,6 +59,10 @@ CAUTIOUS = {
 }
 """Limits where the fit span holds too few detectors and days to tell."""
 
+WILDEST = 4.0
+"""No limit is higher than so many cautious ones: where one detector in twenty is stuck or chatters,
+its own days are the tail, and would forbid to find it."""
+
 TELLING_DAYS = 500
 """Detectors times days from which the fit span's own tail is believed."""
 
@@ -210,7 +214,7 @@ def _limits(
     days = largest.shape[0] * largest.shape[1]
     trust = min(1.0, days / TELLING_DAYS)
     for rule, share in SHARES.items():
-        own = tail_limit(largest[:, :, rule], share * budget)
+        own = min(tail_limit(largest[:, :, rule], share * budget), WILDEST * CAUTIOUS[rule])
         found[rule] = max(LEAST[rule], trust * own + (1.0 - trust) * CAUTIOUS[rule])
     return found
 

@@ -19,6 +19,7 @@ from tests.throughband.drawn_counts import (
     a_feed,
     drawn,
 )
+from throughband.count_feed import CountFeed
 from throughband.detector_health import (
     believed,
     detector_model,
@@ -128,3 +129,16 @@ def test_a_level_that_all_have_left_is_traffic_and_that_of_one_a_fault(
     flags = np.array([live_flags(watch, counts[8 * SLOTS + at], usual[at]) for at in range(SLOTS)])
     good = (flags == Quality.GOOD)[SLOTS // 2 : 3 * SLOTS // 4, 2]
     assert good.mean() > 0.9 if seen else good.mean() < 0.1
+
+
+def test_one_broken_detector_among_many_does_not_set_the_limits_for_itself() -> None:
+    counts = np.hstack([drawn(22, seed) for seed in (1, 2, 3, 4)])
+    counts[::97, 4] = counts[::97, 4] * 40.0 + 500.0
+    names = tuple(f"d{n}" for n in range(24))
+    feed = CountFeed(
+        names, MONDAY.replace(tzinfo=UTC), STEP_S, counts, np.zeros(counts.shape, np.uint8), ()
+    )
+    health = judge_feed(feed, LocalClock(ZONE, STEP_S), Calendar())
+    good = health.quality == Quality.GOOD
+    assert not good[::97, 4].any()
+    assert good.mean() > 0.98
