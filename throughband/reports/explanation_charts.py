@@ -18,6 +18,8 @@ SIGNALS_SHOWN = 12
 PHASE_COLORS = (style.OUTBOUND, style.RED, style.GREEN, style.INBOUND, style.INK, style.MUTED)
 PHASE_LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1)), (0, (3, 1, 1, 1)), (0, (7, 2)))
 MINUTE_S = 60.0
+LEAST_SPAN_MIN = 1.0
+"""Height of an axis at least, min of waiting an hour: less is rounding, not worth."""
 
 
 @style.styled()
@@ -80,6 +82,10 @@ def _offsets(axes: Axes, signal: SignalExplanation) -> None:
         at = signal.plan.offset_s
         axes.plot([at], [curve[at]], "o", color=style.RED, ms=5, clip_on=False)
         axes.set_xlim(0, curve.size - 1)
+        low, high = axes.get_ylim()
+        if high - low < LEAST_SPAN_MIN:
+            middle = (low + high) / 2
+            axes.set_ylim(middle - LEAST_SPAN_MIN / 2, middle + LEAST_SPAN_MIN / 2)
     axes.set_ylabel(style.short(signal.signal_id, 16))
     style.bare(axes, "left", "bottom")
 
