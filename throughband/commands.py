@@ -250,10 +250,14 @@ def optimize_scenario(
         _write_plan_files(folder, setting, done, wanted.flows, reasons, worth)
         if counts is None:
             write_counts_csv(folder / "counts.csv", mean_day(days))
+        signals = setting.network.signals
+        same = sum(p == signals[p.signal_id].plan_in_force for p in done.plan_set.plans)
+        unchanged = f"{same} as they were, " if same else ""
         teller.say(
-            f"{len(done.plan_set.plans)} signals retimed, {len(done.plan_set.left_alone)} left "
-            f"alone; the model sees {done.in_force.delay_s:.1f} s of delay per signal passage in "
-            f"force and {done.planned.delay_s:.1f} s planned"
+            f"{len(done.plan_set.plans) - same} signals retimed, {unchanged}"
+            f"{len(done.plan_set.left_alone)} left alone; the model sees "
+            f"{done.in_force.delay_s:.1f} s of delay per signal passage in force and "
+            f"{done.planned.delay_s:.1f} s planned"
         )
         for line in result_lines(setting.network, done):
             teller.say(line)

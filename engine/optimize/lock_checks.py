@@ -19,7 +19,7 @@ from engine.optimize.locks import (
     SequenceLock,
     SplitLock,
 )
-from engine.optimize.problem import Choice, is_lawful
+from engine.optimize.problem import Choice, is_lawful, lawful_sequences
 from engine.optimize.rings import least_cycle_s, longest_cycle_s
 from network.errors import InfeasibleError
 from network.graph import RoadNetwork, Signal
@@ -68,7 +68,9 @@ def locked(network: RoadNetwork, locks: Sequence[Lock]) -> Locks:
                 )
             by_signal.setdefault(name, []).append(lock)
     ties = _ties(network, by_signal)
-    holds = {name: _hold(network.signals[name], found) for name, found in by_signal.items()}
+    holds = {
+        name: _hold(network, network.signals[name], found) for name, found in by_signal.items()
+    }
     for tie in ties:
         lead = next((name for name in tie if holds[name].offset is not None), tie[0])
         for name in tie:
@@ -166,7 +168,7 @@ def _ties(
     return tuple(sorted(ties))
 
 
-def _hold(signal: Signal, locks: Sequence[Lock]) -> Hold:
+def _hold(network: RoadNetwork, signal: Signal, locks: Sequence[Lock]) -> Hold:
     phasing, plan = signal.phasing, signal.plan_in_force
     assert phasing is not None
     assert plan is not None
@@ -215,7 +217,7 @@ def _hold(signal: Signal, locks: Sequence[Lock]) -> Hold:
         _require_served(hold, locks)
         _require_room(phasing, hold, locks)
     elif cycle_s is not None:
-        _require_room(phasing, replace(hold, sequence=plan.sequence), locks)
+        _require_any_room(network, signal, hold, locks)
     if cycle_s is not None and hold.offset is not None and hold.offset.offset_s >= cycle_s:
         both = " and ".join(
             str(k) for k in locks if isinstance(k, CycleLock | OffsetLock | PlanLock)
@@ -333,6 +335,33 @@ def _require_served(hold: Hold, locks: Sequence[Lock]) -> None:
             f"signal {hold.signal_id!r}: {keeping} speaks of phase {pinned.coordinated_phase}, "
             f"which {ordering} leaves out"
         )
+
+
+def _require_any_room(
+    network: RoadNetwork, signal: Signal, hold: Hold, locks: Sequence[Lock]
+) -> None:
+    """Raise where no lawful sequence fits the cycle: the search may leave phases out."""
+    phasing, plan = signal.phasing, signal.plan_in_force
+    assert phasing is not None
+    assert plan is not None
+    assert hold.cycle_s is not None
+    try:
+        return _require_room(phasing, replace(hold, sequence=plan.sequence), locks)
+    except InfeasibleError as error:
+        refusal = error
+    short = least_cycle_s(phasing, plan.sequence, hold.splits) > hold.cycle_s
+    others = sorted(
+        (s for s in lawful_sequences(network, signal) if hold.allows_sequence(s)),
+        key=lambda sequence: least_cycle_s(phasing, sequence, hold.splits),
+    )
+    for number, sequence in enumerate(others):
+        try:
+            return _require_room(phasing, replace(hold, sequence=sequence), locks)
+        except InfeasibleError as error:
+            # What is too short even so is told of the shortest, all else of that in force.
+            if short and number == 0:
+                refusal = error
+    raise refusal
 
 
 def _require_room(phasing: Phasing, hold: Hold, locks: Sequence[Lock]) -> None:

@@ -208,6 +208,14 @@ def choices(network: RoadNetwork, limits: Limits) -> dict[str, Choice]:
     return found
 
 
+def lawful_sequences(network: RoadNetwork, signal: Signal) -> tuple[tuple[int, ...], ...]:
+    """Return the sequences a signal may run where nothing is locked, that in force first."""
+    if signal.phasing is None or signal.plan_in_force is None:
+        return ()
+    inside = inside_groups(network, signal)
+    return _sequences(signal, signal.phasing, signal.plan_in_force, Limits(), inside)
+
+
 def refused_steps(signal: Signal) -> dict[tuple[int, int], str]:
     """Tell which stages of a signal may not follow each other, and why.
 

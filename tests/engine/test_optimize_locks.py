@@ -82,9 +82,9 @@ CLASHES: Mapping[str, tuple[list[Lock], tuple[str, ...]]] = {
         [
             CycleLock(AT, ("A",), 80),
             SplitLock(ELSEWHERE, ("A",), 1, 50, 50),
-            SplitLock("locks.toml, line 14", ("A",), 2, 25, 255),
+            SplitLock("locks.toml, line 14", ("A",), 2, 34, 255),
         ],
-        (AT, ELSEWHERE, "line 14", "too short by 4 s", "phase 3 needs 9 s"),
+        (AT, ELSEWHERE, "line 14", "too short by 4 s"),
     ),
     "splits that cannot fill the cycle": (
         [
@@ -98,7 +98,7 @@ CLASHES: Mapping[str, tuple[list[Lock], tuple[str, ...]]] = {
         (AT, "7 s to walk, 11 s to clear the crossing", "7 s are missing"),
     ),
     "a cycle that cannot hold its pedestrians": (
-        [CycleLock(AT, ("A",), 35)],
+        [CycleLock(AT, ("A",), 26)],
         (AT, "'A'", "too short by 5 s", "7 s to walk"),
     ),
     "two sequences": (
@@ -162,6 +162,16 @@ def test_a_locked_cycle_is_run_even_between_the_steps_and_beyond_the_limits(cycl
     other = found.plan_set.plan("B")
     assert other is not None
     assert other.cycle_s in (cycle_s, cycle_s / 2)
+
+
+def test_a_locked_cycle_too_short_for_all_phases_leaves_one_out() -> None:
+    network = row(2, phasing=WALKING)
+    with pytest.raises(InfeasibleError, match="too short by 5 s"):
+        locked(network, [CycleLock(AT, ("A",), 35), SequenceLock(ELSEWHERE, ("A",))])
+    plan = timed(network, locked(network, [CycleLock(AT, ("A",), 35)])).plan_set.plan("A")
+    assert plan is not None
+    assert (plan.cycle_s, plan.sequence) == (35, (1, 2))
+    assert check(plan, network.signals["A"]) == ()
 
 
 def test_a_whole_plan_stays_to_the_letter() -> None:
