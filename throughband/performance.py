@@ -266,7 +266,7 @@ def model_profiles(
 def file_names(names: Iterable[str]) -> dict[str, str]:
     """Return names that files can bear, all different."""
     found: dict[str, str] = {}
-    for name in names:
+    for name in dict.fromkeys(names):
         plain = re.sub(r"[^A-Za-z0-9_.-]+", "_", name).strip("._") or "signal"
         taken = {one.lower() for one in found.values()}
         number, wanted = 2, plain
@@ -297,7 +297,7 @@ def _draw(
 
     shown = {one.device for one in signals}
     planned = [n for n in view.plans if n in shown or not shown & set(view.plans)] if view else []
-    names = file_names([*shown, *planned])
+    names = file_names(sorted({*shown, *planned}))
     pages = []
     everything = sorted(shown | set(planned))
     by_name = {one.device: one for one in signals}

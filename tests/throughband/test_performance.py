@@ -6,15 +6,18 @@ import csv
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from engine.performance.signal import signal_performance
+from network.counts import CountSeries
 from network.errors import PlanError
 from network.graph import Signal
 from network.phasing import Phase, Phasing
+from network.readers.counts_csv import write_counts_csv
 from network.readers.hires_counts import DetectorRole
 from network.readers.hires_log import write_hires_log
 from network.timing import TimingPlan
@@ -24,6 +27,7 @@ from tests.strategies import connection, signal_of
 from tests.throughband.command_line import Outcome, assert_one_line, call
 from throughband.performance import file_names
 from throughband.performance_files import local
+from throughband.pipeline import open_setting
 from throughband.reports.performance_figures import plan_figures, signal_figures
 from throughband.reports.ring_barrier import ring_barrier_diagram, ring_splits
 
@@ -149,6 +153,7 @@ def test_a_log_alone_tells_of_splits(folder: Path, tmp_path: Path) -> None:
 
 
 def test_file_names_differ_whatever_signals_are_called() -> None:
+    assert file_names(["a", "a"]) == {"a": "a"}
     found = file_names(["a/b", "a b", "A_B", "", "..", "ö"])
     assert len({name.lower() for name in found.values()}) == 6
     assert all("/" not in name and name for name in found.values())
@@ -231,3 +236,28 @@ def _shown(text: Text) -> bool:
             )
             return text.get_visible() and low <= tick.get_loc() <= high
     return True
+
+
+@pytest.mark.sumo
+def test_plans_of_a_scenario_are_drawn_beside_its_signals(tmp_path: Path) -> None:
+    made = call("generate", "arterial", "--signals", 2, "--out", tmp_path / "a")
+    assert made.code == 0, made.err
+    street = next((tmp_path / "a").glob("*.sumocfg"))
+    network = open_setting(str(street)).network
+    names = list(network.movements)
+    volume = np.random.default_rng(1).integers(4, 16, (12, len(names))).astype(float)
+    counts = tmp_path / "counts.csv"
+    write_counts_csv(counts, CountSeries.from_volumes("movement", names, 0.0, 300, volume))
+    signal = next(iter(network.signals))
+    write_hires_log(tmp_path / "log.csv", log_of(drawn_rows(), signal), ZONE)
+    out = tmp_path / "out"
+    outcome = call(
+        "performance", tmp_path / "log.csv", "--tz", ZONE, "--scenario", street, "--counts", counts,
+        "--out", out,
+    )  # fmt: skip
+    assert outcome.code == 0, outcome.err
+    # Only the plan of the signal in the log is drawn, under the same name.
+    for picture in ("splits", "rings", "planned-profiles"):
+        assert [file.name for file in out.glob(f"{picture}-*.png")] == [f"{picture}-{signal}.png"]
+    assert {row["signal"] for row in table(out / "rings.csv")} == {signal}
+    assert {row["source"] for row in table(out / "profiles.csv")} == {"plan"}

@@ -53,13 +53,15 @@ def flow_profile_chart(title: str, profiles: Sequence[FlowProfile]) -> Figure:
                 (ROW_IN - 0.85) / height_in,
             )
         )
-        second = np.arange(profile.cycle_s)
-        top = 1.15 * max(60.0, float(profile.flow_vph.max(initial=0.0)))
+        top = 1.3 * max(60.0, float(profile.flow_vph.max(initial=0.0)))
         axes.imshow(
             profile.green[None, :], extent=(0, profile.cycle_s, 0, top), aspect="auto",
             cmap=_fade(), vmin=0.0, vmax=1.0, interpolation="nearest", zorder=0,
         )  # fmt: skip
-        axes.bar(second, profile.flow_vph, width=1.0, align="edge", color=style.OUTBOUND, zorder=2)
+        axes.stairs(
+            profile.flow_vph, np.arange(profile.cycle_s + 1), fill=True, color=style.OUTBOUND,
+            alpha=0.75, lw=0, zorder=2,
+        )  # fmt: skip
         axes.set_xlim(0, profile.cycle_s)
         axes.set_ylim(0, top)
         axes.yaxis.set_major_locator(MaxNLocator(4))
