@@ -58,11 +58,14 @@ test-tools:
 		fi; \
 	fi
 
+# Two processes; a file's tests stay together, for what they build they share.
+SIDE_BY_SIDE := -n 2 --dist loadfile
+
 test: lint test-tools
-	$(THREADS) $(BIN)/python -m pytest -m 'not slow'
+	$(THREADS) $(BIN)/python -m pytest -m 'not slow' $(SIDE_BY_SIDE)
 
 test-all: lint test-tools
-	$(THREADS) $(BIN)/python -m pytest
+	$(THREADS) $(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
 # The documentation site, with its gallery run; a warning is an error.
 .PHONY: docs
