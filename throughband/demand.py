@@ -238,6 +238,12 @@ def demand(
     spans = days or ((today,) if today is not None else ())
     if not spans:
         raise InsufficientDataError("no counts to make a forecast from")
+    counted = [*days, *((today,) if today is not None else ())]
+    if not any(np.nansum(day.volume_veh) > 0 for day in counted):
+        raise InsufficientDataError(
+            f"the counts of {counted[0].volume_veh.shape[1]} series carry nothing: every one is 0 "
+            "or missing; at least one vehicle is needed"
+        )
     lanes = lanes_of(network) if spans[0].kind == "movement" else {}
     rows: list[QualityRow] = []
     judged: list[CountSeries] = []

@@ -69,7 +69,7 @@ def _cycles(cycles: Cycles) -> str:
         else f"only {low} s is within 1 % of the best"
     )
     sides = [
-        f"{cycle_s} s would cost {costs[cycle_s] - costs[cycles.now_s]:+.1f} s per vehicle"
+        f"{cycle_s} s would {_worth(costs[cycle_s] - costs[cycles.now_s])} per vehicle"
         for cycle_s in sorted(costs)
         if cycle_s != cycles.now_s and abs(cycle_s - cycles.now_s) <= 10
     ]
@@ -79,6 +79,10 @@ def _cycles(cycles: Cycles) -> str:
         short = ", ".join(f"{name} ({s} s)" for name, s in sorted(cycles.too_short_s.items()))
         text += f" Shorter cycles would not hold the least green times at {short}."
     return text
+
+
+def _worth(cost_s: float) -> str:
+    return f"save {-cost_s:.1f} s" if cost_s <= -0.05 else f"cost {max(cost_s, 0.0):.1f} s"
 
 
 def _regret(lost: Regret, now_pct: float) -> str:

@@ -141,3 +141,10 @@ def test_movements_without_counts_are_not_invented(network: RoadNetwork, tmp_pat
     assert counts.series_ids == ("left0A0>A0right0",)
     flows = demand(network, (counts,)).flows
     assert flows.movement_vph() == {"left0A0>A0right0": pytest.approx([360.0])}
+
+
+def test_counts_that_carry_nothing_are_refused(network: RoadNetwork) -> None:
+    names = list(network.movements)
+    empty = CountSeries.from_volumes("movement", names, 0.0, 300, np.zeros((3, len(names))))
+    with pytest.raises(InsufficientDataError, match="carry nothing: every one is 0 or missing"):
+        demand(network, [empty])
