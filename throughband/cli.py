@@ -148,7 +148,8 @@ def optimize(
     ] = False,
     optimizer: Annotated[str, typer.Option(help="Who searches; 'plugins' lists them.")] = "descent",
     jobs: Annotated[
-        int, typer.Option(help="Processes to plan a town with; the plans stay the same.", min=1)
+        int,
+        typer.Option(help="Processes to plan a large town with; the same plans.", min=1),
     ] = 1,
 ) -> None:
     """Compute plans from counts and write plan.json, plan.add.xml and counts.csv.

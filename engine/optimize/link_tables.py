@@ -239,20 +239,20 @@ def _lane_service(street: Street, ways: Floats) -> Floats:
     """Return veh/s that each lane's mix of turns can depart, [lane, second]."""
     lanes = street.lanes
     service = np.zeros((len(street.lane_names), ways.shape[1]))
+    first_way = lanes.first_way.tolist()
+    busy = (street.way_volume_vps > kernels.TINY).tolist()
+    opened, yields = np.any(ways != 0.0, axis=1), np.any(ways < 0.0, axis=1)
     for lane in range(len(service)):
-        volume = street.lane_volume_vps[lane]
-        rows = [
-            way
-            for way in range(lanes.first_way[lane], lanes.first_way[lane + 1])
-            if street.way_volume_vps[way] > kernels.TINY
-        ]
-        if not rows:
+        rows = [way for way in range(first_way[lane], first_way[lane + 1]) if busy[way]]
+        # One turn that is never open closes the lane; so do all signals outside the group.
+        if not rows or not all(opened[way] for way in rows):
             continue
+        volume = street.lane_volume_vps[lane]
         share = street.way_volume_vps[rows] / volume
         rate = np.full(ways.shape[1], 1.0 / float((share / lanes.saturation_vps[rows]).sum()))
         for way, part in zip(rows, share, strict=True):
-            permissive = ways[way] < 0
-            if permissive.any():
+            if yields[way]:
+                permissive = ways[way] < 0
                 found = _permissive_vps(street, way, ways) / part
                 rate[permissive] = np.minimum(rate[permissive], found)
             # First come first served: one closed turn closes the lane.

@@ -42,6 +42,9 @@ WORTHWHILE_EVALUATIONS = 10
 """Evaluations a signal from which the hour-long model refines plans; with fewer, which do not try
 each signal's moves once, it judges the plans of the steady cycle and leaves them as they are."""
 
+LEAST_SHARED = 150
+"""Signals from which several processes plan sooner than one: each needs seconds to begin."""
+
 ROUND_PART = 0.1
 
 Progress = Callable[[str, int, int], None]
@@ -126,8 +129,9 @@ def optimize(
     together
         Signals that an engineer wants under one cycle, corridor by corridor.
     workers
-        Who studies single signals and plans coordination groups; this process by default. The
-        plans are the same, whoever made them.
+        Who studies single signals and plans coordination groups; this process by default, and
+        where fewer than `LEAST_SHARED` signals may be retimed. The plans are the same, whoever
+        made them.
 
     Returns
     -------
@@ -148,11 +152,12 @@ def optimize(
     driving = driving or Driving()
     tell = progress or (lambda step, done, whole: None)
     stop = halted or (lambda: False)
-    workers = workers or Alone()
     lane_shares = lane_shares or {}
     street = build_street(network, movement_vph, period_s, driving, lane_shares, limits.objective)
     ample = scaled(street, limits.demand_margin)
     options = choices(network, limits)
+    if workers is None or len(options) < LEAST_SHARED:
+        workers = Alone()
     tell("signals alone", 0, len(options))
 
     def study(done: int, whole: int) -> None:

@@ -147,7 +147,7 @@ def shown(
     length_s = np.zeros((segment.max() + 1, rings), dtype=np.int32)
     for p in range(segment.size):
         length_s[segment[p], ring[p]] += splits_s[p]
-    code = np.zeros((cycle, groups), dtype=np.int8)
+    code = np.zeros((groups, cycle), dtype=np.int8)
     passed_ds = np.zeros(rings, dtype=np.int32)
     for i in range(item_ring.size):
         duration_ds = item_ds[i]
@@ -160,37 +160,37 @@ def shown(
         passed_ds[r] += duration_ds
         # A second in which the picture changes counts as what most of it shows.
         end = min((passed_ds[r] + 4) // 10, cycle)
-        for t in range(begin, end):
-            for g in range(groups):
-                code[t, g] = max(code[t, g], item_code[i, g])
+        for g in range(groups):
+            if item_code[i, g] > 0:
+                for t in range(begin, end):
+                    code[g, t] = max(code[g, t], item_code[i, g])
     start_loss_s, end_gain_s = losses_s
     row = np.zeros(cycle, dtype=np.int8)
     for w in range(found.shape[0]):
-        some_red = False
-        some_green = False
         for t in range(cycle):
-            least = np.int8(2)
-            # No slice: it would be counted in and out of use every second.
-            for place in range(way_groups.shape[1]):
-                g = way_groups[w, place]
-                if g >= 0:
-                    least = min(least, code[t, g])
-            row[t] = 1 if least == 2 else -least
-            some_red |= row[t] == 0
-            some_green |= row[t] != 0
-        found[w] = row
-        if not (some_red and some_green):
-            continue
+            row[t] = 2
+        # No slices: each would be counted in and out of use.
+        for place in range(way_groups.shape[1]):
+            g = way_groups[w, place]
+            if g >= 0:
+                for t in range(cycle):
+                    row[t] = min(row[t], code[g, t])
         for t in range(cycle):
-            before = row[t - 1 if t else cycle - 1]
+            row[t] = 1 if row[t] == 2 else -row[t]
+        for t in range(cycle):
+            found[w, t] = row[t]
+        before = row[cycle - 1]
+        for t in range(cycle):
             if row[t] == 0 and before != 0:
                 for gained in range(end_gain_s):
                     found[w, (t + gained) % cycle] = before
+            before = row[t]
         # The loss comes last: where green is shorter than it, it eats what yellow would give.
         for t in range(cycle):
-            if row[t] != 0 and row[t - 1 if t else cycle - 1] == 0:
+            if row[t] != 0 and before == 0:
                 for lost in range(start_loss_s):
                     found[w, (t + lost) % cycle] = 0
+            before = row[t]
 
 
 @njit(cache=True, error_model="numpy")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -23,6 +24,9 @@ CYCLES_SCANNED = 6
 """Cycles that get plans of their own, the most promising of the signals alone."""
 
 SCANNING_SWEEPS = 2
+
+FAR_BEHIND = 0.03
+"""Part of the best cost by which a cycle is given up; moving whole blocks gains less."""
 
 SMALL_SIGNALS = 10
 
@@ -182,7 +186,7 @@ def group_plans(ground: Ground, group: tuple[str, ...], halted: Halted) -> list[
         descent = Descent(laid_out, isolated, cycle_s, {**start, **sketch.settings}, halted)
         if len(sample) < len(group):
             descent.descend(full=False, sweeps=SCANNING_SWEEPS)
-        _refine(descent, ground, group)
+        _refine(descent, ground, group, min((cost for cost, _, _ in found), default=math.inf))
         found.append((descent.cost, cycle_s, descent.plans()))
     found.sort(key=lambda one: one[:2])
     return [plans for _, _, plans in found]
@@ -204,9 +208,13 @@ def _alone(isolated: IsolatedSignal, name: str, ranked: list[int]) -> list[Plans
     return [{name: candidate.plan} for candidate in found]
 
 
-def _refine(descent: Descent, ground: Ground, group: tuple[str, ...]) -> None:
-    """Search programs and offsets from where the descent stands, from bands and link tables."""
+def _refine(descent: Descent, ground: Ground, group: tuple[str, ...], best: float) -> None:
+    """Search programs and offsets from where the descent stands, from bands and link tables.
+
+    Where that comes nowhere near the best of other cycles, the search ends early.
+    """
     descent.descend(full=True)
+    rested = dict(descent.settings)
     if len(group) <= SEEDED_SIGNALS:
         network = ground.network
         seeds = seeded(network, ground.street, descent.plans(), group, ground.corridor, ground.seed)
@@ -218,8 +226,11 @@ def _refine(descent: Descent, ground: Ground, group: tuple[str, ...]) -> None:
             descent.descend(full=False)
             if not descent.cost < cost:
                 descent.restore(kept)
+    if descent.cost > best * (1.0 + FAR_BEHIND):
+        return
     descent.move_blocks(ground.coupled)
-    descent.descend(full=True)
+    if descent.settings != rested:
+        descent.descend(full=True)
 
 
 def _begin_s(network: RoadNetwork, plan: TimingPlan) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from engine.optimize import optimizer
 from engine.optimize.optimizer import optimize
 from engine.optimize.problem import Limits
 from engine.optimize.workers import PIECES_EACH, Alone, Processes, spread
@@ -62,7 +63,8 @@ def test_every_item_is_in_one_piece_and_pieces_weigh_about_the_same(weights: lis
     assert max(loads, default=0.0) <= min(loads, default=0.0) + max(weights, default=0.0)
 
 
-def test_processes_plan_the_same_town_as_one_alone() -> None:
+def test_processes_plan_the_same_town_as_one_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(optimizer, "LEAST_SHARED", 1)
     # Too far apart for platoons: three groups.
     network = line("ABC", 1500.0)
     flows = {m: np.array([260.0 if m[0] in "ew" else 110.0]) for m in network.movements}
