@@ -5,7 +5,9 @@
 Every round plays one seed of the plan in force three times, in turns: the suite's own job, from
 opening the street to its measures; bare ``sumo`` on the same files with the same instruments and
 outputs; and bare ``sumo`` on the scenario's files alone, without instruments and emissions.
-``--adaptive`` rounds also play adaptive control, which talks to SUMO every second over TraCI.
+``--adaptive`` rounds also play adaptive control without instruments, which talks to SUMO every
+second: over TraCI, and where libsumo is installed (extra ``fast``) inside the process. The ratio of
+the second is to the first.
 
 Processor time counts, ours and SUMO's together, so that other work on the machine does not.
 Vehicle-steps are the steps of all vehicles while they were under way. The limit is on the medians:
@@ -22,6 +24,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 from typing import Final
@@ -34,6 +37,10 @@ from benchmarks.suite.jobs import Job, Street
 from benchmarks.suite.play import Play, build, play
 from benchmarks.suite.programs import Programs
 from benchmarks.suite.trips import read_trips
+from engine.adaptive.control import Site
+from engine.adaptive.lookahead import LookAhead
+from engine.adaptive.sites import build_sites
+from engine.validate.adaptive_loop import run_adaptive
 from engine.validate.sumo import TRIPINFO, run_options
 from engine.validate.sumo_process import environment, find_program
 from network.errors import EngineError, ThroughbandError
@@ -43,7 +50,7 @@ MOST: Final = 1.10
 FIRST_SEED: Final = 11
 STEP_S: Final = 1.0
 OURS, SAME, ALONE = "the suite's job", "sumo, same instruments", "sumo alone"
-ADAPTIVE: Final = "adaptive, TraCI"
+TRACI, LIBSUMO = "adaptive, TraCI", "adaptive, libsumo"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +145,11 @@ def measure(name: str, rounds: int, adaptive: int) -> tuple[dict[str, list[Cost]
     found: dict[str, list[Cost]] = {}
     steps = []
     # The first job of a process imports, compiles and reads the street; a worker does that once.
-    for controller in ("in-force", "adaptive") if adaptive else ("in-force",):
-        suite_job(street, controller, FIRST_SEED)()
+    suite_job(street, "in-force", FIRST_SEED)()
+    ways = {TRACI: False} | ({LIBSUMO: True} if find_spec("libsumo") is not None else {})
+    sites = build_sites(setting.network)
+    for in_process in ways.values() if adaptive else ():
+        _adaptive(setting, sites, FIRST_SEED, in_process)()
     for seed in range(FIRST_SEED, FIRST_SEED + rounds):
         kinds: dict[str, Callable[[], object]] = {
             OURS: suite_job(street, "in-force", seed),
@@ -147,11 +157,21 @@ def measure(name: str, rounds: int, adaptive: int) -> tuple[dict[str, list[Cost]
             ALONE: _sumo(setting, seed, False),
         }
         if seed - FIRST_SEED < adaptive:
-            kinds[ADAPTIVE] = suite_job(street, "adaptive", seed)
+            for kind, in_process in ways.items():
+                kinds[kind] = _adaptive(setting, sites, seed, in_process)
         for kind, work in kinds.items():
             found.setdefault(kind, []).append(cost_of(work))
         steps.append(bare(setting, seed, False))
     return found, sum(steps) / len(steps)
+
+
+def _adaptive(
+    setting: Setting, sites: Sequence[Site], seed: int, in_process: bool
+) -> Callable[[], object]:
+    """Return an adaptive run over one of the two ways to talk to SUMO."""
+    return lambda: run_adaptive(
+        setting.case, seed, sites, LookAhead(), emissions=False, in_process=in_process
+    )
 
 
 def _sumo(setting: Setting, seed: int, instruments: bool) -> Callable[[], object]:
@@ -186,7 +206,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for kind, costs in found.items():
                 is_bare = kind in (SAME, ALONE)
                 spent_s = median(c.children_s if is_bare else c.all_s for c in costs)
-                ratio = spent_s / same_s
+                over_s = same_s
+                if kind == LIBSUMO:
+                    over_s = median(c.all_s for c in found[TRACI])
+                ratio = spent_s / over_s
                 judged = kind == OURS
                 missed |= judged and ratio > MOST
                 table.add_row(

@@ -23,6 +23,7 @@ from engine.adaptive.control import Controller, Site, View
 from engine.adaptive.player import LONGEST_WAIT_S, Player
 from engine.adaptive.sensing import Sensing, Sensors, Traffic
 from engine.validate.closed_loop import ClosedLoop
+from engine.validate.in_process import InProcess
 from engine.validate.simulator import RunMeasures, SimulationCase
 from engine.validate.sumo import STATISTICS, TRIPINFO
 from network.errors import SimulationError
@@ -108,6 +109,10 @@ class _Street(ClosedLoop):
         self._link.vehicle.subscribe(name, [tc.VAR_LANE_ID, tc.VAR_LANEPOSITION, tc.VAR_SPEED])
 
 
+class _InProcessStreet(InProcess, _Street):
+    """The same without a socket in between."""
+
+
 def run_adaptive(
     case: SimulationCase,
     seed: int,
@@ -121,6 +126,7 @@ def run_adaptive(
     longest_wait_s: float = LONGEST_WAIT_S,
     decision_s: float = DECISION_S,
     watch: Watch | None = None,
+    in_process: bool = False,
 ) -> AdaptiveRun:
     """Play one seed of a case with signals that decide second by second.
 
@@ -141,6 +147,8 @@ def run_adaptive(
         meanwhile.
     watch
         Told of everything that is shown, for an independent judge or a journal.
+    in_process
+        Whether SUMO is a library of this process (`engine.validate.in_process`).
 
     Returns
     -------
@@ -157,7 +165,7 @@ def run_adaptive(
     wishes: dict[str, int] = {}
     step = 0
     with AdaptiveStreet(
-        case, seed, sites, sensing, emissions, additional, longest_wait_s
+        case, seed, sites, sensing, emissions, additional, longest_wait_s, in_process
     ) as street:
         every = max(1, round(decision_s / street.step_s))
         while street.time_s < case.end_s:
@@ -180,7 +188,7 @@ class AdaptiveStreet:
 
     Parameters
     ----------
-    case, seed, sites, sensing, emissions, additional, longest_wait_s
+    case, seed, sites, sensing, emissions, additional, longest_wait_s, in_process
         As for `run_adaptive`.
 
     Attributes
@@ -204,6 +212,7 @@ class AdaptiveStreet:
         emissions: bool = True,
         additional: Sequence[Path] = (),
         longest_wait_s: float = LONGEST_WAIT_S,
+        in_process: bool = False,
     ) -> None:
         if not sites:
             raise SimulationError(
@@ -214,7 +223,8 @@ class AdaptiveStreet:
         self._sites = tuple(sites)
         self._longest_wait_s = longest_wait_s
         self._sensors = Sensors(sites, sensing or Sensing())
-        self._street = _Street(case, seed, (), additional, emissions)
+        kind = _InProcessStreet if in_process else _Street
+        self._street: _Street = kind(case, seed, (), additional, emissions)
         self._shown: dict[str, str] = {}
         self.players: dict[str, Player] = {}
         self.views: Mapping[str, View] = {}

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import subprocess
 from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from importlib.util import find_spec
 from itertools import groupby, pairwise
 from pathlib import Path
 
@@ -107,3 +110,18 @@ def test_poor_sight_costs_little_and_breaks_no_law(
 def test_a_street_without_a_signal_to_run_is_refused(case: SimulationCase) -> None:
     with pytest.raises(SimulationError, match="no signal that adaptive control may run"):
         run_adaptive(case, 11, (), LookAhead())
+
+
+def test_the_day_is_the_same_inside_the_process(case: SimulationCase) -> None:
+    if find_spec("libsumo") is None:
+        pytest.skip("libsumo is not installed (extra 'fast')")
+    # In a process of its own: libsumo brings another Arrow than pyarrow's.
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as alone:
+        inside_s = alone.submit(_delay_s, case, True).result()
+    assert inside_s == _delay_s(case, False)
+
+
+def _delay_s(case: SimulationCase, in_process: bool) -> float:
+    sites = build_sites(read_sumo_network(case.net_file))
+    done = run_adaptive(case, 11, sites, LookAhead(), emissions=False, in_process=in_process)
+    return done.measures.delay_s
