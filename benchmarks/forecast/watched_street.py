@@ -35,7 +35,8 @@ CLOSED_M: Final = 12.0
 
 CLOSED_S: Final = 900.0
 WARM_UP_H: Final = 1
-PERIOD_S: Final = 15.0
+PERIOD_S: Final = 5.0
+"""Loops are read so often; cycles of whole multiples are intervals that no platoon beats with."""
 QUEUE_PERIOD_S: Final = 10.0
 QUEUE_M: Final = 15.0
 

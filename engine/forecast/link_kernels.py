@@ -15,15 +15,14 @@ from numba import njit
 from engine.forecast.sensing_kernels import (
     CLIPPED_SD,
     LEAST_EXPECTED_VEH,
-    STEP_AT_MOST,
     SUM_AT_MOST,
     Floats,
 )
 
 DROPPED, CROWDED, BOTH = range(3)
 WARNING_LIMITS = 3
-DROP_SUM, CROWD_SUM, DROP_SINCE, CROWD_SINCE, LOST_VEH, CALM, WARNED, IN_BEFORE = range(8)
-WARNING_NUMBERS = 8
+DROP_SUM, CROWD_SUM, DROP_SINCE, CROWD_SINCE, LOST_VEH, CALM, WARNED, IN_BEFORE, BOTH_SUM = range(9)
+WARNING_NUMBERS = 9
 
 DROP_PART = 0.35
 """Part of the traffic that an incident holds back; sums rise once half of it is missing."""
@@ -39,6 +38,7 @@ class LinkArrays(NamedTuple):
     follows_now: Floats  # scaled outflow residual per scaled inflow residual
     follows_before: Floats  # the same, for the inflow of the interval before
     crowd_sd: Floats  # of the occupancy, per cent
+    most_step: float  # that one interval adds to a sum
 
 
 @njit(cache=True, error_model="numpy")
@@ -67,7 +67,7 @@ def watch_links(
     numbers
         [link, WARNING_NUMBERS], the state.
     limits
-        [WARNING_LIMITS].
+        [link, WARNING_LIMITS].
     sums
         [link, WARNING_LIMITS], filled in.
     """
@@ -79,7 +79,7 @@ def watch_links(
         )
         if not np.isnan(excess):
             score = excess / links.crowd_sd[i]
-            crowd = min(max(CROWD_SD * (score - 0.5 * CROWD_SD), -STEP_AT_MOST), STEP_AT_MOST)
+            crowd = min(max(CROWD_SD * (score - 0.5 * CROWD_SD), -links.most_step), links.most_step)
         entering = 0.0
         if inflow_expected[i] >= 0.0:
             unit = links.in_scatter[i] * np.sqrt(inflow_expected[i] + 1.0)
@@ -99,15 +99,17 @@ def watch_links(
             sd = links.out_scatter[i] * root
             drop = DROP_PART * usual / sd
             missing = usual - outflow_veh[i]
-            step = min(max(drop * (missing / sd - 0.5 * drop), -STEP_AT_MOST), STEP_AT_MOST)
+            step = min(max(drop * (missing / sd - 0.5 * drop), -links.most_step), links.most_step)
         state[DROP_SUM] = min(max(state[DROP_SUM] + step, 0.0), SUM_AT_MOST)
         state[CROWD_SUM] = min(max(state[CROWD_SUM] + crowd, 0.0), SUM_AT_MOST)
+        # Both at the same time: where queues are usual, the sum of crowding says nothing for long.
+        state[BOTH_SUM] = min(max(state[BOTH_SUM] + min(step, crowd), 0.0), SUM_AT_MOST)
         sums[i, DROPPED] = state[DROP_SUM]
         sums[i, CROWDED] = state[CROWD_SUM]
-        sums[i, BOTH] = min(state[DROP_SUM], state[CROWD_SUM])
+        sums[i, BOTH] = state[BOTH_SUM]
         beyond = False
         for k in range(WARNING_LIMITS):
-            beyond = beyond or sums[i, k] > limits[k]
+            beyond = beyond or sums[i, k] > limits[i, k]
         lasting = state[WARNED] > 0.0
         if state[DROP_SUM] > 0.0 or (lasting and state[DROP_SINCE] > 0.0):
             state[DROP_SINCE] += 1.0
@@ -130,6 +132,7 @@ def watch_links(
             state[WARNED] = 0.0
             state[DROP_SUM] = 0.0
             state[CROWD_SUM] = 0.0
+            state[BOTH_SUM] = 0.0
             state[DROP_SINCE] = 0.0
             state[CROWD_SINCE] = 0.0
             state[LOST_VEH] = 0.0

@@ -4,7 +4,8 @@ A link is held against two things: what leaves it, given what came in (less dema
 incident, and a link below a blocked one is starved, not blocked), and how crowded the detector
 at its beginning is. Log likelihood ratios of both are summed; limits come from normal days and a
 budget of false reports per week for the whole network, with an exponential tail as for
-detectors. Faulty detectors have to be taken out before; see `engine.forecast.detectors`.
+detectors; they are scaled to each link, since queues are usual on some and unheard of on others.
+Faulty detectors have to be taken out before; see `engine.forecast.detectors`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from engine.forecast import link_kernels as kernels
 from engine.forecast.detector_limits import DAY_S, robust_spread, tail_limit
-from engine.forecast.sensing_kernels import CLIPPED_SD
+from engine.forecast.sensing_kernels import CLIPPED_SD, STEP_AT_MOST
 from network.errors import CountError, InsufficientDataError
 from network.units import SECONDS_PER_HOUR
 
@@ -27,12 +28,19 @@ REPORTS_PER_WEEK = 0.5
 
 SHARES = {kernels.DROPPED: 0.45, kernels.CROWDED: 0.35, kernels.BOTH: 0.2}
 LEAST_LIMIT = {kernels.DROPPED: 10.0, kernels.CROWDED: 13.0, kernels.BOTH: 6.0}
-CAUTIOUS = {kernels.DROPPED: 25.0, kernels.CROWDED: 25.0, kernels.BOTH: 12.0}
-"""Limits, at least, where links and days are too few to tell: each interval adds up to
-`sensing_kernels.STEP_AT_MOST`, and a driver who waits to turn can hold up a lane for three."""
+CAUTIOUS = {kernels.DROPPED: 25.0, kernels.CROWDED: 25.0, kernels.BOTH: 9.0}
+"""Limits, at least, where links and days are too few to tell: each minute adds up to
+`sensing_kernels.STEP_AT_MOST`, and a driver who waits to turn can hold up a lane for three. Both
+signs have to come in the same interval to count together, which chance does less often."""
 
 TELLING_DAYS = 150
 """Links times days from which the tail of normal days is believed."""
+
+STEP_S = 60.0
+"""A longer interval may add as much more to a sum as it is longer than this, s."""
+
+LIKE_OTHERS_DAYS, USUAL_PART = 3.0, 1.0 / 3.0
+"""A link's usual daily maximum is its mean, with so many days of this part of the least limit."""
 
 LEAST_DAYS = 2
 RIDGE_PART = 0.05
@@ -79,9 +87,9 @@ class LinkModel:
     arrays
         As the kernel takes them.
     limits
-        [link_kernels.WARNING_LIMITS].
+        [link, link_kernels.WARNING_LIMITS].
     decade
-        By how much a sum is higher that is ten times as rare, [WARNING_LIMITS].
+        By how much a sum is higher that is ten times as rare, [link, WARNING_LIMITS].
     """
 
     link_ids: tuple[str, ...]
@@ -158,7 +166,8 @@ class WarningDesk:
         model, numbers = self.model, self._numbers[row]
         dropped = max(numbers[kernels.DROP_SINCE], 1.0)
         size = numbers[kernels.LOST_VEH] / dropped * SECONDS_PER_HOUR / model.interval_s
-        over = (self.sums[row] - model.limits) / model.decade
+        limits = model.limits[row]
+        over = (self.sums[row] - limits) / model.decade[row]
         rule = int(np.argmax(over))
         # The limit itself is passed on so many of a link's normal days; each decade is rarer.
         chance = _daily_chance(model.reports_per_week, len(model.link_ids), rule)
@@ -170,9 +179,7 @@ class WarningDesk:
                 (kernels.DROP_SINCE, kernels.DROPPED),
                 (kernels.CROWD_SINCE, kernels.CROWDED),
             )
-            if sign == rule
-            or self.sums[row, sign] > model.limits[kernels.BOTH]
-            or rule == kernels.BOTH
+            if sign == rule or self.sums[row, sign] > limits[kernels.BOTH] or rule == kernels.BOTH
         )
         spills = numbers[kernels.CROWD_SUM] > 0
         if rule == kernels.DROPPED and not spills:
@@ -262,9 +269,10 @@ def learn_links(
         np.full(shape[1], 1.0)
         if excess is None
         else np.maximum(robust_spread(excess), LEAST_CROWD_PCT),
+        STEP_AT_MOST * max(interval_s / STEP_S, 1.0),
     )
-    unlimited = np.full(kernels.WARNING_LIMITS, np.inf)
-    ones = np.ones(kernels.WARNING_LIMITS)
+    unlimited = np.full((shape[1], kernels.WARNING_LIMITS), np.inf)
+    ones = np.ones_like(unlimited)
     model = LinkModel(link_ids, interval_s, reports_per_week, arrays, unlimited, ones)
     desk = WarningDesk(model)
     largest = np.zeros((shape[0] // per_day, shape[1], kernels.WARNING_LIMITS))
@@ -279,11 +287,17 @@ def learn_links(
     limits, decade = unlimited.copy(), ones.copy()
     trust = min(1.0, largest.shape[0] * largest.shape[1] / TELLING_DAYS)
     for rule, least in LEAST_LIMIT.items():
-        values = largest[:, :, rule]
+        # Where queues are usual, sums run high; that has to dull no other link.
+        usual = LIKE_OTHERS_DAYS * least * USUAL_PART + largest[:, :, rule].sum(axis=0)
+        scale = usual / (LIKE_OTHERS_DAYS + largest.shape[0])
+        values = largest[:, :, rule] / scale
         chance = _daily_chance(reports_per_week, len(link_ids), rule)
-        found = tail_limit(values, chance)
-        decade[rule] = max(tail_limit(values, 0.1 * chance) - found, 1.0)
-        limits[rule] = max(trust * found + (1.0 - trust) * max(found, CAUTIOUS[rule]), least)
+        tail = tail_limit(values, chance)
+        rarer = tail_limit(values, 0.1 * chance) - tail
+        found = tail * scale
+        decade[:, rule] = np.maximum(rarer * scale, 1.0)
+        cautious = trust * found + (1.0 - trust) * np.maximum(found, CAUTIOUS[rule])
+        limits[:, rule] = np.maximum(cautious, least)
     return replace(model, limits=limits, decade=decade)
 
 

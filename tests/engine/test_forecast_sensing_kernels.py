@@ -239,12 +239,13 @@ def test_links_and_their_twin_agree(links: int, oddity: float) -> None:
     rng = np.random.default_rng(links)
     k = link_kernels
     drawn = [rng.uniform(0.5, 1.5, links) for _ in range(5)]
-    arrays = k.LinkArrays(*drawn)
+    most_step = float(rng.uniform(5.0, 10.0))
+    arrays = k.LinkArrays(*drawn, most_step)
     twins = [
-        TwinLink(*(drawn[c][i] for c in (0, 1)), (drawn[2][i], drawn[3][i]), drawn[4][i])
+        TwinLink(*(drawn[c][i] for c in (0, 1)), (drawn[2][i], drawn[3][i]), drawn[4][i], most_step)
         for i in range(links)
     ]
-    limits = np.array([7.0, 8.0, 4.0])
+    limits = np.array([7.0, 8.0, 4.0]) + rng.uniform(0.0, 1.0, (links, 1))
     numbers, sums = np.zeros((links, k.WARNING_NUMBERS)), np.zeros((links, 3))
     usual = np.full(links, 12.0)
     for i in range(200):
@@ -256,7 +257,10 @@ def test_links_and_their_twin_agree(links: int, oddity: float) -> None:
         k.watch_links(*rows, arrays, numbers, limits, sums)
         told = [
             twin.update(
-                (rows[0][n], rows[1][n]), (rows[2][n], rows[3][n]), (rows[4][n], rows[5][n]), limits
+                (rows[0][n], rows[1][n]),
+                (rows[2][n], rows[3][n]),
+                (rows[4][n], rows[5][n]),
+                limits[n],
             )
             for n, twin in enumerate(twins)
         ]

@@ -149,9 +149,11 @@ class TwinLink:
     out_scatter: float
     follows: tuple[float, float]
     crowd_sd: float
+    most_step: float
     entered_before: float = 0.0
     drop: float = 0.0
     crowd: float = 0.0
+    both: float = 0.0
     drop_missing: list[float] = field(default_factory=list)
     crowd_since: int = 0
     calm: int = 0
@@ -168,7 +170,8 @@ class TwinLink:
         more = (inflow[0] + 1) / (inflow[1] + 1)
         excess = crowd[0] - crowd[1] * (more if more > 1 else 1.0)
         if not math.isnan(excess):
-            crowded = min(max(3.0 * excess / self.crowd_sd - 4.5, -6.0), 6.0)
+            crowded = 3.0 * excess / self.crowd_sd - 4.5
+            crowded = min(max(crowded, -self.most_step), self.most_step)
         entered = 0.0
         if inflow[1] >= 0 and not math.isnan(inflow[0]):
             entered = (inflow[0] - inflow[1]) / (self.in_scatter * math.sqrt(inflow[1] + 1))
@@ -184,10 +187,12 @@ class TwinLink:
             sd = self.out_scatter * root
             delta = 0.35 * usual / sd
             missing = usual - outflow[0]
-            step = min(max(delta * missing / sd - 0.5 * delta**2, -6.0), 6.0)
+            step = delta * missing / sd - 0.5 * delta**2
+            step = min(max(step, -self.most_step), self.most_step)
         self.drop = min(max(self.drop + step, 0.0), 200.0)
         self.crowd = min(max(self.crowd + crowded, 0.0), 200.0)
-        sums = [self.drop, self.crowd, min(self.drop, self.crowd)]
+        self.both = min(max(self.both + min(step, crowded), 0.0), 200.0)
+        sums = [self.drop, self.crowd, self.both]
         if self.drop > 0 or (self.warned and self.drop_missing):
             self.drop_missing.append(missing)
         else:
@@ -198,6 +203,6 @@ class TwinLink:
         self.warned = self.warned or any(s > most for s, most in zip(sums, limits, strict=True))
         self.calm = self.calm + 1 if step <= 0 and crowded <= 0 else 0
         if self.warned and self.calm >= 3:
-            self.warned, self.drop, self.crowd = False, 0.0, 0.0
+            self.warned, self.drop, self.crowd, self.both = False, 0.0, 0.0, 0.0
             self.drop_missing, self.crowd_since = [], 0
         return sums
