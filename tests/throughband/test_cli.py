@@ -218,7 +218,7 @@ HEAD = "begin_s,interval_s,movement,volume_veh\n"
         ("<net/>", ("counts.csv",)),
         (HEAD + "0,300,left0A0>A0right0,many\n", ("row 2", "volume_veh", "'many'", "allowed")),
         (HEAD + "0,300,left0A0>A0right0,-1\n", ("row 2", "'-1'", "allowed")),
-        (HEAD + "0,300,left0A0>A0right0,0\n", ("carries any traffic",)),
+        (HEAD + "0,300,left0A0>A0right0,0\n", ("carry nothing", "at least one vehicle")),
     ],
 )
 def test_bad_counts_are_one_line(town: Path, content: str, parts: tuple[str, ...]) -> None:
@@ -299,7 +299,7 @@ def edited(text: str, old: str, new: str) -> str:
     [
         (lambda text: re.sub(r'"offset_s": \d+', '"offset_s": 1', text), "edited or damaged"),
         (lambda text: edited(text, '"town"', '"city"'), "edited or damaged"),
-        (lambda text: edited(text, '"version": 2', '"version": 3'), "version 3"),
+        (lambda text: edited(text, '"version": 3', '"version": 4'), "version 4"),
         (lambda text: text[:-100], "not a plan file"),
         (lambda text: "", "not a plan file"),
         (lambda text: "[]", "not a plan file"),

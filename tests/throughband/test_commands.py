@@ -121,12 +121,19 @@ def test_plan_json_and_its_sumo_file_play_the_same(
     assert trips[0] == trips[1]
 
 
-@pytest.mark.parametrize("name", ["", "In-Force", "fixed", "plan", "plan:", "actuated:x"])
+@pytest.mark.parametrize("name", ["", "In-Force", "fixed", "plan", "actuated:x"])
 def test_an_unknown_controller_is_refused_with_the_known_ones(
     corner: Path, tmp_path: Path, name: str
 ) -> None:
     outcome = call("simulate", corner, "--controller", name, "--out", tmp_path / "out")
-    assert_one_line(outcome, repr(name), "in-force, actuated, adaptive and plan:FILE")
+    known = "known are in-force, actuated, plan:FILE, adaptive"
+    assert_one_line(outcome, repr(name), known, "max-pressure")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_plan_without_a_file_is_refused(corner: Path, tmp_path: Path) -> None:
+    outcome = call("simulate", corner, "--controller", "plan:", "--out", tmp_path / "out")
+    assert_one_line(outcome, "'plan:' names no file", "plan:FILE")
     assert not (tmp_path / "out").exists()
 
 
