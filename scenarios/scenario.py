@@ -64,7 +64,8 @@ def load_scenario(
     ----------
     name_or_path
         A name in `scenarios.cities.CITIES`, the path of any SUMO configuration, or a folder that
-        holds `FOLDER_CONFIG`. What is there under that path wins over a city of that name.
+        holds `FOLDER_CONFIG`, or else one configuration and no other. What is there under that
+        path wins over a city of that name.
     begin_s, end_s
         Override the configuration's own window.
 
@@ -84,10 +85,7 @@ def load_scenario(
     if path.is_dir() and (path / FOLDER_CONFIG).is_file():
         path = path / FOLDER_CONFIG
     elif path.is_dir() and str(name_or_path) not in CITIES:
-        raise ScenarioError(
-            f"{path} is a folder without {FOLDER_CONFIG}; correct the path, or make a scenario of "
-            "what is in it with 'throughband import'"
-        )
+        path = _only_config(path)
     looks_like_path = path.suffix != "" or len(path.parts) > 1
     if path.is_file() or (looks_like_path and str(name_or_path) not in CITIES):
         config_file = path.absolute()
@@ -123,3 +121,17 @@ def load_scenario(
                 f"SUMO configuration {config_file} sets no end time; pass --end SECONDS"
             )
     return Scenario(name, config_file, nets[0], routes, additional, begin_s, end_s)
+
+
+def _only_config(folder: Path) -> Path:
+    """Return the one configuration of a folder that holds no other."""
+    found = sorted(folder.glob("*.sumocfg"))
+    if not found:
+        raise ScenarioError(
+            f"{folder} is a folder without {FOLDER_CONFIG}; correct the path, or make a scenario "
+            "of what is in it with 'throughband import'"
+        )
+    if len(found) > 1:
+        names = ", ".join(file.name for file in found)
+        raise ScenarioError(f"{folder} holds several SUMO configurations ({names}); name one")
+    return found[0]

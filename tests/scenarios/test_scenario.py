@@ -110,6 +110,12 @@ def _no_config(town: Path) -> str:
 
 
 def _folder(town: Path) -> str:
+    town.unlink()
+    return str(town.parent)
+
+
+def _two_configs(town: Path) -> str:
+    (town.parent / "village.sumocfg").write_text(town.read_text())
     return str(town.parent)
 
 
@@ -193,6 +199,7 @@ def _bad_encoding(town: Path) -> str:
         (_unknown, ScenarioError, "atlantis.*cologne8"),
         (_no_config, ScenarioError, "gone.sumocfg is missing"),
         (_folder, ScenarioError, "a folder"),
+        (_two_configs, ScenarioError, r"several.*\(town.sumocfg, village.sumocfg\)"),
         (_no_net, ScenarioError, "network file .*town.net.xml is missing"),
         (_no_routes, ScenarioError, "route file .*town.rou.xml is missing"),
         (_no_additional, ScenarioError, "additional file .*gone.add.xml is missing"),
@@ -250,6 +257,11 @@ def test_a_folder_with_its_configuration_is_a_scenario_of_its_name(town: Path) -
         assert load_scenario(path).name == town.parent.name
 
 
+def test_a_folder_with_one_configuration_is_that_scenario(town: Path) -> None:
+    assert load_scenario(town.parent) == load_scenario(town)
+
+
 def test_a_folder_without_a_configuration_is_told_how_to_become_one(town: Path) -> None:
+    town.unlink()
     with pytest.raises(ScenarioError, match="throughband import"):
         load_scenario(town.parent)
