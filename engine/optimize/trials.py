@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from engine.measures import cyclic_kernels as kernels
 from engine.measures.cyclic import CyclicBatch, CyclicTables, cost_weights, cyclic_group
-from engine.measures.kernels import TINY
+from engine.measures.steady import SteadyLanes, steady_lanes
 from engine.measures.street import Floats, Street
 from engine.optimize.isolated import split_moves
 from engine.optimize.problem import Choice
@@ -90,10 +90,23 @@ class GroupTrials:
 
     def lane_saturation(self) -> Floats:
         """Return degree of saturation of each lane of the group; 0 where nothing drives."""
-        results = self._tables.solve()
-        volume, capacity = results[:, kernels.VOLUME], results[:, kernels.CAPACITY]
-        served = np.maximum(capacity, 1e-9)
-        return np.where(volume > TINY, volume / served, 0.0)
+        return self.steady().saturation
+
+    def steady(self, plans: Iterable[TimingPlan] = ()) -> SteadyLanes:
+        """Return delay, stops, saturation and queue of each lane.
+
+        Parameters
+        ----------
+        plans
+            To be tried in the place of the group's own.
+        """
+        changed = list(plans)
+        for plan in changed:
+            self._lay(plan)
+        found = steady_lanes(self._tables.solve(), self.cycle_s, self.street.horizon_s)
+        for plan in changed:
+            self._lay(self.plans[plan.signal_id])
+        return found
 
     def lanes_of(self, signal_id: str) -> NDArray[np.intp]:
         """Return a signal's lanes, as rows of what `lane_costs` returns."""

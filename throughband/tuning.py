@@ -1,0 +1,521 @@
+"""Plans tuned by hand: what other offsets or splits would do, told while they are being dragged.
+
+A `Tuning` keeps the coordination groups of a set of plans in the tables of the optimizer's own
+cyclic model. A trial lays a few moved plans in, solves one cycle, and takes them out again:
+milliseconds for a group of a dozen signals. What is predicted is control delay at the stop lines
+in the steady cycle (uniform, by chance, and by demand beyond capacity). Not modeled here: queues
+that reach back into another junction, and demand that changes within the window; the hour-long
+model and SUMO judge what comes out. Vehicles that share a lane share its delay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import combinations
+
+import numpy as np
+
+from engine.measures.bandwidth import CorridorBands, corridor_bands
+from engine.measures.corridor import Corridor, arterials
+from engine.measures.hcm_terms import level_of_service
+from engine.measures.street import Floats, Street, build_street
+from engine.optimize.corridors import as_named, named_corridors
+from engine.optimize.explanation import timed_groups
+from engine.optimize.trials import GroupTrials
+from network.errors import PlanError, UnsafePlanError
+from network.graph import RoadNetwork
+from network.safety import FAILURES, SignalRules, require_safe
+from network.timeline import Watcher
+from network.timing import PlanSet, TimingPlan
+from network.units import SECONDS_PER_HOUR
+from throughband.demand import Demand
+from throughband.imported import corridors_of
+from throughband.pipeline import Setting
+
+TOTAL = "total"
+LEAST_VPS = 1e-9
+COLUMNS = ("volume_vps", "delay_vps_s", "stops_vps", "saturation", "queue_veh")
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A change of one signal's plan.
+
+    Attributes
+    ----------
+    signal_id
+        The signal.
+    offset_s
+        Its new offset, s; None leaves it.
+    splits_s
+        New splits of some phases, s, clearance included; those not named stay.
+    """
+
+    signal_id: str
+    offset_s: int | None = None
+    splits_s: Mapping[int, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """How a movement, an approach or a whole group fares under one set of plans.
+
+    Attributes
+    ----------
+    delay_s, stops
+        Control delay, s, and stops, both per vehicle, of the model.
+    saturation
+        Greatest degree of saturation (v/c) of its lanes.
+    queue_veh
+        Longest queue of its lanes within the cycle, vehicles.
+    level_of_service
+        A to F by control delay, at the limits of the HCM. A movement is F too where v/c is above
+        1; an approach or a group goes by its delay alone (HCM 2010, chapter 18).
+    """
+
+    delay_s: float
+    stops: float
+    saturation: float
+    queue_veh: float
+    level_of_service: str
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One row: now, before the drag, and under the plans in force.
+
+    Attributes
+    ----------
+    name
+        Movement, approach link, or `TOTAL`.
+    signal_id
+        Its signal; empty for the total.
+    volume_vph
+        Demand, veh/h.
+    now
+        None where the moved plans are refused.
+    before
+        Under the plans that are being prepared, as they were.
+    in_force
+        None where no plan in force is known.
+    """
+
+    name: str
+    signal_id: str
+    volume_vph: float
+    now: Level | None
+    before: Level
+    in_force: Level | None
+
+
+@dataclass(frozen=True, slots=True)
+class BandTrial:
+    """The bands of a corridor, now, before the drag, and under the plans in force."""
+
+    corridor: str
+    signals: tuple[str, ...]
+    now: CorridorBands | None
+    before: CorridorBands
+    in_force: CorridorBands
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What moved plans would do.
+
+    Attributes
+    ----------
+    group
+        Number of the coordination group, from 0.
+    signals
+        Its signals.
+    plans
+        The moved plans alone.
+    refusals
+        Every safety rule broken, of both checkers, as sentences; empty where they are lawful.
+    total, approaches, movements
+        Predicted delay, stops, saturation and queue of the group.
+    bands
+        Of every corridor that passes a signal of the group.
+    """
+
+    group: int
+    signals: tuple[str, ...]
+    plans: tuple[TimingPlan, ...]
+    refusals: tuple[str, ...]
+    total: Compared
+    approaches: tuple[Compared, ...]
+    movements: tuple[Compared, ...]
+    bands: tuple[BandTrial, ...]
+
+    @property
+    def lawful(self) -> bool:
+        """Whether both safety checkers accept the moved plans."""
+        return not self.refusals
+
+
+class Tuning:
+    """A set of plans in preparation, ready for trials; `open_tuning` makes one of a setting.
+
+    Parameters
+    ----------
+    network, street
+        The roads and the street under its demand.
+    plan_set
+        The plans in preparation; not changed.
+    in_force
+        Plans in force by signal; of the network by default.
+    together
+        Signals that an engineer wants under one cycle.
+    corridors
+        Rows of signals to tell bands of, by name; by default those that platoons follow within
+        each group.
+
+    Raises
+    ------
+    PlanError
+        If no signal has a plan, or the network does not know one.
+    UnsafePlanError
+        If the plans are not lawful to begin with.
+    """
+
+    def __init__(
+        self,
+        network: RoadNetwork,
+        street: Street,
+        plan_set: PlanSet,
+        in_force: Mapping[str, TimingPlan] | None = None,
+        together: Sequence[tuple[str, ...]] = (),
+        corridors: Mapping[str, Corridor] | None = None,
+    ) -> None:
+        if not plan_set.plans:
+            raise PlanError(f"plans of {plan_set.scenario!r}: no signal has one, so none can move")
+        require_safe(plan_set, network)
+        self.network = network
+        self.street = street
+        self.plan_set = plan_set
+        self.in_force = running(network) if in_force is None else dict(in_force)
+        self._plans = {plan.signal_id: plan for plan in plan_set.plans}
+        self.groups = timed_groups(street, self._plans, together)
+        if corridors is None:
+            corridors = _rows(network, street, self.groups)
+        self.corridors = dict(corridors)
+        self._tables = _Tables(network, street)
+        self._trials: dict[int, GroupTrials] = {}
+        self._before: dict[int, Floats] = {}
+        self._in_force: dict[int, Floats] = {}
+        self._bands = {
+            name: (self._banded(corridor, {}), corridor_bands(corridor, self.in_force, network))
+            for name, corridor in self.corridors.items()
+        }
+        self._judges: dict[str, tuple[SignalRules, Watcher]] = {}
+
+    def group_of(self, signal_id: str) -> int:
+        """Return the number of a signal's coordination group.
+
+        Raises
+        ------
+        PlanError
+            If the signal has no plan here.
+        """
+        for number, names in enumerate(self.groups):
+            if signal_id in names:
+                return number
+        why = self.plan_set.left_alone.get(signal_id, "it is not among the plans")
+        raise PlanError(f"signal {signal_id!r} cannot be tuned: {why}")
+
+    def trial(self, moves: Iterable[Move]) -> Trial:
+        """Tell what moves within one coordination group would do.
+
+        Parameters
+        ----------
+        moves
+            At least one; each is laid on the plans as they were before.
+
+        Returns
+        -------
+        Trial
+            With `Trial.refusals`, and without prediction, where the plans are not lawful.
+
+        Raises
+        ------
+        PlanError
+            If there is no move, two are of one signal, they are of different groups, or one names
+            what the plan has not.
+        """
+        plans = self._moved(moves)
+        numbers = {self.group_of(name) for name in plans}
+        if len(numbers) != 1:
+            raise PlanError(
+                f"moves of signals {', '.join(plans) or '(none)'}: found {len(numbers)} "
+                "coordination groups; allowed is one at a time"
+            )
+        (number,) = numbers
+        refusals = self._refusals(plans.values())
+        trials = self._trials_of(number)
+        now = None if refusals else self._spread(trials, plans.values())
+        total, approaches, movements = self._compared(number, now)
+        return Trial(
+            number,
+            self.groups[number],
+            tuple(plans.values()),
+            refusals,
+            total,
+            approaches,
+            movements,
+            tuple(self._band_trials(number, None if refusals else plans)),
+        )
+
+    def draft(self, moves: Iterable[Move]) -> PlanSet:
+        """Return the set of plans with moves made in it, of one group or of several.
+
+        Raises
+        ------
+        PlanError
+            As for `trial`, except that groups may differ.
+        UnsafePlanError
+            If the moved plans are not lawful, with every reason.
+        """
+        moved = self._moved(moves)
+        refusals = self._refusals(moved.values())
+        if refusals:
+            raise UnsafePlanError(refusals)
+        plans = tuple((self._plans | moved).values())
+        return replace(self.plan_set, plans=plans, left_alone=dict(self.plan_set.left_alone))
+
+    def _moved(self, moves: Iterable[Move]) -> dict[str, TimingPlan]:
+        found: dict[str, TimingPlan] = {}
+        for move in moves:
+            name = move.signal_id
+            self.group_of(name)
+            if name in found:
+                raise PlanError(f"signal {name!r} is moved twice; allowed is once")
+            found[name] = moved(self._plans[name], move)
+        return found
+
+    def _refusals(self, plans: Iterable[TimingPlan]) -> tuple[str, ...]:
+        broken: list[str] = []
+        for plan in plans:
+            name = plan.signal_id
+            if name not in self._judges:
+                signal = self.network.signals[name]
+                self._judges[name] = SignalRules(signal), Watcher(signal)
+            rules, watcher = self._judges[name]
+            for judge in (rules.check, watcher.watch):
+                try:
+                    broken += [found.text for found in judge(plan)]
+                except FAILURES as error:
+                    broken.append(f"signal {name!r} cannot be judged ({error!r})")
+        return tuple(dict.fromkeys(broken))
+
+    def _trials_of(self, number: int) -> GroupTrials:
+        if number not in self._trials:
+            names = self.groups[number]
+            own = {name: self._plans[name] for name in names}
+            self._trials[number] = GroupTrials(self.street, self.network, own)
+            self._before[number] = self._spread(self._trials[number], ())
+            self._in_force[number] = self._street_in_force(names)
+        return self._trials[number]
+
+    def _street_in_force(self, names: Sequence[str]) -> Floats:
+        """Lanes under the plans in force; their cycles may group the signals otherwise."""
+        own = {name: self.in_force[name] for name in names if name in self.in_force}
+        whole = np.full((len(COLUMNS), len(self.street.lane_names)), np.nan)
+        for part in timed_groups(self.street, own, [tuple(own)]):
+            trials = GroupTrials(self.street, self.network, {name: own[name] for name in part})
+            found = self._spread(trials, ())
+            whole[:, trials.group.lanes] = found[:, trials.group.lanes]
+        return whole
+
+    def _spread(self, trials: GroupTrials, plans: Iterable[TimingPlan]) -> Floats:
+        """Return a group's lanes as rows of the street, [column, lane]; NaN for all others."""
+        lanes = trials.steady(plans)
+        whole = np.full((len(COLUMNS), len(self.street.lane_names)), np.nan)
+        whole[:, trials.group.lanes] = [getattr(lanes, name) for name in COLUMNS]
+        return whole
+
+    def _compared(
+        self, number: int, now: Floats | None
+    ) -> tuple[Compared, tuple[Compared, ...], tuple[Compared, ...]]:
+        names = self.groups[number]
+        before, in_force = self._before[number], self._in_force[number]
+        rows = {
+            kind: tuple(
+                self._tables.compared(kind, name, signal, (now, before, in_force))
+                for name, signal in self._tables.names[kind].items()
+                if signal in names
+            )
+            for kind in ("approach", "movement")
+        }
+        total = self._tables.total(self._trials[number].group.lanes, (now, before, in_force))
+        return total, rows["approach"], rows["movement"]
+
+    def _band_trials(self, number: int, plans: Mapping[str, TimingPlan] | None) -> list[BandTrial]:
+        members = set(self.groups[number])
+        found = []
+        for name, corridor in self.corridors.items():
+            if members & set(corridor.signals):
+                before, in_force = self._bands[name]
+                now = None if plans is None else before
+                if plans is not None and plans.keys() & set(corridor.signals):
+                    now = self._banded(corridor, plans)
+                found.append(BandTrial(name, corridor.signals, now, before, in_force))
+        return found
+
+    def _banded(self, corridor: Corridor, plans: Mapping[str, TimingPlan]) -> CorridorBands:
+        return corridor_bands(corridor, {**self.in_force, **self._plans, **plans}, self.network)
+
+
+class _Tables:
+    """Which ways of a street make up its movements and approaches."""
+
+    def __init__(self, network: RoadNetwork, street: Street) -> None:
+        self._street = street
+        volume = street.lane_volume_vps[street.lanes.lane]
+        self._share = np.where(
+            volume > LEAST_VPS, street.way_volume_vps / np.maximum(volume, LEAST_VPS), 0.0
+        )
+        ways: dict[str, dict[str, list[int]]] = {"approach": {}, "movement": {}}
+        names: dict[str, dict[str, str]] = {"approach": {}, "movement": {}}
+        movement_of = {
+            c.connection_id: m.movement_id
+            for m in network.movements.values()
+            for c in m.connections
+        }
+        for row, way in enumerate(street.ways):
+            signal = street.signals[int(street.lanes.signal[row])]
+            lane = int(street.lanes.lane[row])
+            approach = street.approach_names[int(street.lane_approach[lane])]
+            movement = movement_of[way.connection_id]
+            for kind, name in (("approach", approach), ("movement", movement)):
+                ways[kind].setdefault(name, []).append(row)
+                names[kind][name] = signal
+        self.names = names
+        self._ways = {
+            kind: {name: np.array(rows, np.intp) for name, rows in found.items()}
+            for kind, found in ways.items()
+        }
+
+    def compared(
+        self, kind: str, name: str, signal: str, sets: tuple[Floats | None, Floats, Floats]
+    ) -> Compared:
+        ways = self._ways[kind][name]
+        lanes = self._street.lanes.lane[ways]
+        share = self._share[ways]
+        volume = float(self._street.way_volume_vps[ways].sum())
+        now, before, in_force = (
+            None if found is None else _level(found[:, lanes], share, kind == "movement")
+            for found in sets
+        )
+        assert before is not None
+        return Compared(name, signal, volume * SECONDS_PER_HOUR, now, before, in_force)
+
+    def total(self, lanes: np.ndarray, sets: tuple[Floats | None, Floats, Floats]) -> Compared:
+        share = np.ones(lanes.size)
+        volume = float(self._street.lane_volume_vps[lanes].sum())
+        now, before, in_force = (
+            None if found is None else _level(found[:, lanes], share, False) for found in sets
+        )
+        assert before is not None
+        return Compared(TOTAL, "", volume * SECONDS_PER_HOUR, now, before, in_force)
+
+
+def _level(lanes: Floats, share: Floats, by_saturation: bool) -> Level | None:
+    """Sum up lanes, each with the part of its traffic that is meant; None where one is unknown."""
+    if np.isnan(lanes).any():
+        return None
+    came, delay, stops, saturation, queue = lanes
+    volume = float((came * share).sum())
+    if volume <= LEAST_VPS:
+        return Level(0.0, 0.0, 0.0, 0.0, level_of_service(0.0))
+    delay_s = float((delay * share).sum()) / volume
+    used = share > 0
+    worst = float(saturation[used].max())
+    return Level(
+        delay_s,
+        float((stops * share).sum()) / volume,
+        worst,
+        float(queue[used].max()),
+        level_of_service(delay_s, worst if by_saturation else 0.0),
+    )
+
+
+def moved(plan: TimingPlan, move: Move) -> TimingPlan:
+    """Return a plan with a move made; whether that is lawful is asked elsewhere.
+
+    Raises
+    ------
+    PlanError
+        If the move changes nothing that can be changed, or names a phase that the plan leaves out.
+    """
+    strange = sorted(set(move.splits_s) - set(plan.sequence))
+    if strange:
+        raise PlanError(
+            f"signal {plan.signal_id!r}: split of phase {strange[0]}; allowed are the phases of "
+            f"its plan, {', '.join(map(str, plan.sequence))}"
+        )
+    splits_s = tuple(
+        move.splits_s.get(number, split_s)
+        for number, split_s in zip(plan.sequence, plan.splits_s, strict=True)
+    )
+    offset_s = plan.offset_s if move.offset_s is None else move.offset_s
+    return replace(plan, offset_s=offset_s, splits_s=splits_s)
+
+
+def open_tuning(
+    setting: Setting,
+    plan_set: PlanSet,
+    wanted: Demand,
+    in_force: PlanSet | None = None,
+) -> Tuning:
+    """Prepare plans of a setting for trials.
+
+    Parameters
+    ----------
+    setting, wanted
+        The roads and the flows, as `throughband.demand` makes them of counts.
+    plan_set
+        The plans in preparation.
+    in_force
+        What runs on the street, where that is not what the network came with; signals it does
+        not name run what the network says.
+
+    Returns
+    -------
+    Tuning
+    """
+    network, flows = setting.network, wanted.flows
+    street = build_street(
+        network, flows.movement_vph(), flows.interval_s, setting.driving, wanted.lane_shares
+    )
+    named = corridors_of(setting.scenario, network)
+    runs = running(network)
+    if in_force is not None:
+        runs |= {plan.signal_id: plan for plan in in_force.plans}
+    return Tuning(
+        network,
+        street,
+        plan_set,
+        runs,
+        [corridor.signals for corridor in named],
+        named_corridors(network, street, named) if named else None,
+    )
+
+
+def running(network: RoadNetwork) -> dict[str, TimingPlan]:
+    """Return the plans in force of signals whose program is understood, by signal."""
+    return {
+        name: signal.plan_in_force
+        for name, signal in network.signals.items()
+        if signal.plan_in_force is not None and signal.phasing is not None
+    }
+
+
+def _rows(
+    network: RoadNetwork, street: Street, groups: Iterable[tuple[str, ...]]
+) -> dict[str, Corridor]:
+    joined = {frozenset(pair) for names in groups for pair in combinations(names, 2)}
+    found = arterials(network, street, joined)
+    names = [named.name for named in as_named(found)]
+    return dict(zip(names, found, strict=True))
