@@ -13,6 +13,7 @@ from xml.sax.saxutils import quoteattr
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.suite.trips import LOCKED_PART, resco_delay_s, stuck
 from engine.adaptive.control import Controller, Site, View
 from engine.adaptive.pressure import (
     BestStage,
@@ -25,9 +26,9 @@ from engine.adaptive.pressure import (
 )
 from engine.adaptive.sensing import Sensing
 from engine.adaptive.sites import build_sites
+from engine.validate import sumo
 from engine.validate.adaptive_loop import run_adaptive
 from engine.validate.simulator import SimulationCase
-from engine.validate.sumo import TRIPINFO, run
 from engine.validate.sumo_files import Actuation, write_actuated
 from network.errors import EngineError
 from network.readers.xml_files import iterate_elements
@@ -47,8 +48,6 @@ SCORES: Mapping[str, Score] = {
     "longest queue": longest_queue,
 }
 PEERS = (*PROGRAMS, *SCORES, CYCLIC)
-STUCK_S, LOCKED_PART = 600.0, 0.01
-_DUE_TOLERANCE_S = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,54 +84,6 @@ class Row:
     def locked(self) -> bool:
         """Whether the network had locked up by the end."""
         return self.stuck >= LOCKED_PART * self.due
-
-
-@dataclass(frozen=True, slots=True)
-class Trips:
-    """Every vehicle due in the window, in the order of the file.
-
-    Attributes
-    ----------
-    due_s, depart_s
-        When it was due, and when it entered; NaN where it never did.
-    delay_s
-        Time loss and departure delay so far.
-    arrived
-        Whether it reached its destination.
-    """
-
-    due_s: NDArray[np.float64]
-    depart_s: NDArray[np.float64]
-    delay_s: NDArray[np.float64]
-    arrived: NDArray[np.bool_]
-
-    @classmethod
-    def read(cls, file: Path, case: SimulationCase) -> Trips:
-        """Read SUMO's trip file under the rule of `engine.validate.sumo_output`."""
-        rows: list[tuple[float, float, float, bool]] = []
-        window_s = case.end_s - case.begin_s
-        for trip in iterate_elements(file, {"tripinfo"}):
-            outside_s, depart_s = float(trip.attrib["departDelay"]), float(trip.attrib["depart"])
-            if depart_s < 0:
-                if _DUE_TOLERANCE_S < outside_s <= window_s + _DUE_TOLERANCE_S:
-                    rows.append((case.end_s - outside_s, np.nan, outside_s, False))
-                continue
-            lost_s = float(trip.attrib["timeLoss"])
-            arrived = float(trip.attrib["arrival"]) >= 0
-            rows.append((depart_s - outside_s, depart_s, lost_s + outside_s, arrived))
-        table = np.array(rows, dtype=np.float64).reshape(len(rows), 4)
-        return cls(table[:, 0], table[:, 1], table[:, 2], table[:, 3].astype(np.bool_))
-
-    def resco_delay_s(self) -> float:
-        """Return RESCO's mean: who entered, and who was due after the last one that entered."""
-        entered = ~np.isnan(self.depart_s)
-        last = int(np.nanargmax(self.depart_s))
-        counted = entered | (self.due_s > self.due_s[last])
-        return float(self.delay_s[counted].mean())
-
-    def stuck(self) -> int:
-        """Count vehicles that have lost ten minutes and are still not there."""
-        return int((~self.arrived & (self.delay_s > STUCK_S)).sum())
 
 
 class LongestWait:
@@ -176,7 +127,7 @@ def play(task: Task) -> Row:
         folder = Path(scratch)
         if task.controller in PROGRAMS:
             files = _program_files(setting.case, PROGRAMS[task.controller], task, folder)
-            run(setting.case, task.seed, files, folder, emissions=False)
+            _, trips = sumo.play(setting.case, task.seed, files, emissions=False)
             wait_s, spent_ms = _longest_red_s(folder / "greens.xml"), np.full(1, np.nan)
         else:
             sites = [_site(s, task.least_green_s) for s in build_sites(setting.network)]
@@ -187,25 +138,23 @@ def play(task: Task) -> Row:
                 sites,
                 controller_of(task),
                 task.sensing,
-                folder,
                 emissions=False,
                 watch=watch,
             )
             # The first second loads the kernels; between their decisions peers do nothing.
             every = task.interval_s if task.controller in SCORES else 1
             spent_ms = done.decision_s[every::every] * 1000.0 / len(sites)
-            wait_s = watch.wait_s
-        trips = Trips.read(folder / TRIPINFO, setting.case)
+            wait_s, trips = watch.wait_s, done.trips
     return Row(
         setting.scenario.name,
         task.controller,
         task.seed,
         float(trips.delay_s.mean()),
-        trips.resco_delay_s(),
+        resco_delay_s(trips),
         float(np.quantile(trips.delay_s, 0.95)),
-        len(trips.due_s),
+        len(trips),
         int((~trips.arrived).sum()),
-        trips.stuck(),
+        stuck(trips),
         wait_s,
         float(np.median(spent_ms)),
         float(spent_ms.max()),

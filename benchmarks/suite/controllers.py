@@ -123,7 +123,7 @@ def known_controllers() -> dict[str, AnyController]:
 
     A plug-in that cannot be used is told of once and left out.
     """
-    found = {controller.name: controller for controller in _own()}
+    found = dict(_own_by_name())
     for plugin in plugins(CONTROLLERS):
         try:
             controller = _controller(plugin, found)
@@ -145,6 +145,10 @@ def named(name: str) -> AnyController:
     if name.startswith(PLAN):
         file = Path(name.removeprefix(PLAN))
         return Pretimed(Given(name, file), needs_counts=False)
+    # Ours cannot be taken, and a worker asks for every job: plug-ins are looked up for others only.
+    own = _own_by_name()
+    if name in own:
+        return own[name]
     known = known_controllers()
     if name not in known:
         raise ScenarioError(
@@ -154,8 +158,11 @@ def named(name: str) -> AnyController:
     return known[name]
 
 
-def _own() -> tuple[AnyController, ...]:
-    return (*(Pretimed(peer, peer.name not in COUNTLESS) for peer in (*PEERS, Ours())), Floor())
+@cache
+def _own_by_name() -> dict[str, AnyController]:
+    pretimed = (Pretimed(peer, peer.name not in COUNTLESS) for peer in (*PEERS, Ours()))
+    own: tuple[AnyController, ...] = (*pretimed, Floor())
+    return {controller.name: controller for controller in own}
 
 
 def _controller(plugin: Plugin, taken: Collection[str]) -> AnyController:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from xml.etree.ElementTree import Element, ElementTree, SubElement
+from xml.sax.saxutils import unescape
 
 import numpy as np
 
@@ -32,6 +33,11 @@ FEWEST_VEHICLES: Final = 20
 """On an approach lane, for its mean delay to mean something."""
 GREEN: Final = "Gg"
 _ENTERED: Final = re.compile(rb'<instantOut id="ahead(\d+)" time="([\d.]+)" state="enter"')
+_QUEUE: Final = re.compile(
+    rb'<interval begin="([\d.]+)" end="[\d.]+"\s+id="queue(\d+)"[^>]*? '
+    rb'maxJamLengthInMeters="([\d.]+)"'
+)
+_LAMPS: Final = re.compile(rb'<tlsState time="([\d.]+)" id="([^"]*)"[^>]*? state="([A-Za-z]+)"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,10 +180,11 @@ def read(instruments: Instruments, case: SimulationCase) -> dict[str, float]:
     """
     lines = instruments.lines
     queue_m = np.zeros((len(lines), math.ceil((case.end_s - case.begin_s) / QUEUE_EVERY_S)))
-    for interval in iterate_elements(instruments.folder / "queues.xml", {"interval"}):
-        row = int(interval.attrib["id"].removeprefix("queue"))
-        column = int((float(interval.attrib["begin"]) - case.begin_s) / QUEUE_EVERY_S)
-        queue_m[row, column] = float(interval.attrib["maxJamLengthInMeters"])
+    for begin_s, row, longest_m in _scan(
+        instruments.folder / "queues.xml", _QUEUE, b"<interval ", "queues"
+    ):
+        column = int((float(begin_s) - case.begin_s) / QUEUE_EVERY_S)
+        queue_m[int(row), column] = float(longest_m)
     length_m = np.array([line.length_m for line in lines])
     full = (queue_m >= FULL_PART * length_m[:, None]) & (length_m >= SHORTEST_LANE_M)[:, None]
     return {
@@ -218,27 +225,41 @@ def _on_green(instruments: Instruments) -> float:
 def _clocks(file: Path) -> dict[str, tuple[np.ndarray, list[str]]]:
     """Return when lamps switched, and to what, by signal."""
     lamps: dict[str, tuple[list[float], list[str]]] = {}
-    for entry in iterate_elements(file, {"tlsState"}):
-        times, states = lamps.setdefault(entry.attrib["id"], ([], []))
-        times.append(float(entry.attrib["time"]))
-        states.append(entry.attrib["state"])
+    for time_s, name, state in _scan(file, _LAMPS, b"<tlsState ", "lamps"):
+        times, states = lamps.setdefault(unescape(name.decode()), ([], []))
+        times.append(float(time_s))
+        states.append(state.decode())
     return {name: (np.array(times), states) for name, (times, states) in lamps.items()}
 
 
 def _passings(file: Path) -> dict[int, list[float]]:
-    """Return when vehicles reached the loops, by the loop's number.
-
-    The file holds several elements for every vehicle; reading it as XML would cost as much as a
-    tenth of the run.
-    """
-    if not file.is_file():
-        return {}
-    text = file.read_bytes()
+    """Return when vehicles reached the loops, by the loop's number."""
     found: dict[int, list[float]] = {}
-    count = 0
-    for number, time_s in _ENTERED.findall(text):
+    if not file.is_file():
+        return found
+    for number, time_s in _scan(file, _ENTERED, b'state="enter"', "loops"):
         found.setdefault(int(number), []).append(float(time_s))
-        count += 1
-    if count != text.count(b'state="enter"'):
-        raise SimulationError(f"{file.name}: SUMO writes loops in another form than known")
+    return found
+
+
+def _scan(
+    file: Path, pattern: re.Pattern[bytes], mark: bytes, what: str
+) -> list[tuple[bytes, ...]]:
+    """Return the groups of a pattern, one entry a mark.
+
+    These files are SUMO's own and hold several elements a vehicle or a lane and minute; reading
+    them as XML would cost as much as a tenth of the run.
+
+    Raises
+    ------
+    SimulationError
+        If a mark stands without the rest of the pattern.
+    """
+    try:
+        text = file.read_bytes()
+    except OSError as error:
+        raise SimulationError(f"SUMO left no {file.name}: {error.strerror or error}") from error
+    found: list[tuple[bytes, ...]] = pattern.findall(text)
+    if len(found) != text.count(mark):
+        raise SimulationError(f"{file.name}: SUMO writes {what} in another form than known")
     return found

@@ -20,15 +20,23 @@ from typing import Any, Final, TypeVar
 from benchmarks.suite.controllers import ProgramController, named
 from benchmarks.suite.faults import deadened, disturb
 from benchmarks.suite.instruments import lay, read
-from benchmarks.suite.jobs import FAULTLESS, STREET_RULES, Job, Outcome, Street, parse_fault
+from benchmarks.suite.jobs import (
+    FAULTLESS,
+    STREET_RULES,
+    TROUBLE,
+    Job,
+    Outcome,
+    Street,
+    parse_fault,
+)
 from benchmarks.suite.programs import Prepared, Programs
 from benchmarks.suite.scenes import digest, is_made_up, open_scene, rewritten, ruled
-from benchmarks.suite.trips import measures_of, read_trips
+from benchmarks.suite.trips import measures_of, parquet
 from benchmarks.suite.versions import code_digest, revision, versions
 from engine.adaptive.sites import build_sites
+from engine.validate import sumo
 from engine.validate.adaptive_loop import run_adaptive
 from engine.validate.simulator import SimulationCase
-from engine.validate.sumo import TRIPINFO, run
 from network.counts import CountSeries
 from network.errors import ScenarioError, ThroughbandError
 from scenarios.scenario import Scenario
@@ -165,7 +173,6 @@ def play(task: Play) -> Outcome:
             folder = Path(scratch)
             setting = _reopened(task.ground, folder / "street")
             instruments = lay(setting.network, folder / "instruments")
-            out = folder / "out"
             if isinstance(controller, LiveController):
                 fault = parse_fault(job.street.fault)
                 missing = fault.amount if fault.kind == MISSING_DETECTORS else 0.0
@@ -176,28 +183,27 @@ def play(task: Play) -> Outcome:
                     build_sites(setting.network),
                     steering,
                     sensing,
-                    out,
                     additional=[instruments.file],
-                ).measures
+                )
+                measures, trips = done.measures, done.trips
             else:
                 extra = _written(task.programs.files, folder / "programs")
-                done = run(
+                measures, trips = sumo.play(
                     setting.case,
                     job.seed,
                     [*extra, instruments.file],
-                    out,
                     options=task.programs.options,
                 )
-            trips = read_trips(out / TRIPINFO, setting.case)
+            trips = trips.without(TROUBLE)
             found = {**measures_of(trips), **read(instruments, setting.case)}
     except ThroughbandError as error:
         facts["wall_s"] = time.perf_counter() - began_s
         return Outcome(job, reason=_told(error), facts=facts)
     facts["wall_s"] = time.perf_counter() - began_s
-    found["teleports"] = float(done.teleports)
+    found["teleports"] = float(measures.teleports)
     # What could not be measured is absent, an empty cell.
     measured = {name: value for name, value in found.items() if not math.isnan(value)}
-    return Outcome(job, measured, "", facts, trips.parquet())
+    return Outcome(job, measured, "", facts, parquet(trips))
 
 
 def _told(error: ThroughbandError) -> str:

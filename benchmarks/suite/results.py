@@ -156,7 +156,7 @@ def row_of(outcome: Outcome) -> dict[str, Any]:
     return {**{name: row[name] for name in COLUMNS}, **outcome.measures}
 
 
-def parquet_of(columns: Mapping[str, Sequence[Any]]) -> bytes:
+def parquet_of(columns: Mapping[str, Any]) -> bytes:
     """Return a Parquet file; empty without pyarrow."""
     try:
         import pyarrow as pa
@@ -164,7 +164,7 @@ def parquet_of(columns: Mapping[str, Sequence[Any]]) -> bytes:
     except ImportError:
         return b""
     sink = io.BytesIO()
-    pq.write_table(pa.table({name: list(values) for name, values in columns.items()}), sink)
+    pq.write_table(pa.table(dict(columns)), sink)
     return sink.getvalue()
 
 

@@ -26,6 +26,7 @@ from engine.validate.closed_loop import ClosedLoop
 from engine.validate.in_process import InProcess
 from engine.validate.simulator import RunMeasures, SimulationCase
 from engine.validate.sumo import STATISTICS, TRIPINFO
+from engine.validate.trips import Trips
 from network.errors import SimulationError
 from network.units import TENTHS_PER_SECOND, tenths
 
@@ -48,12 +49,15 @@ class AdaptiveRun:
         Computing time of the controller in each second, all signals together; float64[seconds].
     changes
         Stages begun, over all signals.
+    trips
+        Of every vehicle due.
     """
 
     measures: RunMeasures
     decisions: int
     decision_s: NDArray[np.float64]
     changes: int
+    trips: Trips
 
     @property
     def decisions_per_s(self) -> float:
@@ -177,8 +181,8 @@ def run_adaptive(
             street.advance(wishes, watch)
             step += 1
         measures = street.finish(out_dir)
-        changes = street.changes
-    return AdaptiveRun(measures, len(spent) * len(sites), np.array(spent), changes)
+        changes, trips = street.changes, street.trips
+    return AdaptiveRun(measures, len(spent) * len(sites), np.array(spent), changes, trips)
 
 
 class AdaptiveStreet:
@@ -267,6 +271,12 @@ class AdaptiveStreet:
     def step_s(self) -> float:
         """Length of a step, s."""
         return self._street.step_s
+
+    @property
+    def trips(self) -> Trips:
+        """Of every vehicle due; only after `finish`."""
+        assert self._street.trips is not None
+        return self._street.trips
 
     def observe(self) -> Mapping[str, View]:
         """Look at the street now."""

@@ -27,6 +27,7 @@ from engine.validate.sumo import STATISTICS, TRIPINFO, run_options
 from engine.validate.sumo_files import DetectorSite, write_detectors
 from engine.validate.sumo_output import read_measures
 from engine.validate.sumo_process import environment, failure, find_program
+from engine.validate.trips import Trips
 from network.errors import SimulationError
 from network.phasing import ASPECTS
 
@@ -49,6 +50,13 @@ class ClosedLoop:
         Induction loops to read.
     timed
         Whether `edges` tells when they were reached and left.
+
+    Attributes
+    ----------
+    time_s, step_s
+        The street's clock, and the length of a step.
+    trips
+        Of every vehicle due, once it is finished.
 
     Raises
     ------
@@ -79,6 +87,7 @@ class ClosedLoop:
         self._started_s = 0.0
         self.time_s = case.begin_s
         self.step_s = 1.0
+        self.trips: Trips | None = None
 
     def __enter__(self) -> ClosedLoop:
         try:
@@ -173,7 +182,10 @@ class ClosedLoop:
         if code != 0:
             raise SimulationError(failure("sumo", code, self._messages()))
         wall_s = time.perf_counter() - self._started_s
-        return read_measures(work / TRIPINFO, work / STATISTICS, self._case, self._seed, 0, wall_s)
+        measures, self.trips = read_measures(
+            work / TRIPINFO, work / STATISTICS, self._case, self._seed, 0, wall_s
+        )
+        return measures
 
     def _read(self, index: int, values: Mapping[int, Any]) -> tuple[int, float]:
         now = frozenset(values.get(tc.LAST_STEP_VEHICLE_ID_LIST, ()))

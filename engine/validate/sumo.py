@@ -34,6 +34,7 @@ from engine.validate.simulator import Progress, RunMeasures, SimulationCase, Var
 from engine.validate.sumo_files import option_names
 from engine.validate.sumo_output import read_measures
 from engine.validate.sumo_process import run_process
+from engine.validate.trips import Trips
 from network.errors import SimulationError
 
 _log = logging.getLogger(__name__)
@@ -94,6 +95,29 @@ def run(
     timeout_s: float = TIMEOUT_S,
     cancel: threading.Event | None = None,
 ) -> RunMeasures:
+    """Play one seed of a case in SUMO, and return its measures.
+
+    All else is as for `play`.
+    """
+    return play(
+        *(case, seed, additional, out_dir, emissions),
+        options=options,
+        timeout_s=timeout_s,
+        cancel=cancel,
+    )[0]
+
+
+def play(
+    case: SimulationCase,
+    seed: int,
+    additional: Sequence[Path] = (),
+    out_dir: Path | None = None,
+    emissions: bool = True,
+    *,
+    options: Mapping[str, str] | None = None,
+    timeout_s: float = TIMEOUT_S,
+    cancel: threading.Event | None = None,
+) -> tuple[RunMeasures, Trips]:
     """Play one seed of a case in SUMO.
 
     Parameters
@@ -120,6 +144,8 @@ def run(
     -------
     RunMeasures
         The same for the same arguments, but for ``wall_s``.
+    Trips
+        Of every vehicle due.
 
     Raises
     ------
@@ -141,7 +167,7 @@ def run(
                 *(case.config_file.name, ignored),
             )
         outputs = (work / TRIPINFO, work / STATISTICS)
-        measures = read_measures(*outputs, case, seed, ignored, wall_s)
+        measures, trips = read_measures(*outputs, case, seed, ignored, wall_s)
         if out_dir is not None:
             try:
                 out_dir.mkdir(parents=True, exist_ok=True)
@@ -151,7 +177,7 @@ def run(
                 raise SimulationError(
                     f"the run's files cannot be kept in {out_dir}: {error.strerror or error}"
                 ) from error
-        return measures
+        return measures, trips
 
 
 def run_many(
