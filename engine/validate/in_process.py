@@ -1,10 +1,10 @@
 """SUMO inside this process, through libsumo: no socket between a controller and its street.
 
 One simulation a process at a time, for libsumo holds one for all; the extra ``fast`` installs it.
-The first street of a process is, vehicle by vehicle, the day that the same seed is over TraCI. Later
-ones need not be: libsumo does not forget all of the street before (on cologne3 under max-pressure a
-second run of one seed came to 20.5 s of delay instead of 20.2 s). So whoever promises the same result
-for the same seed, as the benchmark suites do, plays over TraCI.
+The first street of a process is, vehicle by vehicle, the day that the same seed is over TraCI.
+Later ones need not be: libsumo does not forget all of the street before (on cologne3 under
+max-pressure a second run of one seed came to 20.5 s of delay instead of 20.2 s). So whoever
+promises the same result for the same seed, as the benchmark suites do, plays over TraCI.
 """
 
 from __future__ import annotations
