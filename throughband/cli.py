@@ -8,13 +8,24 @@ import sys
 from collections.abc import Callable
 from copy import copy
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, Final, NoReturn
 
 import typer
 
 from network.errors import PluginError, ThroughbandError
 from throughband.bridge.cli import bridge_app
 from throughband.journal_command import journal_app
+from throughband.plan_orders import (
+    Balance,
+    LockFile,
+    LongestWait,
+    Minimize,
+    ObjectiveFile,
+    PlanOrder,
+    QueueLimitPart,
+    QueuePrice,
+    StopPenalty,
+)
 from throughband.plugins import COMMANDS, Plugin, plugins
 from throughband.stopping import Stopped, listen
 
@@ -35,6 +46,10 @@ app.add_typer(bridge_app, name="bridge")
 LOG_VARIABLE = "THROUGHBAND_LOG"
 FAULT_CODE = 70
 """Exit code of a defect of ours, as in sysexits.h."""
+
+USAGE_ERROR: Final[Any] = typer.BadParameter.__bases__[0]
+"""What a command line that cannot be understood raises. Typer names only its kinds, and brings its
+own copy of the library that defines it or not, depending on the version."""
 
 Scenario = Annotated[
     str,
@@ -84,14 +99,25 @@ def run(
     approved_by: Annotated[
         str, typer.Option(help="Your name for the record; asked for when it is needed.")
     ] = "",
+    lock: LockFile = None,
+    objective: ObjectiveFile = None,
+    minimize: Minimize = None,
+    stop_penalty: StopPenalty = None,
+    longest_wait: LongestWait = None,
+    queue_limit: QueueLimitPart = None,
+    queue_price: QueuePrice = None,
+    balance: Balance = False,
     calibration: CalibrationFile = None,
 ) -> None:
     """Run the whole path: counts, forecast, plans, proof, approval, push, report."""
     from throughband.commands import run_scenario
 
+    order = PlanOrder(
+        lock, objective, minimize, stop_penalty, longest_wait, queue_limit, queue_price, balance
+    )
     run_scenario(
         scenario, out, begin, end, seeds, effort, workers, base_port, approve_by_policy,
-        approved_by, calibration,
+        approved_by, calibration, order,
     )  # fmt: skip
 
 
@@ -112,40 +138,19 @@ def optimize(
         float | None,
         typer.Option(help="Seconds after which the best lawful plans so far are taken.", min=1),
     ] = None,
-    lock: Annotated[
-        Path | None,
-        typer.Option(help="What is to stay (TOML): plans, cycles, splits, offsets, sequences."),
-    ] = None,
-    objective: Annotated[
-        Path | None,
-        typer.Option(help="What is wanted (TOML): weights, persons, queues, waits, fuel."),
-    ] = None,
-    minimize: Annotated[
-        str | None, typer.Option(help="delay, person-delay, stops or emissions; else delay.")
-    ] = None,
-    stop_penalty: Annotated[
-        float | None, typer.Option(help="Seconds of delay that a stop counts; 3 with delay.")
-    ] = None,
-    longest_wait: Annotated[
-        float | None,
-        typer.Option(help="Mean wait, s, that no movement and no pedestrian should pass: 55, say."),
-    ] = None,
-    queue_limit: Annotated[
-        float | None, typer.Option(help="Part of its room that a mean queue may fill: 1, say.")
-    ] = None,
-    queue_price: Annotated[
-        float | None,
-        typer.Option(help="Vehicles delayed that one beyond counts; else plans are refused."),
-    ] = None,
+    lock: LockFile = None,
+    objective: ObjectiveFile = None,
+    minimize: Minimize = None,
+    stop_penalty: StopPenalty = None,
+    longest_wait: LongestWait = None,
+    queue_limit: QueueLimitPart = None,
+    queue_price: QueuePrice = None,
     tz: Annotated[
         str,
         typer.Option(help="Zone of counts with dates: days to years, as 'bridge count' writes."),
     ] = "",
     calibration: CalibrationFile = None,
-    balance: Annotated[
-        bool,
-        typer.Option(help="Where demand exceeds capacity, keep queues within their blocks."),
-    ] = False,
+    balance: Balance = False,
     optimizer: Annotated[str, typer.Option(help="Who searches; 'plugins' lists them.")] = "descent",
     jobs: Annotated[
         int,
@@ -157,14 +162,13 @@ def optimize(
     The first Ctrl-C while it searches takes the best lawful plans so far.
     """
     from throughband.commands import optimize_scenario
-    from throughband.objective_options import ObjectiveOrder
 
-    wanted = ObjectiveOrder(
-        objective, minimize, stop_penalty, longest_wait, queue_limit, queue_price, balance
+    order = PlanOrder(
+        lock, objective, minimize, stop_penalty, longest_wait, queue_limit, queue_price, balance
     )
     optimize_scenario(
-        scenario, out, counts, begin, end, effort, time_limit, lock, wanted, calibration, tz,
-        optimizer, jobs,
+        scenario, out, counts, begin, end, effort, time_limit, order, calibration, tz, optimizer,
+        jobs,
     )  # fmt: skip
 
 
@@ -238,6 +242,14 @@ def day(
         float | None,
         typer.Option(help="Seconds after which the best lawful day so far is taken.", min=1),
     ] = None,
+    lock: LockFile = None,
+    objective: ObjectiveFile = None,
+    minimize: Minimize = None,
+    stop_penalty: StopPenalty = None,
+    longest_wait: LongestWait = None,
+    queue_limit: QueueLimitPart = None,
+    queue_price: QueuePrice = None,
+    balance: Balance = False,
     calibration: CalibrationFile = None,
 ) -> None:
     """Plan a day: how many plans, when to switch; write plans, schedule and timing sheet.
@@ -246,9 +258,12 @@ def day(
     """
     from throughband.day_plans import DayOrder, plan_day_command
 
+    wanted = PlanOrder(
+        lock, objective, minimize, stop_penalty, longest_wait, queue_limit, queue_price, balance
+    )
     order = DayOrder(
         scenario, counts, forecast, begin, end, period, dwell, max_plans, price, close, robust, tz,
-        effort, time_limit, calibration,
+        effort, time_limit, calibration, wanted,
     )  # fmt: skip
     plan_day_command(order, out)
 
@@ -718,7 +733,17 @@ def _run() -> None:
         except ThroughbandError as error:
             # What others add must not take our own commands away.
             _log.warning("%s", error)
-    whole(prog_name="throughband")
+    try:
+        code = whole(prog_name="throughband", standalone_mode=False)
+    except USAGE_ERROR as error:
+        if type(error) is typer.BadParameter:
+            # A value that is not allowed is bad input, like what is found in a file.
+            raise ThroughbandError(error.format_message()) from error
+        error.show()
+        sys.exit(error.exit_code)
+    except typer.Abort:
+        _fail("aborted", 1)
+    sys.exit(code or 0)
 
 
 def _add(whole: typer.Typer, plugin: Plugin) -> None:

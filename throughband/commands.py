@@ -16,9 +16,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from controllers.release import PlanRelease
 from engine.forecast.forecast import Forecast
 from engine.optimize.explanation import Explanation
-from engine.optimize.locks import Locks
 from engine.optimize.optimizer import Optimization
-from engine.optimize.problem import Limits
 from engine.optimize.workers import Processes
 from engine.validate.simulator import RunMeasures
 from engine.validate.sumo import run as run_sumo
@@ -46,10 +44,9 @@ from throughband.demand import (
 )
 from throughband.imported import imported_counts
 from throughband.journal import Journal
-from throughband.objective_options import ObjectiveOrder
-from throughband.optimize_options import read_locks
 from throughband.optimize_results import result_document, result_lines
 from throughband.pipeline import FIRST_VALIDATION_SEED, RunResult, Setting, open_setting
+from throughband.plan_orders import PlanOrder
 from throughband.results import (
     COMPLETE,
     output_folder,
@@ -136,6 +133,7 @@ def run_scenario(
     by_policy: bool,
     approved_by: str,
     calibration: Path | None = None,
+    order: PlanOrder | None = None,
 ) -> None:
     """Carry out ``throughband run``."""
     from throughband.reports.report import write_report
@@ -145,6 +143,7 @@ def run_scenario(
         teller.step("read the network and its signals")
         setting = open_setting(name, begin_s, end_s, calibration)
         _describe(setting, teller)
+        limits = (order or PlanOrder()).limits(setting.network, effort)
         target = out or Path("runs") / setting.scenario.name
         with run_folder(target) as folder:
             journal = Journal(folder / "journal.sqlite")
@@ -160,7 +159,7 @@ def run_scenario(
                 pipeline.run(
                     setting,
                     _validation_seeds(seeds),
-                    Limits(effort=effort),
+                    limits,
                     _Approval(teller, journal, by_policy, approved_by),
                     journal.write,
                     now_utc,
@@ -190,8 +189,7 @@ def optimize_scenario(
     end_s: float | None,
     effort: int,
     time_limit_s: float | None = None,
-    lock: Path | None = None,
-    wanted_of: ObjectiveOrder | None = None,
+    order: PlanOrder | None = None,
     calibration: Path | None = None,
     tz: str = "",
     optimizer_name: str = OWN_OPTIMIZER,
@@ -209,9 +207,7 @@ def optimize_scenario(
         teller.step("read the network and its signals")
         setting = open_setting(name, begin_s, end_s, calibration)
         _describe(setting, teller)
-        locks = read_locks(lock, setting.network) if lock is not None else Locks()
-        order = wanted_of or ObjectiveOrder()
-        objective = order.objective(setting.network)
+        limits = (order or PlanOrder()).limits(setting.network, effort)
         counts = counts or imported_counts(setting.scenario)
         if counts is None:
             teller.step("count the plan in force in SUMO, seeds 1 to 3")
@@ -234,7 +230,6 @@ def optimize_scenario(
         teller.step("optimize cycles, phases, splits and offsets")
         halt = Halt(time_limit_s, time.monotonic)
         with halt.on_interrupt(), Processes(jobs) as workers:
-            limits = Limits(effort=effort, locks=locks, objective=objective, balance=order.balance)
             done = pipeline.plan(
                 setting, wanted, limits, teller.tell, halt.called, optimizer, workers
             )

@@ -18,6 +18,7 @@ from network.schedule_file import write_schedule
 from network.sumo_day import Stretch, write_sumo_day
 from network.timing import PlanSet
 from network.units import TENTHS_PER_SECOND
+from throughband.objective_options import document_of
 from throughband.results import versions, write_json
 
 DAY_NAME: Final = "every day"
@@ -142,7 +143,11 @@ def write_day(
     plan_sets = {name: plan.plan_set for name, plan in zip(names, done.plans, strict=True)}
     actions = actions_of(done)
     for name, plan in zip(names, done.plans, strict=True):
-        notes = {"made_for": plan.origin, "groups": [list(group) for group in plan.groups]}
+        notes = {
+            "made_for": plan.origin,
+            "groups": [list(group) for group in plan.groups],
+            "objective": document_of(done.objective),
+        }
         write_plan(folder / f"{name}.json", plan.plan_set, network, notes)
     write_plan(
         folder / "single-plan.json",
@@ -247,6 +252,7 @@ def record(done: PlannedDay, findings: Sequence[str]) -> dict[str, Any]:
             for row in done.table
         ],
         "reason": done.reason,
+        "objective": document_of(done.objective),
         "distance_of_followers": {
             "optimized": round(done.apart_before, 4),
             "drawn_together": round(done.apart, 4),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,6 @@ from engine.forecast.forecast import forecast
 from engine.forecast.quality import judge, lanes_of
 from engine.optimize.periods import plan_day
 from engine.optimize.planned_day import DayWishes, PlannedDay
-from engine.optimize.problem import Limits
 from engine.optimize.robust import Robustness
 from network.counts import CountSeries
 from network.day_plan import SECONDS_PER_DAY
@@ -38,6 +37,7 @@ from throughband.demand import (
 )
 from throughband.imported import corridors_of, imported_counts
 from throughband.pipeline import Setting, open_setting
+from throughband.plan_orders import PlanOrder
 from throughband.results import output_folder
 from throughband.stopping import Halt
 
@@ -64,6 +64,10 @@ class DayOrder:
         Whose clock the schedule follows.
     effort, time_limit_s
         Of the search.
+    calibration
+        How drivers drive here; None for what stands beside the scenario.
+    wanted
+        What plans are to be good for, and what is to stay.
     """
 
     scenario: str
@@ -81,6 +85,7 @@ class DayOrder:
     effort: int = 400
     time_limit_s: float | None = None
     calibration: Path | None = None
+    wanted: PlanOrder = field(default_factory=PlanOrder)
 
     def wishes(self) -> DayWishes:
         """Return the options as the optimizer takes them."""
@@ -169,6 +174,7 @@ def plan_day_command(order: DayOrder, out: Path) -> None:
         setting = open_setting(order.scenario, order.begin_s, order.end_s, order.calibration)
         if setting.calibration is not None:
             teller.say(measured(setting.calibration))
+        limits = order.wanted.limits(setting.network, order.effort)
         flows = flows_of(order, setting, teller)
         for finding in flows.findings:
             teller.say(finding)
@@ -179,7 +185,7 @@ def plan_day_command(order: DayOrder, out: Path) -> None:
                 setting.network,
                 flows.day,
                 wishes,
-                Limits(effort=order.effort),
+                limits,
                 setting.driving,
                 progress=teller.tell,
                 halted=halt.called,
@@ -212,6 +218,8 @@ def summary(done: PlannedDay) -> list[str]:
             f"plan-{number}: {times_of(actions, f'plan-{number}')}, cycle {cycles} s, "
             f"{len(plan.plan_set.plans)} signals"
         )
+    if not done.objective.is_default:
+        lines.append(f"Planned for {done.objective}")
     lines.append(
         f"The model sees {done.in_force_cost / 3600:.1f} veh h in force, "
         f"{done.table[0].cost / 3600:.1f} under the best single plan and "

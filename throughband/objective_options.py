@@ -1,4 +1,4 @@
-"""What plans are to be good for: the options of ``throughband optimize`` and its objective files.
+"""Objective files of ``throughband optimize``, ``run`` and ``day``: what plans are to be good for.
 
 format = "throughband.objective"
 version = 1
@@ -34,7 +34,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
@@ -60,56 +60,6 @@ GOALS: Final = tuple(goal.value for goal in Goal)
 _MEASURES: Final = tuple(measure.value for measure in QueueMeasure)
 _SELECTORS: Final = ("movements", "links", "route")
 _NOTE: Final = "objective"
-
-
-@dataclass(frozen=True, slots=True)
-class ObjectiveOrder:
-    """What was asked for on the command line; options go before the file.
-
-    Attributes
-    ----------
-    file
-        Objective file.
-    minimize, stop_penalty_s, longest_wait_s, queue_limit, queue_price
-        As in the file; None where not given.
-    balance
-        Whether traffic may be held back where there is room, if demand exceeds capacity.
-    """
-
-    file: Path | None = None
-    minimize: str | None = None
-    stop_penalty_s: float | None = None
-    longest_wait_s: float | None = None
-    queue_limit: float | None = None
-    queue_price: float | None = None
-    balance: bool = False
-
-    def objective(self, network: RoadNetwork) -> Objective:
-        """Return the objective.
-
-        Raises
-        ------
-        PlanError
-            If an option or the file is malformed or names what the network lacks.
-        """
-        found = Objective() if self.file is None else read_objective(self.file, network)
-        if self.minimize is not None:
-            if self.minimize not in GOALS:
-                raise PlanError(
-                    f"--minimize: found {shown(self.minimize)}; allowed is one of "
-                    + ", ".join(GOALS)
-                )
-            found = replace(found, goal=Goal(self.minimize))
-        if self.stop_penalty_s is not None:
-            found = replace(found, stop_penalty_s=self.stop_penalty_s)
-        if self.longest_wait_s is not None:
-            found = replace(found, longest_wait_s=self.longest_wait_s)
-        limit = found.queue_limit
-        if self.queue_limit is not None:
-            limit = replace(limit or QueueLimit(), part=self.queue_limit)
-        if self.queue_price is not None:
-            limit = replace(limit or QueueLimit(), price=self.queue_price)
-        return checked(replace(found, queue_limit=limit), self.file)
 
 
 def checked(found: Objective, file: Path | None) -> Objective:

@@ -1,4 +1,4 @@
-"""Lock files of ``throughband optimize --lock``: what the engineer will not have changed.
+"""Lock files of ``--lock``: what the engineer will not have changed.
 
 format = "throughband.locks"
 version = 1

@@ -397,7 +397,7 @@ async def run(
         today,
         wanted,
         done,
-        explain(setting, done),
+        explain(setting, done, limits),
         report,
         release,
         live,

@@ -14,6 +14,7 @@ import numpy as np
 from engine.measures.cyclic import CyclicTables, cyclic_group
 from engine.measures.street import Street
 from engine.optimize.day_demand import DayStreets
+from engine.optimize.locks import Locks
 from network.safety import check
 from network.timing import TimingPlan
 
@@ -55,6 +56,7 @@ def drawn_towards(
     groups: Sequence[tuple[str, ...]],
     rows: Sequence[int],
     allowed_pct: float,
+    locks: Locks | None = None,
 ) -> dict[str, TimingPlan]:
     """Draw plans towards others of the same cycle.
 
@@ -70,6 +72,8 @@ def drawn_towards(
         The periods they are for.
     allowed_pct
         What that may cost in the steady cycle, per cent of the group's cost.
+    locks
+        What is to stay; both sets of plans meet it.
 
     Returns
     -------
@@ -86,12 +90,18 @@ def drawn_towards(
     for group in groups:
         same = all(name in other and other[name].cycle_s == plans[name].cycle_s for name in group)
         if same:
-            found |= _drawn(streets, laid, {n: plans[n] for n in group}, other, allowed_pct)
+            members = {name: plans[name] for name in group}
+            found |= _drawn(streets, laid, members, other, allowed_pct, locks or Locks())
     return found
 
 
 def _drawn(
-    streets: DayStreets, laid: Sequence[Street], plans: Plans, other: Plans, allowed_pct: float
+    streets: DayStreets,
+    laid: Sequence[Street],
+    plans: Plans,
+    other: Plans,
+    allowed_pct: float,
+    locks: Locks,
 ) -> dict[str, TimingPlan]:
     network = streets.network
     cycle_s = max(plan.cycle_s for plan in plans.values())
@@ -117,6 +127,8 @@ def _drawn(
             )
             for rank, plan in enumerate((other[name], offset_only)):
                 lawful = plan != now and not check(plan, network.signals[name])
+                # Of signals whose offsets differ by what is locked, none is drawn alone.
+                lawful = lawful and not locks.broken({**current, name: plan})
                 if lawful and _apart(plan, other[name]) < _apart(now, other[name]):
                     trials.append((cost([plan]), rank, name, plan))
             cost([now])

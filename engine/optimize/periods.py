@@ -80,7 +80,9 @@ def plan_day(
     Raises
     ------
     InsufficientDataError, InfeasibleError
-        If nothing flows, or no signal can be retimed.
+        If nothing flows, no signal can be retimed, or no plan meets the locks.
+    EngineError
+        If plans break a lock, which would be a fault in the optimizer.
     """
     wishes = wishes or DayWishes()
     limits = limits or Limits()
@@ -119,12 +121,22 @@ class _Work:
         self._tell = progress
         self._halted = halted
         self._together = together
-        self._streets = DayStreets(network, day, driving, limits.demand_margin, limits.objective)
-        self._costs = DayCosts(self._streets)
+        self._price()
         self._dwell = max(1, -(-wishes.dwell_s // day.period_s))
         self._pool: list[PeriodPlan] = []
         self._made = 0
         self._whole = 2 * wishes.most_plans + 1
+
+    def _price(self) -> None:
+        """Lay the day out as the objective prices it."""
+        self._streets = DayStreets(
+            self._network,
+            self._day,
+            self._driving,
+            self._limits.demand_margin,
+            self._limits.objective,
+        )
+        self._costs = DayCosts(self._streets)
 
     def planned(self) -> PlannedDay:
         base = self._optimized(self._filled(), "the whole day", self._limits)
@@ -158,6 +170,9 @@ class _Work:
             plans, rows = self._robust(plans, run, self._wishes.robustness)
         for plan in plans:
             require_safe(plan.plan_set, self._network)
+            broken = self._limits.locks.broken(plan.plans)
+            if broken:
+                raise EngineError(f"the plans found break locks: {'; '.join(broken)}")
         return PlannedDay(
             self._day,
             tuple(plans),
@@ -172,6 +187,7 @@ class _Work:
             rows,
             self._made,
             self._halted(),
+            self._limits.objective,
         )
 
     def _filled(self) -> tuple[int, ...]:
@@ -192,6 +208,10 @@ class _Work:
             together=self._together,
         )
         self._made += 1
+        if done.street.objective != self._limits.objective:
+            # Oversaturated, and queues are to be balanced: one price for all plans of the day.
+            self._limits = replace(self._limits, objective=done.street.objective)
+            self._price()
         plans = {plan.signal_id: plan for plan in done.plan_set.plans}
         groups = list(done.groups)
         left_alone = done.plan_set.left_alone
@@ -311,6 +331,7 @@ class _Work:
                     start.groups,
                     start.rows,
                     part * self._wishes.close_pct,
+                    self._limits.locks,
                 )
                 plan_set = PlanSet(
                     self._network.name,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from engine.measures.objective import Objective
 from engine.optimize.day_costs import PeriodPlan
 from engine.optimize.day_demand import DayDemand
 from engine.optimize.day_through import DayThrough
@@ -126,6 +127,8 @@ class PlannedDay:
         Plans that were optimized.
     cut_short
         Whether a halt was called.
+    objective
+        What it was planned and priced for.
     """
 
     day: DayDemand
@@ -141,6 +144,7 @@ class PlannedDay:
     robust: tuple[RobustRow, ...]
     optimizations: int
     cut_short: bool
+    objective: Objective = field(default_factory=Objective)
 
 
 def counts_of(found: Sequence[DayChoice], wraps: bool) -> tuple[PlanCount, ...]:

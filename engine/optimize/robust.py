@@ -322,4 +322,16 @@ def _moves(choice: Choice, plan: TimingPlan) -> list[TimingPlan]:
             replace(plan, splits_s=tuple(moved[n] for n in plan.sequence))
             for moved in rings.moves(choice.phasing, plan.sequence, splits, step)
         ]
-    return [move for move in found if not check(move, choice.signal)]
+    return [
+        move
+        for move in found
+        if not check(move, choice.signal) and choice.patient(move) and _stays(choice, move, plan)
+    ]
+
+
+def _stays(choice: Choice, move: TimingPlan, plan: TimingPlan) -> bool:
+    """Tell whether a move keeps what is locked; a tied signal does not move its offset alone."""
+    hold = choice.hold
+    if hold is None:
+        return True
+    return hold.allows(move) and (hold.tied is None or move.offset_s == plan.offset_s)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from engine.measures.cyclic import cyclic_cost
+from engine.measures.objective import Objective
 from engine.measures.street import Driving
 from engine.measures.transition import transition
 from engine.optimize.closeness import distance, drawn_towards
@@ -17,6 +18,8 @@ from engine.optimize.clusters import marginal_costs_s, nested_clusters
 from engine.optimize.day_costs import DayCosts, PeriodPlan
 from engine.optimize.day_demand import DayDemand, DayStreets
 from engine.optimize.day_through import DayThrough, played_through
+from engine.optimize.lock_checks import locked
+from engine.optimize.locks import CycleLock, OffsetLock
 from engine.optimize.periods import plan_day
 from engine.optimize.planned_day import DayWishes, PlannedDay, knee, reason_for
 from engine.optimize.problem import Limits, choices
@@ -359,6 +362,31 @@ def test_a_robust_day_shows_mean_and_tail_of_both() -> None:
     for row in found.robust:
         assert 0 < row.nominal.mean <= row.nominal.tail
         assert 0 < row.robust.mean <= row.robust.tail
+
+
+def test_a_day_keeps_its_locks_when_drawn_together_and_made_robust() -> None:
+    network = street()
+    locks = locked(
+        network, (CycleLock("here", ("A", "B"), 75), OffsetLock("there", ("A", "B"), True))
+    )
+    wishes = replace(
+        WISHES, most_plans=2, close_pct=20.0, robustness=Robustness(draws=4, effort=20)
+    )
+    found = plan_day(network, demand(network), wishes, replace(LIMITS, locks=locks), PLAIN)
+    for plan in (*found.plans, found.single):
+        assert locks.broken(plan.plans) == ()
+        assert {p.cycle_s for p in plan.plans.values()} == {75}
+
+
+def test_a_day_with_too_much_traffic_is_priced_as_its_plans_are_searched() -> None:
+    network = street()
+    wishes = replace(WISHES, most_plans=2)
+    found = plan_day(network, demand(network, 2.5), wishes, replace(LIMITS, balance=True), PLAIN)
+    assert found.objective.queue_limit is not None
+    streets = DayStreets(network, found.day, PLAIN, LIMITS.demand_margin, found.objective)
+    assert found.table[0].cost == pytest.approx(float(DayCosts(streets).of(found.single).sum()))
+    plain = plan_day(network, demand(network, 2.5), wishes, LIMITS, PLAIN)
+    assert plain.objective == Objective()
 
 
 @pytest.mark.parametrize("wrong", [{"alpha": 1.0}, {"draws": 1}, {"sigma": -0.1}])

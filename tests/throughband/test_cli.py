@@ -420,13 +420,52 @@ def test_an_error_of_many_lines_is_told_in_one(monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.mark.parametrize(
     "arguments",
-    [(), ("frobnicate",), ("optimize",), ("optimize", "x"), ("validate", "x", "--seeds", "1")],
+    [(), ("frobnicate",), ("optimize",), ("optimize", "x"), ("optimize", "x", "--frob", "1")],
 )
 def test_wrong_usage_shows_the_usage(arguments: tuple[str, ...]) -> None:
     outcome = call(*arguments)
     assert outcome.code == 2
     assert "Usage: throughband" in outcome.out + outcome.err
     assert "Traceback" not in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (("validate", "x", "--seeds", "1"), "'--seeds'"),
+        (("optimize", "x", "--out", "y", "--effort", "some"), "'--effort'"),
+        (("bridge", "run", "x", "--duration", "-1"), "'--duration'"),
+    ],
+)
+def test_an_option_out_of_its_range_is_bad_input_like_any_other(
+    arguments: tuple[str, ...], part: str
+) -> None:
+    outcome = call(*arguments)
+    assert outcome.code == 1
+    assert_one_line(outcome, part)
+    assert len(outcome.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", ["run", "optimize", "day"])
+@pytest.mark.parametrize(
+    ("options", "parts"),
+    [
+        (("--minimize", "noise"), ("--minimize", "'noise'", "emissions")),
+        (("--queue-limit", "3"), ("queue limit", "3", "0.05 to 2")),
+        (("--longest-wait", "1"), ("longest wait", "1", "5 to 600")),
+        (("--objective", "missing.toml"), ("missing.toml",)),
+        (("--lock", "missing.toml"), ("missing.toml",)),
+    ],
+)
+def test_what_is_asked_of_plans_is_refused_alike_by_all_who_plan(
+    command: str, options: tuple[str, ...], parts: tuple[str, ...], tmp_path: Path
+) -> None:
+    street = corner_town(tmp_path / "town", 3600)
+    out = tmp_path / "out"
+    outcome = call(command, street, "--out", out, *options)
+    assert outcome.code == 1
+    assert_one_line(outcome, *parts)
+    assert not out.exists()
 
 
 def test_help_loads_nothing_heavy() -> None:

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
+from engine.measures.objective import QueueLimit
 from network.counts import CountSeries
 from network.day_plan import Action
 from network.files import read_plan
@@ -27,6 +28,7 @@ from tests.throughband.towns import NET, corner_town
 from throughband.commands import Teller
 from throughband.day_files import stretches_of, times_of, timing_sheet
 from throughband.day_plans import DayOrder, flows_of
+from throughband.objective_options import objective_in
 from throughband.pipeline import open_setting
 
 HOURS = np.array([0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 0.5, 0.5, 0.5, 0.5, 0.5, 1, 1, 1, 0.3, 0.3, 0, 0,
@@ -78,6 +80,24 @@ def test_it_leaves_plans_schedule_programs_sheet_and_record(folder: Path) -> Non
         "plan-1.json", "plan-2.json", "single-plan.json", "schedule.toml", "plan.add.xml",
         "timing.csv", "day.json",
     }  # fmt: skip
+
+
+def test_what_is_asked_of_plans_holds_for_a_day_too(town: Path, counts: Path) -> None:
+    lock = town.parent / "lock.toml"
+    lock.write_text('format = "throughband.locks"\nversion = 1\n[[cycle]]\ncycle_s = 75\n')
+    out = town.parent / "wished"
+    outcome = call(
+        "day", town, "--counts", counts, "--out", out, "--period", 60, "--dwell", 60,
+        "--max-plans", 2, "--price", 0, "--effort", 50, "--minimize", "stops", "--queue-limit",
+        0.8, "--lock", lock,
+    )  # fmt: skip
+    assert outcome.code == 0, outcome.err
+    assert "Planned for few stops" in outcome.err
+    record = json.loads((out / "day.json").read_text())
+    assert record["objective"]["minimize"] == "stops"
+    for file in (out / "plan-1.json", out / "single-plan.json"):
+        assert {plan.cycle_s for plan in read_plan(file).plans} == {75}
+    assert objective_in(out / "plan-1.json").queue_limit == QueueLimit(0.8)
 
 
 def test_the_schedule_names_lawful_plans_for_every_hour(folder: Path, network: RoadNetwork) -> None:

@@ -19,12 +19,12 @@ from tests.engine.explained_streets import plans_of
 from tests.reference.toy_streets import line
 from tests.throughband.command_line import assert_one_line, call
 from throughband.objective_options import (
-    ObjectiveOrder,
     document_of,
     objective_in,
     read_objective,
 )
 from throughband.pipeline import open_setting
+from throughband.plan_orders import PlanOrder
 
 HEAD = 'format = "throughband.objective"\nversion = 1\n'
 NETWORK = line("ABC", 200.0)
@@ -90,13 +90,13 @@ def test_an_empty_file_asks_for_what_is_asked_for_without_one(tmp_path: Path) ->
 def test_options_go_before_the_file(tmp_path: Path) -> None:
     path = tmp_path / "wanted.toml"
     path.write_text(HEAD + WHOLE)
-    order = ObjectiveOrder(path, "stops", 9.0, 50.0, 0.8, 5.0)
+    order = PlanOrder(None, path, "stops", 9.0, 50.0, 0.8, 5.0)
     found = order.objective(NETWORK)
     assert (found.goal, found.stop_penalty_s, found.longest_wait_s) == (Goal.STOPS, 9.0, 50.0)
     assert found.queue_limit == QueueLimit(0.8, QueueMeasure.PERCENTILE_95, 5.0)
     assert found.weights["e0>e1"] == 2.0
-    assert ObjectiveOrder(queue_limit=0.8).objective(NETWORK).queue_limit == QueueLimit(0.8)
-    assert ObjectiveOrder().objective(NETWORK) == Objective()
+    assert PlanOrder(queue_limit=0.8).objective(NETWORK).queue_limit == QueueLimit(0.8)
+    assert PlanOrder().objective(NETWORK) == Objective()
 
 
 @pytest.mark.parametrize("text", ["", WHOLE, "[queues]\n", 'minimize = "emissions"\n'])
@@ -161,15 +161,15 @@ def test_bad_files_are_refused_with_their_line(tmp_path: Path, text: str, told: 
 @pytest.mark.parametrize(
     ("order", "told"),
     [
-        (ObjectiveOrder(minimize="fuel"), "--minimize: found 'fuel'; allowed is one of delay"),
-        (ObjectiveOrder(minimize="person-delay"), "same number of persons in every vehicle"),
-        (ObjectiveOrder(stop_penalty_s=-1.0), "stop penalty: found -1"),
-        (ObjectiveOrder(longest_wait_s=4.0), "longest wait: found 4"),
-        (ObjectiveOrder(queue_limit=3.0), "queue limit: found 3"),
-        (ObjectiveOrder(queue_price=-3.0), "queue price: found -3"),
+        (PlanOrder(minimize="fuel"), "--minimize: found 'fuel'; allowed is one of delay"),
+        (PlanOrder(minimize="person-delay"), "same number of persons in every vehicle"),
+        (PlanOrder(stop_penalty_s=-1.0), "stop penalty: found -1"),
+        (PlanOrder(longest_wait_s=4.0), "longest wait: found 4"),
+        (PlanOrder(queue_limit=3.0), "queue limit: found 3"),
+        (PlanOrder(queue_price=-3.0), "queue price: found -3"),
     ],
 )
-def test_bad_options_are_refused(order: ObjectiveOrder, told: str) -> None:
+def test_bad_options_are_refused(order: PlanOrder, told: str) -> None:
     with pytest.raises(PlanError, match=told):
         order.objective(NETWORK)
 
