@@ -20,6 +20,7 @@ from throughband.cli import app
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = sorted(DOCS.glob("*.md"))
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+FETCHED = re.compile(r'<(?:script|link|img)\b[^>]*(?:src|href)="https?://[^"]*"')
 INCLUDED = re.compile(r"```\{(?:include|literalinclude)\} (\S+)")
 
 
@@ -96,7 +97,7 @@ def test_every_page_is_in_a_table_of_contents() -> None:
 
 
 @pytest.mark.slow
-def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
+def test_the_site_builds_without_a_warning_and_needs_no_internet(tmp_path: Path) -> None:
     pytest.importorskip("sphinx_gallery", reason="the extra 'docs' is not installed")
     done = subprocess.run(
         [sys.executable, "-m", "sphinx", "-W", "-q", str(DOCS), str(tmp_path / "html")],
@@ -107,3 +108,7 @@ def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "html" / "index.html").is_file()
+    assert "<math" in (tmp_path / "html" / "mathematics.html").read_text(encoding="utf-8")
+    for page in (tmp_path / "html").rglob("*.html"):
+        fetched = FETCHED.findall(page.read_text(encoding="utf-8"))
+        assert not fetched, f"{page.name}: {fetched}"
