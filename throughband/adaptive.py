@@ -17,6 +17,7 @@ from engine.validate.adaptive_loop import AdaptiveRun, run_adaptive
 from network.errors import ThroughbandError
 from throughband.pipeline import Setting
 from throughband.results import output_folder, write_json
+from throughband.run_record import add_step
 from throughband.steering import live_controller
 
 ADAPTIVE = "adaptive"
@@ -103,6 +104,7 @@ def simulate_adaptive(
         sensing = own if sight == Sight() else sensing
     with output_folder(out) as folder:
         result = run_adaptive(setting.case, seed, sites, controller, sensing, folder)
+        add_step(folder, out, "simulate", setting, None, [seed])
         alone = sorted(set(setting.network.signals) - {site.signal_id for site in sites})
         content = {
             "controller": name,

@@ -42,6 +42,7 @@ from throughband.demand import (
     read_counts,
     sources_told,
 )
+from throughband.demand_file import DEMAND_NAME, write_demand
 from throughband.imported import imported_counts
 from throughband.journal import Journal
 from throughband.optimize_results import result_document, result_lines
@@ -54,6 +55,7 @@ from throughband.results import (
     versions,
     write_json,
 )
+from throughband.run_record import add_step
 from throughband.seams import OWN_OPTIMIZER, OWN_SIMULATOR, optimizer_named, simulator_named
 from throughband.stopping import Halt
 
@@ -174,6 +176,9 @@ def run_scenario(
                 folder, setting, result.optimization, result.demand.flows, result.reasons
             )
             write_counts_csv(folder / "counts.csv", result.today)
+            write_demand(folder / DEMAND_NAME, result.demand)
+            files = {"calibration": calibration}
+            add_step(folder, target, "run", setting, files, result.report.seeds)
             write_report(folder / "report.html", story_of(result, _command_line()))
             journal.write({"event": "finished", "utc": now_utc().isoformat()})
             write_json(folder / COMPLETE, _result(result))
@@ -243,6 +248,9 @@ def optimize_scenario(
         worth = pipeline.priced(setting, done, limits)
         reasons = pipeline.explain(setting, done, limits, worth)
         _write_plan_files(folder, setting, done, wanted.flows, reasons, worth)
+        write_demand(folder / DEMAND_NAME, wanted)
+        files = {"counts": counts, "calibration": calibration}
+        add_step(folder, out, "optimize", setting, files, COUNTING_SEEDS if counts is None else ())
         if counts is None:
             write_counts_csv(folder / "counts.csv", mean_day(days))
         signals = setting.network.signals
@@ -298,6 +306,7 @@ def validate_plan(
             setting, plan_set, _validation_seeds(seeds), workers, teller.tell, simulator
         ).to_dict()
         teller.step("write the validation")
+        add_step(folder, out, "validate", setting, {"plan": plan}, _validation_seeds(seeds))
         write_json(
             folder / "validation.json",
             {
@@ -338,6 +347,8 @@ def simulate_scenario(
     with TemporaryDirectory(prefix="throughband-") as scratch, output_folder(out) as folder:
         additional = _controller_files(controller, setting, Path(scratch))
         measures = run_sumo(setting.case, seed, additional, folder)
+        _, _, file = controller.partition(":")
+        add_step(folder, out, "simulate", setting, {"plan": Path(file) if file else None}, [seed])
         write_json(folder / "measures.json", {"controller": controller, **_measures(measures)})
     console = Console(stderr=True, highlight=False)
     console.print(measured(setting.scenario.name, controller, measures), soft_wrap=True)

@@ -20,6 +20,7 @@ from throughband.commands import Teller
 from throughband.forecast_options import duration_s, read_holidays
 from throughband.performance_files import write_table
 from throughband.results import output_folder, versions, write_json
+from throughband.run_record import add_step
 from throughband.street_periods import TRAVEL_TIME, Periods, read_periods
 
 DAY_S: Final = 86_400
@@ -145,6 +146,9 @@ def evaluate_command(wish: EvaluationWish, out: Path) -> None:
 
         text = council_text(found)
         write_json(folder / "evaluation.json", document_of(found, text))
+        files = {"before": wish.before, "after": wish.after, "detectors": wish.detectors}
+        files |= {f"counts {at}": file for at, file in enumerate(wish.counts, 1)}
+        add_step(folder, out, "evaluate", None, files, command=command_of(wish))
         write_table(folder / "days.csv", *day_table(found))
         (folder / "summary.txt").write_text("\n\n".join(text) + "\n", encoding="utf-8")
         write_evaluation_page(folder, found, text, command_of(wish))

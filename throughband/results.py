@@ -30,6 +30,9 @@ COMPLETE = "result.json"
 RUN_FILES = frozenset(
     {
         COMPLETE,
+        "run.json",
+        "demand.json",
+        "report.pdf",
         "journal.sqlite",
         "journal.jsonl",
         "plan.json",

@@ -53,7 +53,9 @@ def planned(corner: Path) -> Path:
 
 
 def test_optimize_writes_plans_and_the_counts_it_made(planned: Path) -> None:
-    assert {f.name for f in planned.iterdir()} == {"plan.json", "plan.add.xml", "counts.csv"}
+    assert {f.name for f in planned.iterdir()} == {
+        "plan.json", "plan.add.xml", "counts.csv", "demand.json", "run.json",
+    }  # fmt: skip
 
 
 def test_signals_left_alone_are_named_in_the_plan_and_absent_from_sumo_s(planned: Path) -> None:
@@ -74,7 +76,9 @@ def test_its_own_counts_give_the_same_demand_again(
     )
     assert outcome.code == 0, outcome.err
     assert "carry nothing" not in outcome.err
-    assert {f.name for f in tmp_path.iterdir()} == {"plan.json", "plan.add.xml"}
+    assert {f.name for f in tmp_path.iterdir()} == {
+        "plan.json", "plan.add.xml", "demand.json", "run.json",
+    }  # fmt: skip
 
 
 def test_movements_missing_from_the_counts_are_told(corner: Path, tmp_path: Path) -> None:
@@ -99,7 +103,9 @@ def test_simulate_keeps_sumo_s_own_files(
         "simulate", corner, "--controller", controller, "--seed", 7, "--end", 300, "--out", out
     )
     assert outcome.code == 0, outcome.err
-    assert {f.name for f in out.iterdir()} == {"tripinfo.xml", "statistics.xml", "measures.json"}
+    assert {f.name for f in out.iterdir()} == {
+        "tripinfo.xml", "statistics.xml", "measures.json", "run.json",
+    }  # fmt: skip
     trips = ElementTree.parse(out / "tripinfo.xml").getroot().findall("tripinfo")
     measures = json.loads((out / "measures.json").read_text())
     assert measures["controller"] == controller

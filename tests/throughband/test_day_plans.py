@@ -78,7 +78,7 @@ def folder(town: Path, counts: Path) -> Path:
 def test_it_leaves_plans_schedule_programs_sheet_and_record(folder: Path) -> None:
     assert {f.name for f in folder.iterdir()} == {
         "plan-1.json", "plan-2.json", "single-plan.json", "schedule.toml", "plan.add.xml",
-        "timing.csv", "day.json",
+        "timing.csv", "day.json", "run.json",
     }  # fmt: skip
 
 

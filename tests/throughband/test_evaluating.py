@@ -130,7 +130,7 @@ def test_every_file_is_written(tmp_path: Path) -> None:
     assert outcome.code == 0, outcome.err
     pictures = {f"{name}.{form}" for name in ("changes", "days", "hours", "places")
                 for form in ("png", "svg")}  # fmt: skip
-    files = {"evaluation.json", "evaluation.html", "summary.txt", "days.csv"}
+    files = {"evaluation.json", "evaluation.html", "summary.txt", "days.csv", "run.json"}
     assert {file.name for file in out.iterdir()} == files | pictures
     told = json.loads((out / "evaluation.json").read_text())
     assert told["verdict"] == "better"
