@@ -45,16 +45,17 @@ lint: install
 # One thread of linear algebra: several only get into each other's way on small matrices.
 THREADS := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
 
-# Net-SNMP is the third opinion of the bridge's tests, strace stops a process at a chosen write;
-# without them those tests are skipped and say so.
+# Net-SNMP is the third opinion of the bridge's tests, strace stops a process at a chosen write,
+# PostgreSQL is the other database of the console's; without them those tests are skipped and say so.
 .PHONY: test-tools
 test-tools:
-	@if ! { command -v snmpget && command -v snmpd && command -v strace; } >/dev/null; then \
+	@if ! { command -v snmpget && command -v snmpd && command -v strace && \
+		{ command -v initdb || ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null; }; } >/dev/null; then \
 		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 			apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
-				--no-install-recommends snmp snmpd strace >/dev/null; \
+				--no-install-recommends snmp snmpd strace postgresql >/dev/null; \
 		else \
-			echo "some tests are skipped; they need the Debian packages snmp snmpd strace"; \
+			echo "some tests are skipped; they need the Debian packages snmp snmpd strace postgresql"; \
 		fi; \
 	fi
 

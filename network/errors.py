@@ -8,6 +8,8 @@
       ScenarioError
       PluginError
       ApprovalError     ApprovalExpiredError
+      StoreError        StoreUnavailableError, NewerStoreError, MissingError, StaleError, MoveError
+      AccessError       SignInError, RightError
       ControllerError   UnreachableError, RejectedValueError, ReadBackMismatchError,
                         RollbackFailedError
 
@@ -93,6 +95,54 @@ class ApprovalError(ThroughbandError):
 
 class ApprovalExpiredError(ApprovalError):
     """The approval was given, and its time is over."""
+
+
+class StoreError(ThroughbandError):
+    """The console's database cannot be used, or refuses what was asked of it."""
+
+
+class StoreUnavailableError(StoreError):
+    """The database is locked, full or out of reach; nothing was changed, a later try may do."""
+
+
+class NewerStoreError(StoreError):
+    """The database was made by a newer program than this."""
+
+
+class MissingError(StoreError):
+    """There is no such row."""
+
+
+class StaleError(StoreError):
+    """What was looked at has changed since.
+
+    Parameters
+    ----------
+    message
+        The readable line.
+    changes
+        What happened meanwhile, a sentence each, oldest first.
+    """
+
+    def __init__(self, message: str, changes: tuple[str, ...] = ()) -> None:
+        self.changes = changes
+        super().__init__("; ".join((message, *changes)))
+
+
+class MoveError(StoreError):
+    """A plan cannot make this move from the state it is in."""
+
+
+class AccessError(ThroughbandError):
+    """Somebody may not do what was asked."""
+
+
+class SignInError(AccessError):
+    """Nobody could be recognized: wrong name or password, or nobody signed in."""
+
+
+class RightError(AccessError):
+    """The person is known and has not the right."""
 
 
 class ControllerError(ThroughbandError):

@@ -113,20 +113,24 @@ def write_release(path: Path, release: PlanRelease) -> None:
     ApprovalError
         If the file cannot be written, or is there already.
     """
-    content = {name: getattr(release, name) for name in _TEXTS}
-    content |= {name: getattr(release, name).isoformat() for name in _TIMES}
     if path.exists():
         raise ApprovalError(f"{path}: exists already; name a new file")
-    document = {
+    try:
+        write_json(path, release_document(release))
+    except OSError as error:
+        raise ApprovalError(f"{path}: cannot be written ({error.strerror})") from error
+
+
+def release_document(release: PlanRelease) -> dict[str, Any]:
+    """Return a release and its digest as plain JSON, as `write_release` writes it."""
+    content = {name: getattr(release, name) for name in _TEXTS}
+    content |= {name: getattr(release, name).isoformat() for name in _TIMES}
+    return {
         "format": RELEASE_FORMAT,
         "version": RELEASE_VERSION,
         "release": content,
         "digest": release.digest,
     }
-    try:
-        write_json(path, document)
-    except OSError as error:
-        raise ApprovalError(f"{path}: cannot be written ({error.strerror})") from error
 
 
 def read_release(path: Path) -> PlanRelease:
@@ -137,7 +141,24 @@ def read_release(path: Path) -> PlanRelease:
     ApprovalError
         If it is no release, or its content is not what was sealed.
     """
-    document = read_json(path)
+    return release_of(read_json(path), str(path))
+
+
+def release_of(document: Mapping[str, Any], path: str) -> PlanRelease:
+    """Return the release that `release_document` told.
+
+    Parameters
+    ----------
+    document
+        Plain JSON.
+    path
+        Where it is from, for messages.
+
+    Raises
+    ------
+    ApprovalError
+        If it is no release, or its content is not what was sealed.
+    """
     if document.get("format") != RELEASE_FORMAT or document.get("version") != RELEASE_VERSION:
         raise ApprovalError(
             f"{path}: format {document.get('format')!r} version {document.get('version')!r}; "
@@ -157,6 +178,19 @@ def read_release(path: Path) -> PlanRelease:
     if document.get("digest") != release.digest:
         raise ApprovalError(f"{path}: its content is not what was sealed; it was edited or damaged")
     return release
+
+
+def approved_event(release: PlanRelease) -> dict[str, object]:
+    """Return what the journal keeps of an approval."""
+    return {
+        "event": "approved",
+        "utc": release.approved_utc.isoformat(),
+        "expires_utc": release.expires_utc.isoformat(),
+        "by": release.approved_by,
+        "notes": release.notes,
+        "plan_digest": release.plan_digest,
+        "report_digest": release.report_digest,
+    }
 
 
 def require_usable(release: PlanRelease, events: Iterable[Mapping[str, Any]]) -> None:

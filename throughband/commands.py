@@ -30,7 +30,7 @@ from network.sumo_tls import write_sumo_plan
 from network.timing import PlanSet
 from throughband import doctor, pipeline
 from throughband.adaptive import ADAPTIVE, Sight, is_live, simulate_adaptive
-from throughband.approval import POLICY_NAME, approve, policy_objections
+from throughband.approval import POLICY_NAME, approve, approved_event, policy_objections
 from throughband.calibration_tables import summary
 from throughband.dated_counts import dated_demand, has_dates
 from throughband.demand import (
@@ -423,19 +423,6 @@ class _Approval:
         )
         self._teller.say(f"Not approved, nothing is pushed: {why}")
         return None
-
-
-def approved_event(release: PlanRelease) -> dict[str, object]:
-    """Return what the journal keeps of an approval."""
-    return {
-        "event": "approved",
-        "utc": release.approved_utc.isoformat(),
-        "expires_utc": release.expires_utc.isoformat(),
-        "by": release.approved_by,
-        "notes": release.notes,
-        "plan_digest": release.plan_digest,
-        "report_digest": release.report_digest,
-    }
 
 
 def _validation_seeds(count: int) -> tuple[int, ...]:

@@ -27,9 +27,9 @@ from network.phasing import Phasing
 from network.safety import require_safe
 from network.timing import PlanSet
 from throughband.access import new_access, reached_at
-from throughband.approval import VALID_FOR, approve
+from throughband.approval import VALID_FOR, approve, approved_event
 from throughband.bridge.config import write_config
-from throughband.commands import ANY_WINDOW_S, answer, approved_event, now_utc, plan_for
+from throughband.commands import ANY_WINDOW_S, answer, now_utc, plan_for
 from throughband.devices import read_devices, write_devices
 from throughband.journal import Journal, verify
 from throughband.pipeline import Setting, open_setting

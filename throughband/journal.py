@@ -90,6 +90,11 @@ class Journal:
         """Hash of the newest entry this object has read or written; 64 zeros for none."""
         return self._last
 
+    @property
+    def count(self) -> int:
+        """Number of the newest entry this object has read or written; 0 for none."""
+        return self._count
+
     def write(self, event: Mapping[str, object]) -> None:
         """Append an event, durably.
 
@@ -180,6 +185,42 @@ def verify(path: Path, expect: str | None = None) -> list[dict[str, object]]:
             f"{path}: the {len(events)} entries form a chain, but none has the expected hash "
             f"{expect}; entries were cut off the end, or the journal is another one"
         )
+    return events
+
+
+def entries_after(path: Path, number: int) -> list[dict[str, object]]:
+    """Read a journal's entries behind a number, each checked against its own seal.
+
+    For those who follow a journal they verified as a whole before.
+
+    Parameters
+    ----------
+    path
+        The database.
+    number
+        Of the last entry known; 0 for none.
+
+    Returns
+    -------
+    list of dict
+        The events in order, each with its number and hash.
+
+    Raises
+    ------
+    ThroughbandError
+        If an entry is missing, or not what was sealed.
+    """
+    events: list[dict[str, object]] = []
+    last: str | None = None
+    for at, row in enumerate(read_rows(path, after=number), start=number + 1):
+        if row.number != at or (last is not None and row.previous != last):
+            raise ThroughbandError(f"{path}, entry {at}: missing, or the chain is broken there")
+        if seal(row.previous, row.content) != row.hash:
+            raise ThroughbandError(
+                f"{path}, entry {at}: the chain is broken; it was changed after it was sealed"
+            )
+        last = row.hash
+        events.append({**json.loads(row.content), "hash": row.hash})
     return events
 
 

@@ -21,10 +21,10 @@ from controllers.ntcip.driver import connect as connect_ntcip
 from controllers.together import at_device, together
 from controllers.troubles import clock_off
 from network.errors import ControllerError, RollbackFailedError, ThroughbandError
-from throughband.approval import write_release
+from throughband.approval import approved_event, write_release
 from throughband.bridge.config import read_config
 from throughband.bridge.state import StateFolder
-from throughband.commands import approved_event, now_utc
+from throughband.commands import now_utc
 from throughband.controller_commands import approved_release, plans_with_evidence
 from throughband.devices import read_devices
 from throughband.journal import Journal
