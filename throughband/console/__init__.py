@@ -1,0 +1,1 @@
+"""The web console: what an engineer sees, decides and takes back."""

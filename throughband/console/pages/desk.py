@@ -1,0 +1,211 @@
+"""What pages look at again and again: networks as read, delays as modeled, plans as tuned.
+
+Reading a town and modeling its hour takes seconds, a page must not. So each is made once, in a
+thread beside, and kept; a page that comes first is told that it is being made.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as LateError
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from engine.measures.corridor import Corridor
+from engine.measures.evaluation import Tables, evaluate
+from engine.measures.street import Street, build_street
+from engine.optimize.corridors import named_corridors
+from network.errors import ThroughbandError
+from network.graph import RoadNetwork
+from network.timing import PlanSet, TimingPlan
+from throughband.demand import Demand, demand, read_counts
+from throughband.imported import corridors_of, imported_counts
+from throughband.pictures.approaches import ApproachState, modeled_approaches
+from throughband.pictures.geojson import network_geojson
+from throughband.pictures.places import geo_reference
+from throughband.pipeline import Setting, open_setting
+from throughband.tuning import Tuning, open_tuning, running
+
+KEPT: Final = 12
+"""So many networks and tunings are kept; the one not used for longest goes first."""
+
+PATIENCE_S: Final = 0.1
+"""A page waits so long for what is being made, then says so."""
+
+_T = TypeVar("_T")
+
+
+class StillMadeError(ThroughbandError):
+    """What was asked for is being made; ask again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Modeled:
+    """A network under the plans in force and its counts.
+
+    Attributes
+    ----------
+    setting
+        The network.
+    wanted, street
+        Its demand, None where nobody counted.
+    states
+        How approaches fare in the hour-long model; empty without demand.
+    collection
+        Its GeoJSON.
+    """
+
+    setting: Setting
+    wanted: Demand | None
+    street: Street | None
+    states: tuple[ApproachState, ...]
+    collection: dict[str, Any]
+
+    @property
+    def network(self) -> RoadNetwork:
+        """The roads."""
+        return self.setting.network
+
+
+class Kept:
+    """Values made once in threads beside, by key; failures are not kept."""
+
+    def __init__(self, most: int, pool: ThreadPoolExecutor) -> None:
+        self._most = most
+        self._pool = pool
+        self._lock = threading.Lock()
+        self._found: OrderedDict[Hashable, Future[Any]] = OrderedDict()
+
+    def get(self, key: Hashable, make: Callable[[], _T], patience_s: float) -> _T:
+        """Return the value of a key, making it if needed.
+
+        Raises
+        ------
+        StillMadeError
+            If that takes longer than the patience.
+        ThroughbandError
+            If it cannot be made.
+        """
+        with self._lock:
+            future = self._found.get(key)
+            if future is None or (future.done() and future.exception() is not None):
+                future = self._pool.submit(make)
+                self._found[key] = future
+            self._found.move_to_end(key)
+            while len(self._found) > self._most:
+                self._found.popitem(last=False)
+        try:
+            found: _T = future.result(timeout=patience_s)
+        except LateError:
+            raise StillMadeError("this is being worked out; look again in a moment") from None
+        return found
+
+
+class Desk:
+    """Networks and plans as pages need them.
+
+    Parameters
+    ----------
+    patience_s
+        How long a page waits for what is being made.
+    """
+
+    def __init__(self, patience_s: float = PATIENCE_S) -> None:
+        self.patience_s = patience_s
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="desk")
+        self._modeled = Kept(KEPT, self._pool)
+        self._tunings = Kept(KEPT, self._pool)
+        self._trial = threading.Lock()
+
+    def close(self) -> None:
+        """Let threads end."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def modeled(self, network_id: str, source: str, counts: Path | None = None) -> Modeled:
+        """Return a network under its plans in force.
+
+        Parameters
+        ----------
+        network_id, source
+            Its row's key and what the command line takes as SCENARIO.
+        counts
+            Counts to model it with; else those that were imported with it, if any.
+        """
+        key = (network_id, source, counts, _stamp(counts))
+        return self._modeled.get(key, lambda: _model(source, counts), self.patience_s)
+
+    def tuning(
+        self, plan_id: str, plan_set: PlanSet, network_id: str, source: str, counts: Path | None
+    ) -> Tuning | None:
+        """Return a plan ready for trials, or None where no counts are known."""
+        modeled = self.modeled(network_id, source, counts)
+        if modeled.wanted is None:
+            return None
+        wanted = modeled.wanted
+        key = (plan_id, plan_set.digest, network_id, counts, _stamp(counts))
+        return self._tunings.get(
+            key, lambda: open_tuning(modeled.setting, plan_set, wanted), self.patience_s
+        )
+
+    def alone(self, work: Callable[[], _T]) -> _T:
+        """Do a trial alone: a `Tuning` is changed while it tries."""
+        with self._trial:
+            return work()
+
+
+def corridors_drawn(
+    modeled: Modeled, plan_set: PlanSet, tuning: Tuning | None
+) -> dict[str, Corridor]:
+    """Return the rows of signals a time-space diagram can show, by name."""
+    if tuning is not None:
+        return dict(tuning.corridors)
+    named = corridors_of(modeled.setting.scenario, modeled.network)
+    if named and modeled.street is not None:
+        return dict(named_corridors(modeled.network, modeled.street, named))
+    return {}
+
+
+def plans_in_force(network: RoadNetwork) -> dict[str, TimingPlan]:
+    """Return the plans in force by signal."""
+    return running(network)
+
+
+def _model(source: str, counts: Path | None) -> Modeled:
+    setting = open_setting(source)
+    file = counts or imported_counts(setting.scenario)
+    wanted = street = None
+    states: tuple[ApproachState, ...] = ()
+    if file is not None and file.is_file():
+        wanted = demand(setting.network, (read_counts(file, setting.network),))
+        flows = wanted.flows
+        street = build_street(
+            setting.network, flows.movement_vph(), flows.interval_s, setting.driving,
+            wanted.lane_shares,
+        )  # fmt: skip
+        plans = running(setting.network)
+        longest_s = max((plan.cycle_s for plan in plans.values()), default=1)
+        tables = Tables(street, setting.network, longest_s)
+        for name in street.signals:
+            if name in plans:
+                tables.set(plans[name])
+            else:
+                tables.open_always(name)
+        begin_s = int(flows.start_s)
+        measures = evaluate(tables, begin_s, int(street.horizon_s))
+        states = modeled_approaches(street, measures)
+    collection = network_geojson(setting.network, states, geo_reference(setting.scenario.net_file))
+    return Modeled(setting, wanted, street, states, collection)
+
+
+def _stamp(file: Path | None) -> tuple[int, int]:
+    if file is None:
+        return (0, 0)
+    try:
+        found = file.stat()
+    except OSError:
+        return (0, 0)
+    return (found.st_mtime_ns, found.st_size)
