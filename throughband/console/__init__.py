@@ -1,1 +1,1 @@
-"""The web console: what an engineer sees, decides and takes back."""
+"""The engineer's console: an application of FastAPI over the store, the journal and the bridge."""

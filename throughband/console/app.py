@@ -1,0 +1,126 @@
+"""The application: routes behind one gate, each with its right from one table."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from fastapi import APIRouter, Depends, FastAPI
+from fastapi.routing import APIRoute
+from prometheus_client import CollectorRegistry
+from starlette.routing import BaseRoute
+
+from throughband.console.api import routers
+from throughband.console.config import ConsoleConfig
+from throughband.console.desk import Desk, guard
+from throughband.console.gate import Counters, Gate
+from throughband.console.problems import tell_errors
+from throughband.people.door import Door
+from throughband.people.passwords import Passwords
+from throughband.people.routes import API, ROUTES
+from throughband.store import Store, open_store
+from throughband.store.repository import NewId, drawn_id
+
+OPEN = frozenset(route for route, right in ROUTES.items() if right is None)
+
+
+def _now_utc() -> datetime:
+    return datetime.now(UTC)
+
+
+def create_app(
+    config: ConsoleConfig,
+    *,
+    clock: Callable[[], datetime] = _now_utc,
+    store: Store | None = None,
+    passwords: Passwords | None = None,
+    new_id: NewId = drawn_id,
+    pages: Sequence[APIRouter] = (),
+) -> FastAPI:
+    """Make the console's application.
+
+    Parameters
+    ----------
+    config
+        Settings.
+    clock
+        The present.
+    store
+        An opened store; else the configuration's is opened, and migrated after a backup.
+    passwords
+        How passwords are hashed; argon2id with the library's parameters otherwise.
+    new_id
+        Draws correlation ids.
+    pages
+        Routers of HTML pages beside the API's; each of their routes must stand in
+        `throughband.people.routes.ROUTES`.
+
+    Returns
+    -------
+    FastAPI
+        With the `throughband.console.desk.Desk` as ``app.state.desk``.
+
+    Raises
+    ------
+    StoreError
+        If the database cannot be used.
+    """
+    opened = store or open_store(
+        config.database, backups=config.backups, journal=config.journal, clock=clock
+    )
+    app = FastAPI(
+        title="Throughband console",
+        version=importlib.metadata.version("throughband"),
+        description="Networks, runs, plans and their lives, the corridor, the journal, people.",
+        openapi_url=f"{API}/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        dependencies=[Depends(guard)],
+    )
+    app.state.desk = Desk(config, opened, Door(opened, clock, config.limits, passwords), clock)
+    app.state.counters = Counters(CollectorRegistry())
+    tell_errors(app)
+    for router in (*routers(), *pages):
+        app.include_router(router)
+    require_rights(app)
+    app.add_middleware(
+        Gate,
+        counters=app.state.counters,
+        upload_bytes=config.upload_bytes,
+        https=config.https,
+        new_id=new_id,
+        is_open=lambda method, path: f"{method} {path}" in OPEN,
+    )
+    return app
+
+
+def routes_of(app: FastAPI) -> Iterator[tuple[str, APIRoute]]:
+    """Yield every route of the API and the pages, as the table of rights names it."""
+    for route in _flat(app.router.routes):
+        if isinstance(route, APIRoute):
+            for method in sorted(route.methods or ()):
+                yield f"{method} {route.path}", route
+
+
+def require_rights(app: FastAPI) -> None:
+    """Refuse to start with a route that the table of rights does not know.
+
+    Raises
+    ------
+    KeyError
+        Naming it: this is a mistake in the program.
+    """
+    for name, _ in routes_of(app):
+        if name not in ROUTES:
+            raise KeyError(f"route {name!r} is missing in throughband.people.routes.ROUTES")
+
+
+def _flat(routes: Sequence[BaseRoute]) -> Iterator[BaseRoute]:
+    for route in routes:
+        inner: Any = getattr(route, "original_router", None)
+        if inner is not None:
+            yield from _flat(inner.routes)
+        else:
+            yield route

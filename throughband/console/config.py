@@ -1,0 +1,275 @@
+"""The console's configuration: one TOML file; paths in it are relative to it."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from network.errors import ThroughbandError
+from throughband.people.door import Limits
+from throughband.people.rights import Right, rights_of
+
+MEBIBYTE: Final = 1 << 20
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class ServeEntry(_Strict):
+    """``[serve]``: where to listen, and what stands in front."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(8080, ge=0, le=65535)
+    https: bool = False
+    trusted_proxies: list[str] = Field(default_factory=list)
+
+
+class SessionEntry(_Strict):
+    """``[sessions]``: hours, and failed attempts to sign in within so many minutes."""
+
+    hours: float = Field(12, gt=0, le=24 * 31)
+    idle_hours: float = Field(2, gt=0, le=24 * 31)
+    failures_of_name: int = Field(5, ge=1)
+    failures_of_address: int = Field(20, ge=1)
+    within_minutes: float = Field(15, gt=0)
+
+
+class LimitsEntry(_Strict):
+    """``[limits]``: of uploads, of work at a time, and how long approvals hold."""
+
+    upload_mb: float = Field(64, gt=0)
+    runs_at_once: int = Field(1, ge=1)
+    runs_waiting: int = Field(20, ge=1)
+    approval_hours: float = Field(12, ge=0.01, le=24 * 31)
+
+
+class OidcEntry(_Strict):
+    """``[oidc]``: sign-in with the agency's own accounts."""
+
+    name: str = "single sign-on"
+    issuer: str
+    client_id: str
+    client_secret_file: Path
+    scopes: list[str] = Field(default_factory=lambda: ["openid", "profile", "email"])
+    name_claim: str = "preferred_username"
+    roles_claim: str = "groups"
+    roles: dict[str, list[str]] = Field(default_factory=dict)
+
+
+class ConsoleEntry(_Strict):
+    """The whole file."""
+
+    database: str = "sqlite:///console.sqlite"
+    database_password_file: Path | None = None
+    bridge: Path | None = None
+    journal: Path | None = None
+    folder: Path = Path("console")
+    backups: Path = Path("backups")
+    serve: ServeEntry = Field(default_factory=lambda: ServeEntry.model_validate({}))
+    sessions: SessionEntry = Field(default_factory=lambda: SessionEntry.model_validate({}))
+    limits: LimitsEntry = Field(default_factory=lambda: LimitsEntry.model_validate({}))
+    oidc: OidcEntry | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Oidc:
+    """How to sign in with a provider.
+
+    Attributes
+    ----------
+    name
+        What the button says.
+    issuer, client_id, client_secret, scopes
+        As registered there.
+    name_claim, roles_claim
+        Claims of the name to sign in with and of the groups.
+    roles
+        By group, the rights it brings.
+    """
+
+    name: str
+    issuer: str
+    client_id: str
+    client_secret: str
+    scopes: tuple[str, ...]
+    name_claim: str
+    roles_claim: str
+    roles: dict[str, frozenset[Right]]
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleConfig:
+    """A console's configuration, checked.
+
+    Attributes
+    ----------
+    path
+        The file.
+    database
+        Its URL, secrets included.
+    bridge
+        The bridge's configuration; None where there is no street.
+    journal
+        Where moves are recorded: the bridge's own, where there is one.
+    runs, networks, uploads, backups
+        Folders.
+    host, port, https, trusted_proxies
+        Where to listen; whether pages are reached by HTTPS; whose forwarding headers count.
+    limits
+        Of sessions and attempts.
+    upload_bytes, runs_at_once, runs_waiting, approval
+        Bounds.
+    oidc
+        Sign-in with a provider, if wanted.
+    """
+
+    path: Path
+    database: str
+    bridge: Path | None
+    journal: Path
+    runs: Path
+    networks: Path
+    uploads: Path
+    backups: Path
+    host: str = "127.0.0.1"
+    port: int = 8080
+    https: bool = False
+    trusted_proxies: tuple[str, ...] = ()
+    limits: Limits = field(default_factory=Limits)
+    upload_bytes: int = 64 * MEBIBYTE
+    runs_at_once: int = 1
+    runs_waiting: int = 20
+    approval: timedelta = timedelta(hours=12)
+    oidc: Oidc | None = None
+
+
+def read_console_config(path: Path) -> ConsoleConfig:
+    """Read a configuration and the secrets it names.
+
+    Raises
+    ------
+    ThroughbandError
+        If a file cannot be read or a field is missing, unknown or out of range.
+    """
+    path = path.absolute()
+    try:
+        entry = ConsoleEntry.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise ThroughbandError(f"{path}: cannot be read ({error.strerror})") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ThroughbandError(f"{path}: not TOML ({error})") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ThroughbandError(f"{path}: {where}: {first['msg']}") from error
+    here = path.parent
+    bridge = here / entry.bridge if entry.bridge else None
+    folder = here / entry.folder
+    sessions, limits = entry.sessions, entry.limits
+    return ConsoleConfig(
+        path,
+        _database(entry, here),
+        bridge,
+        _journal(entry, here, bridge),
+        folder / "runs",
+        folder / "networks",
+        folder / "uploads",
+        here / entry.backups,
+        entry.serve.host,
+        entry.serve.port,
+        entry.serve.https,
+        tuple(entry.serve.trusted_proxies),
+        Limits(
+            timedelta(hours=sessions.hours),
+            timedelta(hours=sessions.idle_hours),
+            sessions.failures_of_name,
+            sessions.failures_of_address,
+            timedelta(minutes=sessions.within_minutes),
+        ),
+        round(limits.upload_mb * MEBIBYTE),
+        limits.runs_at_once,
+        limits.runs_waiting,
+        timedelta(hours=limits.approval_hours),
+        _oidc(entry.oidc, here, path),
+    )
+
+
+def _database(entry: ConsoleEntry, here: Path) -> str:
+    try:
+        url = make_url(entry.database)
+    except ArgumentError as error:
+        raise ThroughbandError(
+            f"database {entry.database!r} is not a URL; such as 'sqlite:///console.sqlite'"
+        ) from error
+    if url.password and url.get_backend_name() != "sqlite":
+        raise ThroughbandError(
+            "database: a password does not belong into the configuration; "
+            "database_password_file names a file that holds it"
+        )
+    if url.get_backend_name() == "sqlite" and url.database:
+        url = url.set(database=str(here / url.database))
+    if entry.database_password_file is not None:
+        url = url.set(password=read_secret(here / entry.database_password_file))
+    return url.render_as_string(hide_password=False)
+
+
+def _journal(entry: ConsoleEntry, here: Path, bridge: Path | None) -> Path:
+    if bridge is None:
+        return here / (entry.journal or "journal.sqlite")
+    from throughband.bridge.config import read_config
+
+    journal = read_config(bridge).journal
+    if entry.journal is not None and (here / entry.journal).resolve() != journal.resolve():
+        raise ThroughbandError(
+            f"journal: {entry.journal} is not the journal of {bridge}, which is {journal}; leave "
+            "it out, what is decided belongs into the bridge's"
+        )
+    return journal
+
+
+def _oidc(entry: OidcEntry | None, here: Path, path: Path) -> Oidc | None:
+    if entry is None:
+        return None
+    try:
+        roles = {group: rights_of(names) for group, names in entry.roles.items()}
+    except ThroughbandError as error:
+        raise ThroughbandError(f"{path}: oidc.roles: {error}") from error
+    return Oidc(
+        entry.name,
+        entry.issuer.rstrip("/"),
+        entry.client_id,
+        read_secret(here / entry.client_secret_file),
+        tuple(entry.scopes),
+        entry.name_claim,
+        entry.roles_claim,
+        roles,
+    )
+
+
+def read_secret(path: Path) -> str:
+    """Return the first line of a file that holds a secret.
+
+    Raises
+    ------
+    ThroughbandError
+        If it cannot be read, is empty, or others may read it.
+    """
+    try:
+        mode = path.stat().st_mode
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ThroughbandError(f"{path}: the secret cannot be read ({error})") from error
+    if mode & 0o007:
+        raise ThroughbandError(f"{path}: everybody may read this secret; 'chmod 600 {path}'")
+    secret = text.splitlines()[0].strip() if text.strip() else ""
+    if not secret:
+        raise ThroughbandError(f"{path}: holds no secret")
+    return secret
