@@ -15,8 +15,10 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from controllers.release import PlanRelease
 from engine.forecast.forecast import Forecast
+from engine.measures.objective import Goal
 from engine.optimize.explanation import Explanation
 from engine.optimize.optimizer import Optimization
+from engine.optimize.problem import Limits
 from engine.optimize.workers import Processes
 from engine.validate.simulator import RunMeasures
 from engine.validate.sumo import run as run_sumo
@@ -43,7 +45,7 @@ from throughband.demand import (
     sources_told,
 )
 from throughband.demand_file import DEMAND_NAME, write_demand
-from throughband.imported import imported_counts
+from throughband.imported import buses_of, imported_counts
 from throughband.journal import Journal
 from throughband.optimize_results import result_document, result_lines
 from throughband.pipeline import FIRST_VALIDATION_SEED, RunResult, Setting, open_setting
@@ -145,7 +147,7 @@ def run_scenario(
         teller.step("read the network and its signals")
         setting = open_setting(name, begin_s, end_s, calibration)
         _describe(setting, teller)
-        limits = (order or PlanOrder()).limits(setting.network, effort)
+        limits = limits_of(order or PlanOrder(), setting, effort, teller)
         target = out or Path("runs") / setting.scenario.name
         with run_folder(target) as folder:
             journal = Journal(folder / "journal.sqlite")
@@ -212,7 +214,7 @@ def optimize_scenario(
         teller.step("read the network and its signals")
         setting = open_setting(name, begin_s, end_s, calibration)
         _describe(setting, teller)
-        limits = (order or PlanOrder()).limits(setting.network, effort)
+        limits = limits_of(order or PlanOrder(), setting, effort, teller)
         counts = counts or imported_counts(setting.scenario)
         if counts is None:
             teller.step("count the plan in force in SUMO, seeds 1 to 3")
@@ -427,6 +429,20 @@ class _Approval:
 
 def _validation_seeds(count: int) -> tuple[int, ...]:
     return tuple(range(FIRST_VALIDATION_SEED, FIRST_VALIDATION_SEED + count))
+
+
+def limits_of(order: PlanOrder, setting: Setting, effort: int, teller: Teller) -> Limits:
+    """Return what is asked of the plans of a setting, with the bus lines beside it."""
+    buses = buses_of(setting.scenario, setting.network)
+    limits = order.limits(setting.network, effort, buses)
+    if buses:
+        counted = limits.objective.goal is Goal.PERSON_DELAY
+        teller.say(
+            f"{len(buses)} bus lines, {sum(3600.0 / line.headway_s for line in buses):.0f} buses "
+            "an hour in all"
+            + ("" if counted else "; their passengers count with --minimize person-delay")
+        )
+    return limits
 
 
 def _describe(setting: Setting, teller: Teller) -> None:

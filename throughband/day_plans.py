@@ -18,7 +18,7 @@ from network.day_plan import SECONDS_PER_DAY
 from network.errors import ThroughbandError
 from network.schedule import zone_of
 from throughband.calibration_tables import summary as measured
-from throughband.commands import Teller
+from throughband.commands import Teller, limits_of
 from throughband.dated_counts import dated_demand, has_dates
 from throughband.day_files import SCHEDULE_NAME, SUMO_NAME, actions_of, times_of, write_day
 from throughband.day_flows import (
@@ -175,7 +175,7 @@ def plan_day_command(order: DayOrder, out: Path) -> None:
         setting = open_setting(order.scenario, order.begin_s, order.end_s, order.calibration)
         if setting.calibration is not None:
             teller.say(measured(setting.calibration))
-        limits = order.wanted.limits(setting.network, order.effort)
+        limits = limits_of(order.wanted, setting, order.effort, teller)
         flows = flows_of(order, setting, teller)
         for finding in flows.findings:
             teller.say(finding)

@@ -6,12 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from network.bus_file import BUSES_NAME, read_bus_lines
 from network.derive.corridors import NamedCorridor, read_corridors
 from network.errors import ScenarioError
 from network.graph import RoadNetwork
 from network.network_file import read_network
 from network.readers.sumo_net import read_sumo_network
 from network.readers.xml_files import iterate_elements
+from network.transit import BusLine
 from scenarios.scenario import FOLDER_CONFIG, Scenario
 
 NETWORK_NAME: Final = "network.json"
@@ -52,6 +54,18 @@ def corridors_of(scenario: Scenario, network: RoadNetwork) -> tuple[NamedCorrido
     """
     file = scenario.config_file.parent / CORRIDORS_NAME
     return read_corridors(file, network) if file.is_file() else ()
+
+
+def buses_of(scenario: Scenario, network: RoadNetwork) -> tuple[BusLine, ...]:
+    """Return the bus lines that stand beside a scenario; nothing where none do.
+
+    Raises
+    ------
+    FormatError
+        If the file is malformed or names what the network has not.
+    """
+    file = scenario.config_file.parent / BUSES_NAME
+    return read_bus_lines(file, network) if file.is_file() else ()
 
 
 def imported_counts(scenario: Scenario) -> Path | None:

@@ -33,6 +33,7 @@ co2_g_per_l = 2348
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from itertools import pairwise
@@ -48,10 +49,11 @@ from engine.measures.objective import (
     QueueMeasure,
 )
 from network.documents import DocumentForm
-from network.errors import PlanError
+from network.errors import NetworkError, PlanError
 from network.fields import Fields, place_in, shown
 from network.graph import RoadNetwork
 from network.toml_text import MOST_BYTES, TomlFile, read_toml
+from network.transit import BusLine, BusStop
 
 OBJECTIVE_FORM: Final = DocumentForm(
     "throughband.objective", "objective file", 1, PlanError, {}, MOST_BYTES
@@ -64,11 +66,12 @@ _NOTE: Final = "objective"
 
 def checked(found: Objective, file: Path | None) -> Objective:
     """Return an objective unless it asks for what it gives no numbers for."""
-    if found.goal is Goal.PERSON_DELAY and not found.occupancies:
+    if found.goal is Goal.PERSON_DELAY and not found.occupancies and not found.buses:
         where = str(file) if file is not None else "--minimize person-delay"
         raise PlanError(
             f"{where}: found the same number of persons in every vehicle, which makes person-delay "
-            "the same as delay; give [[shares]] or [[occupancy]] in an --objective file"
+            "the same as delay; give [[shares]] or [[occupancy]] in an --objective file, or bus "
+            "lines in buses.toml beside the scenario"
         )
     return found
 
@@ -128,6 +131,7 @@ def document_of(objective: Objective) -> dict[str, Any]:
         else {"limit": limit.part, "measure": limit.measure.value, "price": limit.price},
         "longest_wait_s": objective.longest_wait_s,
         "fuel": asdict(objective.fuel),
+        "buses": [_bus_document(line) for line in objective.buses],
     }
 
 
@@ -144,7 +148,8 @@ def objective_in(path: Path) -> Objective:
         return Objective()
     place = place_in(f"{path}, notes, {_NOTE}")
     keys = ("minimize", "stop_penalty_s", "weights", "occupancy", "occupancies", "queues")
-    top = Fields.of(notes[_NOTE], place, PlanError, (*keys, "longest_wait_s", "fuel"))
+    # Plans made before buses were known say nothing of them.
+    top = Fields.of(notes[_NOTE], place, PlanError, (*keys, "longest_wait_s", "fuel"), ("buses",))
     limit = None
     if top.values["queues"] is not None:
         queues = Fields.of(top.values["queues"], place, PlanError, ("limit", "measure", "price"))
@@ -163,7 +168,40 @@ def objective_in(path: Path) -> Objective:
         limit,
         None if top.values["longest_wait_s"] is None else top.number("longest_wait_s", 5.0, 600.0),
         Fuel(*(fuel.number(name, 1e-9, 1e6) for name in Fuel.__slots__)),
+        tuple(_bus_line(line, place) for line in (top.items("buses") if top.has("buses") else ())),
     )
+
+
+def _bus_document(line: BusLine) -> dict[str, Any]:
+    return {
+        "name": line.line_id,
+        "route": list(line.route),
+        "headway_s": line.headway_s,
+        "passengers": line.passengers,
+        "speed_mps": line.speed_mps if math.isfinite(line.speed_mps) else None,
+        "stops": [asdict(stop) for stop in line.stops],
+    }
+
+
+def _bus_line(told: object, place: Any) -> BusLine:
+    keys = ("name", "route", "headway_s", "passengers", "speed_mps", "stops")
+    found = Fields.of(told, place, PlanError, keys)
+    stops = []
+    for stop in found.items("stops"):
+        at = Fields.of(stop, place, PlanError, ("link", "dwell_s", "deviation_s"))
+        dwell_s, deviation_s = (at.number(k, 0.0, 600.0) for k in ("dwell_s", "deviation_s"))
+        stops.append(BusStop(at.text("link"), dwell_s, deviation_s))
+    try:
+        return BusLine(
+            found.text("name"),
+            tuple(str(link) for link in found.items("route")),
+            found.number("headway_s", 10.0, 86_400.0),
+            found.number("passengers", 0.0, 500.0),
+            tuple(stops),
+            math.inf if found.values["speed_mps"] is None else found.number("speed_mps", 1.0, 60.0),
+        )
+    except NetworkError as error:
+        raise PlanError(f"{place('buses')}: {error}") from error
 
 
 def _numbers(top: Fields, key: str, place: Any) -> dict[str, float]:

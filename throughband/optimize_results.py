@@ -25,6 +25,15 @@ def result_document(network: RoadNetwork, done: Optimization) -> dict[str, Any]:
             "in_force": _document(criteria_of(street, network, done.in_force)),
             "planned": _document(criteria_of(street, network, done.planned)),
         },
+        "buses": [
+            {
+                "line": rider.line_id,
+                "signal": street.signals[rider.signal],
+                "delay_s_in_force": round(float(done.in_force.bus_delay_s[row]), 2),
+                "delay_s_planned": round(float(done.planned.bus_delay_s[row]), 2),
+            }
+            for row, rider in enumerate(street.riders)
+        ],
         "overloads": [
             {k: round(v, 1) if isinstance(v, float) else v for k, v in asdict(o).items()}
             for o in done.overloads
@@ -65,6 +74,7 @@ def result_lines(network: RoadNetwork, done: Optimization) -> list[str]:
             f"Longest mean wait: {before.longest.delay_s:.0f} s ({before.longest.movement}) in "
             f"force, {after.longest.delay_s:.0f} s ({after.longest.movement}) planned"
         )
+    lines += bus_lines(done)
     lines += overload_lines(done.overloads)
     if done.overloads and street.objective.queue_limit is not None:
         lines.append(
@@ -72,6 +82,22 @@ def result_lines(network: RoadNetwork, done: Optimization) -> list[str]:
         )
     lines += _limit_lines(street.objective, network, done, after)
     return lines + queue_lines(done.queues)
+
+
+def bus_lines(done: Optimization) -> list[str]:
+    """Return how long a bus of each line waits at the signals, in force and planned."""
+    waits: dict[str, tuple[float, float, int]] = {}
+    before_s, after_s = done.in_force.bus_delay_s, done.planned.bus_delay_s
+    for row, rider in enumerate(done.street.riders):
+        before, after, signals = waits.get(rider.line_id, (0.0, 0.0, 0))
+        waits[rider.line_id] = (
+            before + float(before_s[row]), after + float(after_s[row]), signals + 1
+        )  # fmt: skip
+    return [
+        f"A bus of line {name} waits {before:.0f} s at {signals} signals in force, {after:.0f} s "
+        "planned"
+        for name, (before, after, signals) in waits.items()
+    ]
 
 
 def overload_lines(overloads: tuple[Overload, ...]) -> list[str]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from engine.measures.objective import Objective
     from engine.optimize.problem import Limits
     from network.graph import RoadNetwork
+    from network.transit import BusLine
 
 LockFile = Annotated[
     Path | None,
@@ -90,7 +91,7 @@ class PlanOrder:
     queue_price: float | None = None
     balance: bool = False
 
-    def limits(self, network: RoadNetwork, effort: int) -> Limits:
+    def limits(self, network: RoadNetwork, effort: int, buses: tuple[BusLine, ...] = ()) -> Limits:
         """Return what the optimizer takes.
 
         Parameters
@@ -99,6 +100,8 @@ class PlanOrder:
             The roads and signals that the files speak of.
         effort
             Evaluations of the whole street.
+        buses
+            Lines whose passengers count where persons do.
 
         Raises
         ------
@@ -114,11 +117,11 @@ class PlanOrder:
         return Limits(
             effort=effort,
             locks=Locks() if self.lock is None else read_locks(self.lock, network),
-            objective=self.objective(network),
+            objective=self.objective(network, buses),
             balance=self.balance,
         )
 
-    def objective(self, network: RoadNetwork) -> Objective:
+    def objective(self, network: RoadNetwork, buses: tuple[BusLine, ...] = ()) -> Objective:
         """Return what is to be little.
 
         Raises
@@ -146,4 +149,4 @@ class PlanOrder:
             limit = replace(limit or QueueLimit(), part=self.queue_limit)
         if self.queue_price is not None:
             limit = replace(limit or QueueLimit(), price=self.queue_price)
-        return checked(replace(found, queue_limit=limit), self.file)
+        return checked(replace(found, queue_limit=limit, buses=buses), self.file)

@@ -9,6 +9,9 @@ from engine.measures.cyclic_kernels import CyclicArrays
 from engine.measures.street import Integers
 from engine.measures.vector_kernels import WIDTH
 
+RIDER_SUMS = 3
+"""Sums that the kernel keeps of a lane that rides in another's queue."""
+
 
 def empty_programs(arrays: CyclicArrays, programs: int, cycle_s: int) -> Programs:
     """Make room for what the ways of a group show under some programs."""
@@ -32,7 +35,7 @@ def working_room(arrays: CyclicArrays, cycle_s: int) -> Room:
         np.empty((cycle_s, WIDTH), np.float32),
         np.empty((cycle_s, WIDTH), np.float32),
         np.empty((most, cycle_s, WIDTH), np.float32),
-        np.empty((most, WIDTH), np.float32),
+        np.empty((max(most, RIDER_SUMS), WIDTH), np.float32),
         np.empty((2, most, cycle_s), np.uint16),
     )
 
@@ -78,9 +81,10 @@ def part_of(arrays: CyclicArrays, nodes: Integers, departures: Singles, inflow: 
         else:
             lane = node - approaches
             a = int(arrays.lane_approach[lane])
-            if a not in written:
-                read.append(a)
-                written.add(a)
+            for b in (a, ridden_approach(arrays, lane)):
+                if b not in written:
+                    read.append(b)
+                    written.add(b)
             wanted = foes_of(arrays, lane)
         lanes = arrays.way_lane
         ways += [w for w in wanted if approaches + int(lanes[w]) not in written]
@@ -104,8 +108,14 @@ def sources_of(arrays: CyclicArrays, approach: int) -> list[int]:
     ]
 
 
+def ridden_approach(arrays: CyclicArrays, lane: int) -> int:
+    """Return the approach of the lane in whose queue a lane waits: another's, or its own."""
+    host = int(arrays.rides[lane])
+    return int(arrays.lane_approach[lane if host < 0 else host])
+
+
 def foes_of(arrays: CyclicArrays, lane: int) -> list[int]:
-    """Return the ways that a lane's turns may have to give way to."""
+    """Return the ways that a lane's turns may have to give way to, or in whose queue it waits."""
     return [
         int(f)
         for w in range(arrays.first_way[lane], arrays.first_way[lane + 1])

@@ -24,6 +24,8 @@ from engine.measures.cyclic_kernels import (
     OVER_PRICE,
     PERIOD_S,
     PLAIN,
+    RIDE_CYCLES,
+    RIDING,
     STOP_S,
     UNFAIR,
     WAIT_S,
@@ -142,6 +144,13 @@ def batch_costs(
                 plan = min(first + b, plans - 1)
                 chosen[b] = plan
                 worst = max(worst, programs.kind[program[plan, column], lane])
+            if arrays.rides[lane] >= 0:
+                way = arrays.first_way[lane]
+                row, stride = programs.row[way], programs.stride[way]
+                _light(opens, row, stride, program, begin_s, column, chosen, room.bits[0, 0])
+                _light(yields, row, stride, program, begin_s, column, chosen, room.bits[1, 0])
+                total = total + _riding(arrays, lane, weights, room)
+                continue
             if worst != MIXED:
                 shown = _shown(arrays, lane)
                 row, stride = programs.row[shown], programs.stride[shown]
@@ -374,6 +383,8 @@ def _cost(  # type: ignore[no-untyped-def]
     waiting = queued + splat(0.5) * grown + delayed
     cost = splat(weights[DELAY]) * waiting + splat(weights[STOP_S]) * stops
     cost = cost + splat(weights[OVER_PRICE]) * over * per_s
+    if weights[RIDING] > 0.0:
+        cost = cost + splat(weights[RIDING]) * (waiting - queued)
     unfair = waiting - volume * per_s * splat(weights[WAIT_S])
     cost = cost + splat(weights[UNFAIR]) * most(zero, unfair)
     if weights[GROWING] > 0.0:
@@ -490,6 +501,63 @@ def _mixed_lane(  # type: ignore[no-untyped-def]
     for n in range(last - first):
         end = end + load(box, n)
     return _cost(splat(cycle), weights[lane], held, stops, volume, capacity, end - start, over)
+
+
+@njit(cache=True, error_model="numpy", fastmath=FAST)
+def _riding(arrays: CyclicArrays, lane: int, weights: Floats, room: Room):  # type: ignore[no-untyped-def]
+    """Take those who ride in another lane's queue through it; return what they cost."""
+    cycle = room.rate.shape[0]
+    host, own = arrays.rides[lane], arrays.first_way[lane]
+    first, last = arrays.first_way[host], arrays.first_way[host + 1]
+    coming, riding = (
+        room.inflow[arrays.lane_approach[host]],
+        room.inflow[arrays.lane_approach[lane]],
+    )
+    opens, permits, departures = room.bits[0, 0], room.bits[1, 0], room.departures
+    gone, ahead = room.scratch, room.rate
+    share = splat(arrays.lane_share[host])
+    came, left, start = splat(0.0), splat(0.0), splat(0.0)
+    for t in range(cycle):
+        came = came + share * load(coming, t)
+        for w in range(first, last):
+            left = left + load(departures, w * cycle + t)
+        store(gone, t, left)
+        store(ahead, t, came)
+        start = most(start, left - came)
+    for t in range(cycle):
+        store(ahead, t, load(ahead, t) + start - splat(QUEUED_VEH))
+        store(departures, own * cycle + t, splat(0.0))
+    sums = room.box
+    for b in range(WIDTH):
+        each = gone[cycle - 1, b]
+        held, stops, volume = np.float32(0.0), np.float32(0.0), np.float32(0.0)
+        at, second, whole = 0, 0, np.float32(0.0)
+        bit = np.uint16(1 << b)
+        for t in range(cycle):
+            if at < t:
+                at, second = t, t
+            wanted = ahead[t, b]
+            while at < RIDE_CYCLES * cycle and (
+                gone[second, b] + whole < wanted or not (opens[second] | permits[second]) & bit
+            ):
+                at += 1
+                second += 1
+                if second == cycle:
+                    second = 0
+                    whole += each
+            arriving = riding[t, b]
+            departures[own, second, b] += arriving
+            held += arriving * np.float32(at - t)
+            volume += arriving
+            if at > t:
+                stops += arriving
+        sums[0, b], sums[1, b], sums[2, b] = held, stops, volume
+    zero = splat(0.0)
+    volume = load(sums, 2)
+    many = volume * splat(1e3)
+    return _cost(
+        splat(cycle), weights[lane], load(sums, 0), load(sums, 1), volume, many, zero, zero
+    )
 
 
 @njit(cache=True, error_model="numpy")

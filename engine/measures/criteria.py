@@ -40,7 +40,8 @@ class Criteria:
     delay_s, stops
         Per vehicle that passes a signal.
     person_delay_h
-        Delay of all persons, hours in the time played.
+        Delay of all persons, hours in the time played; of those on buses where persons are what
+        is wanted and their lines are known.
     fuel_l, co2_kg
         What waiting and stopping burn in the time played; not what driving burns.
     longest
@@ -101,13 +102,16 @@ def criteria_of(street: Street, network: RoadNetwork, measures: StreetMeasures) 
     """
     prices, fuel = street.prices, street.objective.fuel
     lane_s = measures.lane_delay_s * measures.lane_volume_veh
+    bus_s = measures.bus_delay_s * measures.bus_volume_veh
+    carried = np.array([rider.passengers for rider in street.riders])
     burnt_l = fuel.burnt_l(lane_s, measures.lane_stops, prices.speed_mps)
     delays = movement_delays_s(street, network, measures)
     longest = max(delays.items(), key=lambda item: (item[1], item[0]), default=None)
     return Criteria(
         measures.delay_s,
         measures.stops,
-        float((lane_s * prices.persons).sum()) / SECONDS_PER_HOUR,
+        (float((lane_s * prices.persons).sum()) + float((bus_s * carried).sum()))
+        / SECONDS_PER_HOUR,
         burnt_l,
         burnt_l * fuel.co2_g_per_l / 1000.0,
         MovementDelay(*longest) if longest is not None else None,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import networkx as nx
 import numpy as np
@@ -21,7 +21,9 @@ from engine.measures.batch_kernels import Singles
 from engine.measures.cyclic_kernels import CyclicArrays
 from engine.measures.evaluation import second_codes, usable
 from engine.measures.kernels import TINY, accepted_gaps
-from engine.measures.street import Floats, Integers, Street
+from engine.measures.objective import NO_LIMIT_S
+from engine.measures.riders import Rider
+from engine.measures.street import UNLIMITED_VEH, Floats, Integers, Street
 from network.graph import RoadNetwork
 from network.timing import TimingPlan
 
@@ -46,7 +48,10 @@ class CyclicGroup:
     arrays
         For the kernels.
     lanes, ways
-        Rows of the street's lanes and ways, by row of the arrays.
+        Rows of the street's lanes and ways, by row of the arrays. Arrays have more lanes, one for
+        each of the riders; those of their ways are the ways they take.
+    riders
+        Who rides in the queues of the lanes, `engine.measures.riders`.
     """
 
     street: Street
@@ -54,6 +59,12 @@ class CyclicGroup:
     arrays: CyclicArrays
     lanes: Integers
     ways: Integers
+    riders: tuple[Rider, ...] = ()
+
+    def lane_of(self, row: int) -> int:
+        """Return the street's lane of a lane of the arrays: of a rider, the one it waits in."""
+        beyond = row - self.lanes.size
+        return int(self.lanes[row]) if beyond < 0 else self.riders[beyond].lane
 
     def ways_of(self, signal_id: str) -> Integers:
         """Return a signal's ways, as rows of the arrays."""
@@ -90,15 +101,16 @@ def cyclic_group(street: Street, signals: Iterable[str]) -> CyclicGroup:
     exit_vps = np.zeros(street.streams.exit_approach.size)
     np.add.at(exit_vps, street.lanes.exit, street.way_volume_vps)
     steady = street.approaches.outside_vps[:, approaches].mean(axis=0)
-    inside: list[list[int]] = [[] for _ in approaches]
+    inside: list[list[_Feeding]] = [[] for _ in approaches]
     for s in np.flatnonzero(np.isin(street.streams.approach, approaches)).tolist():
         at = approach_at[int(street.streams.approach[s])]
         x = int(street.streams.exit[s])
+        share = float(street.streams.share[s])
         if x in exit_at:
-            inside[at].append(s)
+            delay_s, smoothing = int(street.streams.delay_s[s]), float(street.streams.smoothing[s])
+            inside[at].append(_Feeding(exit_at[x], share, delay_s, smoothing))
         else:
-            steady[at] += street.streams.share[s] * exit_vps[x]
-    stream_rows = [s for rows in inside for s in rows]
+            steady[at] += share * exit_vps[x]
     sources: list[list[int]] = [[] for _ in exits]
     for way in ways.tolist():
         sources[exit_at[int(street.lanes.exit[way])]].append(way_at[way])
@@ -114,38 +126,72 @@ def cyclic_group(street: Street, signals: Iterable[str]) -> CyclicGroup:
         [way_at[w] for w in range(street.lanes.first_way[row], street.lanes.first_way[row + 1])]
         for row in lanes
     ]
-    lane_approach = np.array([approach_at[int(street.lane_approach[row])] for row in lanes])
+    lane_approach = [approach_at[int(street.lane_approach[row])] for row in lanes]
     volume = street.lane_volume_vps[lanes]
     whole = np.zeros(len(approaches))
     np.add.at(whole, lane_approach, volume)
+    lane_share = np.where(
+        whole[lane_approach] > 0, volume / np.maximum(whole[lane_approach], 1e-12), 0.0
+    )
     lane_volume = street.lane_volume_vps[street.lanes.lane[ways]]
     way_vps = street.way_volume_vps[ways]
+
+    # Those who ride in queues come last, each with an approach, a lane, a way and an exit.
+    riding = [at for at, rider in enumerate(street.riders) if rider.signal in number]
+    riders = [street.riders[at] for at in riding]
+    rider_at = {at: row for row, at in enumerate(riding)}
+    hosts = [lane_at[rider.lane] for rider in riders]
+    flows = np.array([rider.flow_vps for rider in riders])
+    for row, rider in enumerate(riders):
+        before = rider_at.get(rider.before)
+        steady = np.append(steady, rider.flow_vps if before is None else 0.0)
+        feeding = _Feeding(len(exits) + (before or 0), 1.0, rider.delay_s, rider.smoothing)
+        inside.append([] if before is None else [feeding])
+        sources.append([len(ways) + row])
+        foes.append(lane_ways[hosts[row]])
+        lane_ways.append([len(ways) + row])
+        lane_approach.append(len(approaches) + row)
+    all_ways = np.append(ways, [rider.way for rider in riders]).astype(np.int32)
+    streams = [stream for feeding in inside for stream in feeding]
+    ones = np.ones(len(riders))
     arrays = CyclicArrays(
-        _order(len(approaches), lane_approach, lane_ways, foes, inside, sources, street, exit_at),
+        _order(np.array(lane_approach), lane_ways, foes, inside, sources),
         steady,
-        whole,
+        np.append(whole, flows),
         _firsts(inside),
-        np.array([exit_at[int(street.streams.exit[s])] for s in stream_rows], np.int32),
-        street.streams.share[stream_rows],
-        street.streams.delay_s[stream_rows],
-        street.streams.smoothing[stream_rows],
+        np.array([stream.exit for stream in streams], np.int32),
+        np.array([stream.share for stream in streams], np.float64),
+        np.array([stream.delay_s for stream in streams], np.int32),
+        np.array([stream.smoothing for stream in streams], np.float64),
         _firsts(sources),
         np.array([w for found in sources for w in found], np.int32),
-        lane_approach.astype(np.int32),
-        np.where(whole[lane_approach] > 0, volume / np.maximum(whole[lane_approach], 1e-12), 0.0),
-        street.prices.limit_veh[lanes],
-        np.ones(len(lanes), np.int32),
+        np.array(lane_approach, np.int32),
+        np.append(lane_share, ones),
+        np.append(street.prices.limit_veh[lanes], UNLIMITED_VEH * ones),
+        np.ones(len(lane_ways), np.int32),
         _firsts(lane_ways),
-        np.array([lane_at[int(street.lanes.lane[w])] for w in ways], np.int32),
-        np.array([number[int(street.lanes.signal[w])] for w in ways], np.int32),
-        np.where(lane_volume > 0, way_vps / np.maximum(lane_volume, 1e-12), 0.0),
-        way_vps,
-        1.0 / street.lanes.saturation_vps[ways],
-        street.lanes.box_veh[ways],
+        np.append(
+            [lane_at[int(street.lanes.lane[w])] for w in ways], len(lanes) + np.arange(len(riders))
+        ).astype(np.int32),
+        np.array([number[int(street.lanes.signal[w])] for w in all_ways], np.int32),
+        np.append(np.where(lane_volume > 0, way_vps / np.maximum(lane_volume, 1e-12), 0.0), ones),
+        np.append(way_vps, flows),
+        1.0 / street.lanes.saturation_vps[all_ways],
+        np.append(street.lanes.box_veh[ways], 0.0 * ones),
         _firsts(foes),
         np.array([f for found in foes for f in found], np.int32),
+        np.append(np.full(len(lanes), -1), hosts).astype(np.int32),
     )
-    return CyclicGroup(street, names, arrays, lanes, ways)
+    return CyclicGroup(street, names, arrays, lanes, all_ways, tuple(riders))
+
+
+class _Feeding(NamedTuple):
+    """Traffic from an exit of the group to one of its approaches."""
+
+    exit: int
+    share: float
+    delay_s: int
+    smoothing: float
 
 
 class CyclicTables:
@@ -332,8 +378,10 @@ def cost_weights(group: CyclicGroup) -> Floats:
     """
     street, lanes = group.street, group.lanes
     prices = street.prices
-    weights = np.empty((lanes.size, kernels.WEIGHTS))
-    weights[:, kernels.PERIOD_S] = street.horizon_s
+    every = np.zeros((lanes.size + len(group.riders), kernels.WEIGHTS))
+    every[:, kernels.PERIOD_S] = street.horizon_s
+    every[:, kernels.WAIT_S] = NO_LIMIT_S
+    weights = every[: lanes.size]
     weights[:, kernels.DELAY] = prices.delay[lanes]
     weights[:, kernels.STOP_S] = prices.stop_s[lanes]
     weights[:, kernels.OVER_PRICE] = OVER_PRICE + prices.over[lanes]
@@ -341,23 +389,30 @@ def cost_weights(group: CyclicGroup) -> Floats:
     weights[:, kernels.GROWING] = np.where(prices.over > 0, OVER_PRICE + prices.over, 0.0)[lanes]
     weights[:, kernels.WAIT_S] = prices.wait_s[lanes]
     weights[:, kernels.UNFAIR] = prices.unfair[lanes]
-    return weights
+    for row, rider in enumerate(group.riders, lanes.size):
+        stop_s = street.objective.stop_s(street.driving.stop_cost_s, prices.speed_mps)[rider.lane]
+        every[row, kernels.LIMIT_VEH] = UNLIMITED_VEH
+        every[row, kernels.DELAY] = rider.persons
+        every[row, kernels.STOP_S] = rider.persons * stop_s
+        # What chance and oversaturation do to the queue, they do to who rides in it.
+        volume = street.lane_volume_vps[rider.lane]
+        host = group.arrays.rides[row]
+        every[host, kernels.RIDING] += rider.persons * rider.flow_vps / max(volume, 1e-12)
+    return every
 
 
 def _order(
-    approaches: int,
     lane_approach: Integers,
     lane_ways: list[list[int]],
     foes: list[list[int]],
-    inside: list[list[int]],
+    inside: list[list[_Feeding]],
     sources: list[list[int]],
-    street: Street,
-    exit_at: Mapping[int, int],
 ) -> Integers:
     """Return approaches and lanes so that what feeds comes before what is fed.
 
     Where they feed each other in a loop, the loop is gone through several times.
     """
+    approaches = len(inside)
     lane_of = {way: lane for lane, found in enumerate(lane_ways) for way in found}
     fed = nx.DiGraph()
     fed.add_nodes_from(range(approaches + len(lane_ways)))
@@ -366,8 +421,8 @@ def _order(
         for way in lane_ways[lane]:
             fed.add_edges_from((approaches + lane_of[f], approaches + lane) for f in foes[way])
     for a, streams in enumerate(inside):
-        for s in streams:
-            for way in sources[exit_at[int(street.streams.exit[s])]]:
+        for stream in streams:
+            for way in sources[stream.exit]:
                 fed.add_edge(approaches + lane_of[way], a)
     fed.remove_edges_from(list(nx.selfloop_edges(fed)))
     order: list[int] = []
@@ -384,7 +439,7 @@ def _order(
     return np.array(order, np.int32)
 
 
-def _firsts(lists: list[list[int]]) -> Integers:
+def _firsts(lists: Sequence[Sequence[object]]) -> Integers:
     return np.concatenate([[0], np.cumsum([len(found) for found in lists])]).astype(np.int32)
 
 

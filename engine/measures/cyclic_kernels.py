@@ -32,13 +32,16 @@ from engine.measures.street import Floats, Integers
 DELAYED, STOPS, VOLUME, CAPACITY, LONGEST, GROWTH, OVER = range(7)
 RESULTS = 7
 
-PERIOD_S, DELAY, STOP_S, OVER_PRICE, LIMIT_VEH, GROWING, WAIT_S, UNFAIR = range(8)
+PERIOD_S, DELAY, STOP_S, OVER_PRICE, LIMIT_VEH, GROWING, WAIT_S, UNFAIR, RIDING = range(9)
 """Columns of the weights per lane: length of the analysis period; what a second of delay, a stop
 and a vehicle beyond its lane's limit cost; that limit; what a vehicle beyond it costs that stands
 there because the queue grows from cycle to cycle; mean wait beyond which waiting costs more, and
-how much."""
+how much; what delay by chance and by growing queues costs besides, for those who ride in them."""
 
-WEIGHTS = 8
+WEIGHTS = 9
+
+RIDE_CYCLES = 3
+"""Cycles after which those who ride in a queue are taken to get through, whatever stands there."""
 
 PLAIN, YIELDS, MIXED = range(3)
 """Kinds of lanes: all ways open at the same seconds, protected; a single way that yields some of
@@ -76,6 +79,7 @@ class CyclicArrays(NamedTuple):
     way_box_veh: Floats
     first_foe: Integers
     foe: Integers
+    rides: Integers  # per lane: the lane in whose queue it waits, whose ways are its foes; or -1
 
 
 LOOSE = {"reassoc", "contract", "nsz", "nnan", "arcp"}
@@ -156,6 +160,11 @@ def resolve(
     for node in nodes:
         if node < approaches:
             _gather(arrays, node, fading, departures, inflow, leaving)
+            continue
+        if arrays.rides[node - approaches] >= 0:
+            _riding(
+                arrays, node - approaches, service, begin_s, leaving, inflow, departures, results
+            )
             continue
         if arrays.kind[node - approaches] == MIXED:
             _mixed_lane(
@@ -516,6 +525,60 @@ def _mixed_lane(
     results[lane, OVER] = over / cycle
 
 
+@njit(cache=True, error_model="numpy")
+def _riding(
+    arrays: CyclicArrays,
+    lane: int,
+    service: Floats,
+    begin_s: Integers,
+    gone: Floats,
+    inflow: Floats,
+    departures: Floats,
+    results: Floats,
+) -> None:
+    """Take those who ride in another lane's queue through it, first come first served."""
+    cycle = inflow.shape[1]
+    host, own = arrays.rides[lane], arrays.first_way[lane]
+    first, last = arrays.first_way[host], arrays.first_way[host + 1]
+    share, on = arrays.lane_share[host], arrays.lane_approach[host]
+    a = arrays.lane_approach[lane]
+    # The queue at the beginning of the cycle is what keeps it from ever falling below nothing.
+    came, left, start = 0.0, 0.0, 0.0
+    for t in range(cycle):
+        came += share * inflow[on, t]
+        for w in range(first, last):
+            left += departures[w, t]
+        gone[t] = left
+        start = max(start, left - came)
+    for t in range(cycle):
+        departures[own, t] = 0.0
+    begin = begin_s[arrays.way_signal[own]]
+    ahead = start - QUEUED_VEH
+    held, stops, volume = 0.0, 0.0, 0.0
+    at = 0
+    for t in range(cycle):
+        ahead += share * inflow[on, t]
+        arriving = inflow[a, t]
+        at = max(at, t)
+        while at < RIDE_CYCLES * cycle and (
+            gone[at % cycle] + (at // cycle) * left < ahead
+            or service[own, (at - begin) % cycle] == 0.0
+        ):
+            at += 1
+        departures[own, at % cycle] += arriving
+        held += arriving * (at - t)
+        volume += arriving
+        if at > t:
+            stops += arriving
+    results[lane, DELAYED] = held / cycle
+    results[lane, STOPS] = stops / cycle
+    results[lane, VOLUME] = volume / cycle
+    results[lane, CAPACITY] = max(results[host, CAPACITY], volume / cycle)
+    results[lane, LONGEST] = 0.0
+    results[lane, GROWTH] = 0.0
+    results[lane, OVER] = 0.0
+
+
 @njit(cache=True, error_model="numpy", inline="always")
 def _found(
     first_foe: Integers,
@@ -586,6 +649,7 @@ def total_cost(results: Floats, cycle_s: int, weights: Floats) -> float:
         waiting = results[lane, DELAYED] + 0.5 * grown + random_s * volume
         unfair = max(0.0, waiting - volume * weights[lane, WAIT_S])
         cost += weights[lane, DELAY] * waiting + weights[lane, STOP_S] * stops
+        cost += weights[lane, RIDING] * (waiting - results[lane, DELAYED])
         cost += weights[lane, OVER_PRICE] * results[lane, OVER] + weights[lane, UNFAIR] * unfair
         if weights[lane, GROWING] > 0.0:
             # A queue that grows evenly is beyond its limit for the last part of the period.

@@ -45,6 +45,8 @@ class StreetMeasures:
         Lanes whose mean queue passes a limit that is to be kept; 0 where none is.
     cost_veh_s
         `cost_s` of all passages together, and of those who stand without anybody passing.
+    bus_delay_s, bus_volume_veh
+        Of each rider of the street, line by line along its route: mean delay of a bus, and buses.
     """
 
     delay_s: float
@@ -61,6 +63,8 @@ class StreetMeasures:
     served_veh: float
     over_limit: int
     cost_veh_s: float
+    bus_delay_s: Floats
+    bus_volume_veh: Floats
 
 
 class Tables:
@@ -188,6 +192,7 @@ def empty_roads(street: Street) -> kernels.PlayState:
     longest_s = int(street.streams.delay_s.max(initial=1))
     lanes, ways = len(street.lane_names), len(street.ways)
     approaches = street.approaches.storage_veh.size
+    riders = len(street.riders)
     return kernels.PlayState(
         np.zeros(lanes),
         np.zeros(lanes),
@@ -199,6 +204,13 @@ def empty_roads(street: Street) -> kernels.PlayState:
         np.zeros(approaches),
         np.zeros((street.streams.exit_approach.size, 1 << longest_s.bit_length())),
         np.zeros(1, dtype=np.int32),
+        np.zeros(riders),
+        np.zeros(riders),
+        np.zeros(riders),
+        np.zeros(riders, dtype=np.int32),
+        np.zeros((riders, kernels.RIDER_RING)),
+        np.zeros((riders, kernels.RIDER_RING)),
+        np.zeros((riders, kernels.RIDER_RING)),
     )
 
 
@@ -230,7 +242,7 @@ def evaluate(
     StreetMeasures
     """
     street = tables.street
-    results = np.zeros((len(street.lane_names), kernels.RESULTS))
+    results = np.zeros((len(street.lane_names) + len(street.riders), kernels.RESULTS))
     kernels.play(
         street.lanes,
         street.approaches,
@@ -255,9 +267,8 @@ def evaluate(
     return _measures(street, results, cycle_s, float(seconds - count_from_s))
 
 
-def _measures(
-    street: Street, results: Floats, cycle_s: Integers, period_s: float
-) -> StreetMeasures:
+def _measures(street: Street, every: Floats, cycle_s: Integers, period_s: float) -> StreetMeasures:
+    results, riding = every[: len(street.lane_names)], every[len(street.lane_names) :]
     volume = results[:, kernels.VOLUME]
     capacity = results[:, kernels.CAPACITY]
     random_s = random_delay_s(volume, capacity, period_s)
@@ -269,6 +280,16 @@ def _measures(
     prices = street.prices
     cost = prices.delay * delay + prices.stop_s * stops + prices.over * results[:, kernels.OVER]
     cost += prices.unfair * np.maximum(0.0, delay - prices.wait_s * volume)
+    buses = riding[:, kernels.VOLUME]
+    host = street.streams.rider_lane
+    # What chance adds to a queue, it adds for those who ride in it.
+    by_chance = random_s[host] * buses
+    bus_delay = riding[:, kernels.DELAY] + by_chance
+    if street.riders:
+        stop_s = street.objective.stop_s(street.driving.stop_cost_s, prices.speed_mps)[host]
+        bus_stops = riding[:, kernels.STOPS] + by_chance / cycle_s[host]
+        persons = np.array([rider.persons for rider in street.riders])
+        np.add.at(cost, host, persons * (bus_delay + stop_s * bus_stops))
     # What is left of a platoon that was spread out is nobody.
     driven = volume > kernels.TINY
     lane_delay = np.where(driven, delay / np.maximum(volume, kernels.TINY), 0.0)
@@ -291,4 +312,6 @@ def _measures(
         float(results[:, kernels.DEPARTED].sum()),
         int((mean_queue > prices.limit_veh).sum()) if kept else 0,
         float(cost.sum()),
+        np.where(buses > kernels.TINY, bus_delay / np.maximum(buses, kernels.TINY), 0.0),
+        buses.copy(),
     )

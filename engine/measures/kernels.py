@@ -33,6 +33,10 @@ QUEUED_VEH = 0.05
 GAP_STEPS_PER_VPS = 256
 LARGEST_OPPOSING_VPS = 4
 
+RIDER_RING = 4096
+"""Seconds of which it is kept who came to ride in a queue, a power of two; whoever would wait
+longer goes through."""
+
 
 class PlayState(NamedTuple):
     """A street under way, carried from one play into the next; all zero where nobody drives.
@@ -54,6 +58,12 @@ class PlayState(NamedTuple):
         its length a power of two.
     played_s
         [1] seconds since traffic began.
+    gone, carried, standing, head
+        [rider] vehicles that left the lane it rides in, buses per second that come, buses that
+        wait, and the second in which those came who wait in front.
+    ahead, riding, rode
+        [rider, `RIDER_RING`] by second: how many must have left before those who came then may,
+        how many buses these are, and how many left.
     """
 
     queue: Floats
@@ -66,6 +76,13 @@ class PlayState(NamedTuple):
     coming: Floats
     departures: Floats
     played_s: Integers
+    gone: Floats
+    carried: Floats
+    standing: Floats
+    head: Integers
+    ahead: Floats
+    riding: Floats
+    rode: Floats
 
 
 @njit(cache=True, error_model="numpy")
@@ -122,9 +139,10 @@ def play(
         Critical gap, follow-up time and headway in a bunch, s; vehicles that may come to the
         head of a lane before one of them blocks it; the length of a demand period, s.
     results
-        [lane, RESULTS], set to zero by the caller: vehicle-seconds of delay, stops, vehicles
-        that came, that could have been served, that left, that wait at the end, the longest
-        queue, and vehicle-seconds that queues stand beyond their limit, gates included.
+        [lane, RESULTS], then [rider, RESULTS], set to zero by the caller: vehicle-seconds of
+        delay, stops, vehicles that came, that could have been served, that left, that wait at the
+        end, the longest queue, and vehicle-seconds that queues stand beyond their limit, gates
+        included.
     state
         What was on the road before; what is there after.
 
@@ -323,6 +341,14 @@ def play(
             moved[lane] = moved[lane] + served if served > TINY else 0.0
             results[lane, LEFT] = held
 
+        for rider in range(streams.rider_lane.size):
+            way = streams.rider_way[rider]
+            blocked_by = streams.exit_approach[lanes.exit[way]]
+            is_open = service[way, position[lanes.signal[way]]] != 0.0 and not (
+                blocked_by >= 0 and full[blocked_by]
+            )
+            _ride(lanes, approaches, streams, rider, (now, period, is_open, counts), rate, results,
+                  state)  # fmt: skip
         leaving[:] = rate
         for signal in range(cycle_s.size):
             position[signal] += 1
@@ -333,3 +359,59 @@ def play(
     state.played_s[0] += seconds
 
     return total
+
+
+@njit(cache=True, error_model="numpy")
+def _ride(
+    lanes: LaneArrays,
+    approaches: ApproachArrays,
+    streams: StreamArrays,
+    rider: int,
+    moment: tuple[int, int, bool, bool],
+    rate: Floats,
+    results: Floats,
+    state: PlayState,
+) -> None:
+    """Bring the buses of a rider to their lane, and let those go ahead of whom nobody is left."""
+    now, period, is_open, counts = moment
+    mask = RIDER_RING - 1
+    slot = now & mask
+    lane, before = streams.rider_lane[rider], streams.rider_before[rider]
+    for way in range(lanes.first_way[lane], lanes.first_way[lane + 1]):
+        state.gone[rider] += rate[way]
+    arriving = streams.rider_vps[rider]
+    if before >= 0:
+        delay = streams.rider_delay_s[rider]
+        fresh = state.rode[before, (now - delay) & mask] if now >= delay else 0.0
+        smoothing = streams.rider_smoothing[rider]
+        state.carried[rider] += smoothing * (fresh - state.carried[rider])
+        arriving = state.carried[rider]
+    standing = results[lane, LEFT]
+    a = streams.rider_approach[rider]
+    for g in range(approaches.first_gate[a], approaches.first_gate[a + 1]):
+        for k in range(approaches.first_lane[g], approaches.first_lane[g + 1]):
+            if approaches.gate_lane[k] == lane:
+                standing += state.gate[g] * approaches.lane_share[period, k]
+    row = lanes.storage_veh.size + rider
+    waiting = state.standing[rider] + arriving
+    leaving = 0.0
+    if now - state.head[rider] >= RIDER_RING:
+        leaving += state.riding[rider, slot]
+        state.head[rider] += 1
+    state.ahead[rider, slot] = state.gone[rider] + standing - QUEUED_VEH
+    state.riding[rider, slot] = arriving
+    while is_open and state.head[rider] <= now:
+        first = state.head[rider] & mask
+        if state.gone[rider] < state.ahead[rider, first]:
+            break
+        leaving += state.riding[rider, first]
+        state.head[rider] += 1
+    state.rode[rider, slot] = leaving
+    state.standing[rider] = max(0.0, waiting - leaving)
+    results[row, LEFT] = state.standing[rider]
+    if counts:
+        results[row, DELAY] += results[row, LEFT]
+        results[row, VOLUME] += arriving
+        results[row, DEPARTED] += leaving
+        if state.head[rider] <= now:
+            results[row, STOPS] += arriving

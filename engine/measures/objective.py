@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from engine.measures.emissions import Fuel
 from network.errors import PlanError
+from network.transit import BusLine
 
 Floats = NDArray[np.float64]
 
@@ -124,6 +125,9 @@ class Objective:
         plan that makes pedestrians wait is refused; None for none.
     fuel
         What waiting and stopping burn.
+    buses
+        Lines whose passengers count beside those in the vehicles, where persons do; their buses
+        are among the vehicles counted.
 
     Raises
     ------
@@ -139,6 +143,7 @@ class Objective:
     queue_limit: QueueLimit | None = None
     longest_wait_s: float | None = None
     fuel: Fuel = field(default_factory=Fuel)
+    buses: tuple[BusLine, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "weights", MappingProxyType(dict(self.weights)))
@@ -167,6 +172,7 @@ class Objective:
                 self.queue_limit,
                 self.longest_wait_s,
                 self.fuel,
+                self.buses,
             ),
         )
 
@@ -186,6 +192,8 @@ class Objective:
             told += f", a stop counting {self.stop_penalty_s:g} s of delay"
         elif self.goal is Goal.STOPS:
             told += f", a stop counting {STOPS_PENALTY_S:g} s of delay"
+        if self.buses and self.goal is Goal.PERSON_DELAY:
+            told += f", those on {len(self.buses)} bus lines among them"
         if self.weights:
             told += f", weights on {len(self.weights)} links and movements"
         limit = self.queue_limit

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.measures.objective import LanePrices, Objective, lane_prices
+from engine.measures.riders import Rider, riders_of
 from engine.measures.streams import Pace, Stream, fit_streams
 from network.errors import InsufficientDataError
 from network.graph import Connection, RoadNetwork
@@ -142,6 +143,13 @@ class StreamArrays(NamedTuple):
     delay_s: Integers
     smoothing: Floats
     exit_approach: Integers  # per exit, the approach it blocks when full, or -1
+    rider_lane: Integers  # per rider, the lane in whose queue it waits
+    rider_way: Integers
+    rider_approach: Integers
+    rider_before: Integers  # the same line's rider at the signal before, or -1
+    rider_vps: Floats  # what comes where there is none before
+    rider_delay_s: Integers
+    rider_smoothing: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +179,8 @@ class Street:
         How vehicles drive, and what is wanted.
     prices
         What the objective makes of each stop lane.
+    riders
+        Buses, where the objective counts their passengers.
     """
 
     signals: tuple[str, ...]
@@ -188,6 +198,7 @@ class Street:
     driving: Driving
     objective: Objective
     prices: LanePrices
+    riders: tuple[Rider, ...] = ()
 
     @property
     def horizon_s(self) -> int:
@@ -427,11 +438,15 @@ class _Builder:
             [self.approach_names.index(link) for link, _ in self.by_lane], dtype=np.int32
         )
         prices = self._prices(ways, flows.mean(axis=0), lanes, approaches, lane_approach)
+        riders = riders_of(
+            self.network, ways, lanes.lane.tolist(), lanes.signal.tolist(), self.driving.pace,
+            self.objective,
+        )  # fmt: skip
         return Street(
             self.signals,
             lanes._replace(limit_veh=np.where(prices.over > 0, prices.limit_veh, UNLIMITED_VEH)),
             approaches,
-            self._streams(stream_table),
+            self._streams(stream_table, riders, lane_approach),
             tuple(f"{link}_{lane}" for link, lane in self.by_lane),
             lane_approach,
             self.approach_names,
@@ -443,6 +458,7 @@ class _Builder:
             self.driving,
             self.objective,
             prices,
+            riders,
         )
 
     def _prices(
@@ -619,7 +635,12 @@ class _Builder:
             frontier.extend(straight)
         return max(1.0, lane_m / self.driving.spacing_m)
 
-    def _streams(self, stream_table: tuple[Stream, ...]) -> StreamArrays:
+    def _streams(
+        self,
+        stream_table: tuple[Stream, ...],
+        riders: tuple[Rider, ...],
+        lane_approach: Integers,
+    ) -> StreamArrays:
         exit_row = {name: row for row, name in enumerate(self.exit_names)}
         approach_row = {name: row for row, name in enumerate(self.approach_names)}
         blocked = np.full(len(self.exit_names), -1, dtype=np.int32)
@@ -643,6 +664,13 @@ class _Builder:
             np.array(delays, dtype=np.int32),
             np.array(smoothing),
             blocked,
+            np.array([rider.lane for rider in riders], dtype=np.int32),
+            np.array([rider.way for rider in riders], dtype=np.int32),
+            np.array([lane_approach[rider.lane] for rider in riders], dtype=np.int32),
+            np.array([rider.before for rider in riders], dtype=np.int32),
+            np.array([rider.flow_vps for rider in riders], dtype=np.float64),
+            np.array([rider.delay_s for rider in riders], dtype=np.int32),
+            np.array([rider.smoothing for rider in riders], dtype=np.float64),
         )
 
 

@@ -117,8 +117,11 @@ class IsolatedSignal:
         self._refined: dict[int, tuple[Candidate, ...]] = {}
         self._wanted_s = limits.locks.cycles_s
         name = choice.signal.signal_id
-        rows = np.flatnonzero(street.lanes.signal == street.signals.index(name))
-        self.programs = SignalPrograms(choice, street, rows.tolist())
+        row = street.signals.index(name)
+        rows = np.flatnonzero(street.lanes.signal == row).tolist()
+        # As `cyclic_group` has them: those who ride in the queues come last.
+        rows += [rider.way for rider in street.riders if rider.signal == row]
+        self.programs = SignalPrograms(choice, street, rows)
         if study is not None:
             self._in_force_lane_s = study.worst_lane_s
             self._sequences = list(study.sequences)

@@ -248,7 +248,7 @@ class _Pricing:
     def _lane(self, change: Floats, row: int, sign: float) -> LaneChange | None:
         if sign * change[row] < LEAST_TOLD_VEH_S:
             return None
-        street, lane = self._trials.street, int(self._trials.group.lanes[row])
+        street, lane = self._trials.street, self._trials.group.lane_of(row)
         link = street.approach_names[int(street.lane_approach[lane])]
         return LaneChange(street.lane_names[lane], link, float(change[row]))
 

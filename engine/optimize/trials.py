@@ -69,7 +69,8 @@ class GroupTrials:
         self._laid: dict[tuple[object, ...], tuple[Floats, NDArray[np.int32]]] = {}
         for plan in self.plans.values():
             self._lay(plan)
-        self.lane_names = tuple(street.lane_names[row] for row in self.group.lanes)
+        rows = range(self.group.arrays.storage_veh.size)
+        self.lane_names = tuple(street.lane_names[self.group.lane_of(row)] for row in rows)
         self.volume_vps = float(street.lane_volume_vps[self.group.lanes].sum())
 
     def cost(self) -> float:
@@ -90,10 +91,10 @@ class GroupTrials:
 
     def lane_saturation(self) -> Floats:
         """Return degree of saturation of each lane of the group; 0 where nothing drives."""
-        return self.steady().saturation
+        return steady_lanes(self._tables.solve(), self.cycle_s, self.street.horizon_s).saturation
 
     def steady(self, plans: Iterable[TimingPlan] = ()) -> SteadyLanes:
-        """Return delay, stops, saturation and queue of each lane.
+        """Return delay, stops, saturation and queue of each of the street's lanes.
 
         Parameters
         ----------
@@ -103,7 +104,8 @@ class GroupTrials:
         changed = list(plans)
         for plan in changed:
             self._lay(plan)
-        found = steady_lanes(self._tables.solve(), self.cycle_s, self.street.horizon_s)
+        results = self._tables.solve()[: self.group.lanes.size]
+        found = steady_lanes(results, self.cycle_s, self.street.horizon_s)
         for plan in changed:
             self._lay(self.plans[plan.signal_id])
         return found

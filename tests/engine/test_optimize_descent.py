@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from engine.measures import cyclic_kernels as kernels
 from engine.measures.cyclic import CyclicTables, cost_weights, cyclic_cost, cyclic_group
 from engine.measures.evaluation import evaluate
+from engine.measures.objective import Goal, Objective
 from engine.measures.street import Driving, Street, build_street
 from engine.optimize.descent import Descent, Setting
 from engine.optimize.explain import reasons
@@ -28,6 +29,7 @@ from network.phasing import Phase, Phasing
 from network.safety import check
 from network.timeline import watch
 from network.timing import PlanSet
+from network.transit import BusLine, BusStop
 from tests.reference.toy_streets import (
     PLAIN,
     PROTECTED_LEFTS,
@@ -72,12 +74,16 @@ def drawn(
 
 
 @settings(max_examples=15, deadline=None)
-@given(st.integers(0, 10**6), st.sampled_from("ABC"))
-def test_a_signals_cost_nearby_is_that_of_solving_the_whole_group(seed: int, name: str) -> None:
+@given(st.integers(0, 10**6), st.sampled_from("ABC"), st.booleans())
+def test_a_signals_cost_nearby_is_that_of_solving_the_whole_group(
+    seed: int, name: str, buses: bool
+) -> None:
     rng = np.random.default_rng(seed)
     network = line("ABC", 250.0)
     flows = line_flows(network, e=rng.uniform(300, 700), w=rng.uniform(300, 700), s=250.0, n=150.0)
-    street = build_street(network, flows, 3600, PLAIN)
+    lines = (BusLine("1", ("e0", "e1", "e2", "e3"), 300.0, 30.0, (BusStop("e1", 20.0, 6.0),)),)
+    objective = Objective(Goal.PERSON_DELAY, buses=lines if buses else ())
+    street = build_street(network, flows, 3600, PLAIN, objective=objective)
     isolated = studied(network, street)
     descent = Descent(
         Surroundings(cyclic_group(street, "ABC")), isolated, 60, drawn(isolated, 60, rng)
@@ -88,14 +94,15 @@ def test_a_signals_cost_nearby_is_that_of_solving_the_whole_group(seed: int, nam
     trials = [(int(rng.integers(2)), int(rng.integers(60))) for _ in range(20)]
     costs = descent.local_costs(name, [program, other], trials)
     lanes = descent.local_lanes(name)
-    assert 0 < len(lanes) < len(street.lane_names)
+    assert 0 < len(lanes) < descent.group.arrays.storage_veh.size
     tables = CyclicTables(descent.group, network, 60)
     for plan in descent.plans().values():
         tables.set(plan)
     for (number, begin), got in zip(trials, costs, strict=True):
         tables.set(isolated[name].programs.plan((program, other)[number], begin))
         want = kernels.total_cost(tables.solve()[lanes], 60, cost_weights(tables.group)[lanes])
-        assert got == pytest.approx(want, rel=5e-4)
+        # A rider may miss a second where the two differ in the last digit of a queue.
+        assert got == pytest.approx(want, rel=3e-3 if buses else 5e-4)
     assert descent.settings[name] == (program, begin_s)
 
 

@@ -80,6 +80,27 @@ class TwinLane:
 
 
 @dataclass
+class TwinRider:
+    """The buses of a line at a signal; who waits knows how many stand in front of him."""
+
+    row: int
+    lane: TwinLane
+    way: TwinWay
+    waiting: list[list[float]] = field(default_factory=list)
+    left: list[float] = field(default_factory=list)
+    carried: float = 0.0
+    delay: float = 0.0
+    stops: float = 0.0
+    volume: float = 0.0
+    departed: float = 0.0
+
+    def ledger(self) -> list[float]:
+        """Return the results in the kernel's order."""
+        standing = sum(buses for _, buses in self.waiting)
+        return [self.delay, self.stops, self.volume, 0.0, self.departed, standing, 0.0, 0.0]
+
+
+@dataclass
 class TwinGate:
     """A lane from which vehicles spread over several stop lanes."""
 
@@ -152,6 +173,10 @@ class TwinStreet:
         self.left_by: dict[int, list[float]] = {
             x: [] for x in range(street.streams.exit_approach.size)
         }
+        self.riders = [
+            TwinRider(row, self.lanes[rider.lane], self.ways[rider.way])
+            for row, rider in enumerate(street.riders)
+        ]
         self.smoothed = [0.0] * street.streams.share.size
         self.total = 0.0
 
@@ -166,6 +191,8 @@ class TwinStreet:
                 leaving.append(0.0)
             for lane in self.lanes:
                 self._serve(lane, arriving[lane.row], start_s + t, period, counts)
+            for rider in self.riders:
+                self._ride(rider, t, start_s + t, period, counts)
             for way in self.ways:
                 way.left_before_vps = way.leaves_vps
             for s, share in enumerate(self.street.streams.share):
@@ -317,6 +344,37 @@ class TwinStreet:
             self.total += lane.waiting
         lane.moved_veh = lane.moved_veh + served if served > NOTHING_VEH else 0.0
 
+    def _ride(self, rider: TwinRider, t: int, time_s: int, period: int, counts: bool) -> None:
+        """Bring buses to the queue of their lane, and let those go who have nobody before them."""
+        arrays = self.street.riders[rider.row]
+        arriving = arrays.flow_vps
+        if arrays.before >= 0:
+            sent_at = t - arrays.delay_s
+            sent = self.riders[arrays.before].left[sent_at] if sent_at >= 0 else 0.0
+            rider.carried = (1 - arrays.smoothing) * rider.carried + arrays.smoothing * sent
+            arriving = rider.carried
+        passed = sum(way.leaves_vps for way in rider.lane.ways)
+        for one in rider.waiting:
+            one[0] -= passed
+        behind_gates = sum(
+            gate.waiting_veh * float(self.street.approaches.lane_share[period, k])
+            for gate in self.approaches[self.street.lane_approach[rider.lane.row]].gates
+            for k, lane in gate.lanes
+            if lane is rider.lane
+        )
+        rider.waiting.append([rider.lane.waiting + behind_gates, arriving])
+        leaving = 0.0
+        while rider.waiting and rider.waiting[0][0] <= QUEUED_VEH:
+            if self._light(rider.way, time_s) == 0.0:
+                break
+            leaving += rider.waiting.pop(0)[1]
+        rider.left.append(leaving)
+        if counts:
+            rider.delay += sum(buses for _, buses in rider.waiting)
+            rider.volume += arriving
+            rider.departed += leaving
+            rider.stops += arriving if rider.waiting else 0.0
+
 
 def twin_played(
     tables: Tables, start_s: int, seconds: int, count_from_s: int = 0
@@ -324,6 +382,6 @@ def twin_played(
     """Play plans; return what `tests.reference.toy_streets.played` returns."""
     twin = TwinStreet(tables)
     twin.play(start_s, seconds, count_from_s)
-    results = np.array([lane.ledger() for lane in twin.lanes])
+    results = np.array([one.ledger() for one in (*twin.lanes, *twin.riders)])
     departures = np.array([twin.left_by[x] for x in range(len(twin.left_by))])
     return twin.total, results, departures

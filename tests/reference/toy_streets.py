@@ -265,7 +265,7 @@ def gaps_of(street: Street) -> Floats:
 def played(tables: Tables, start_s: int, seconds: int, count_from_s: int = 0) -> Played:
     """Play plans with a ring that never comes round, so that no departure is forgotten."""
     street = tables.street
-    results = np.zeros((len(street.lane_names), kernels.RESULTS))
+    results = np.zeros((len(street.lane_names) + len(street.riders), kernels.RESULTS))
     longest_s = max(seconds, int(street.streams.delay_s.max(initial=1)))
     ring = 1 << longest_s.bit_length()
     departures = np.zeros((street.streams.exit_approach.size, ring))

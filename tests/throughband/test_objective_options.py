@@ -15,6 +15,7 @@ from network.errors import PlanError
 from network.files import write_plan
 from network.readers.counts_csv import write_counts_csv
 from network.timing import PlanSet
+from network.transit import BusLine, BusStop
 from tests.engine.explained_streets import plans_of
 from tests.reference.toy_streets import line
 from tests.throughband.command_line import assert_one_line, call
@@ -108,6 +109,19 @@ def test_a_plan_says_what_it_was_made_for(tmp_path: Path, text: str) -> None:
     assert objective_in(path) == objective
     write_plan(path, plans, NETWORK)
     assert objective_in(path) == Objective()
+
+
+def test_a_plan_remembers_the_bus_lines_it_was_made_for(tmp_path: Path) -> None:
+    lines = (
+        BusLine("1", ("e0", "e1"), 300.0, 40.0, (BusStop("e1", 20.0, 5.0),)),
+        BusLine("2", ("w1", "w0"), 600.0, 20.0, speed_mps=9.0),
+    )
+    objective = PlanOrder(minimize="person-delay").objective(NETWORK, lines)
+    path = tmp_path / "plan.json"
+    plans = PlanSet(NETWORK.name, tuple(plans_of(NETWORK).values()), {})
+    write_plan(path, plans, NETWORK, {"objective": document_of(objective)})
+    assert objective_in(path) == objective
+    assert "2 bus lines" in str(objective)
 
 
 def test_a_plan_that_says_nonsense_is_refused(tmp_path: Path) -> None:
