@@ -151,17 +151,19 @@ ADAPTIVE_MISSED_20: Final = _ours(
     Sensing(missed=0.2),
 )
 MAX_PRESSURE: Final = _ours(
-    "max-pressure", _best(pressure.max_pressure), "Varaiya 2013, RESCO's timing"
+    "max-pressure", _best(pressure.max_pressure), "Varaiya 2013, RESCO's 10 s and 200 m"
 )
 CAPACITY_AWARE: Final = _ours(
-    "capacity-aware", _best(pressure.capacity_aware), "Gregoire et al. 2014"
+    "capacity-aware", _best(pressure.capacity_aware), "Gregoire et al. 2015"
 )
 POSITION_WEIGHTED: Final = _ours(
     "position-weighted", _best(pressure.position_weighted), "Li and Jabari 2019"
 )
 LONGEST_QUEUE: Final = _ours(
-    "longest-queue", _best(pressure.longest_queue), "RESCO's greedy (max-wave)"
+    "longest-queue",
+    _best(pressure.longest_queue),
+    "Ault and Sharon 2021 (RESCO's greedy, max-wave), 10 s and 50 m",
 )
 CYCLIC_MAX_PRESSURE: Final = _ours(
-    "cyclic-max-pressure", pressure.CyclicMaxPressure, "Le et al. 2015"
+    "cyclic-max-pressure", pressure.CyclicMaxPressure, "Levin, Hu and Odell 2020"
 )

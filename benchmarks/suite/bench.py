@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import shlex
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -50,7 +51,7 @@ def run_bench(
         for known, title in known_suites().items():
             console.print(f"{known:12} {title}", markup=False, soft_wrap=True)
         return
-    suites = tuple(_changed(s, scenarios, controllers, seeds, rules) for s in load_suite(name))
+    suites = narrowed(load_suite(name), scenarios, controllers, seeds, rules)
     for suite in suites:
         check(suite)
     target = out or Path("bench") / Path(name).stem
@@ -131,13 +132,27 @@ def _command(name: str, scenarios: str, controllers: str, seeds: str, rules: str
     return shlex.join(("throughband", "bench", name, *given))
 
 
+def narrowed(
+    suites: Sequence[Suite], scenarios: str, controllers: str, seeds: str, rules: str
+) -> tuple[Suite, ...]:
+    """Return suites as the options want them; commands of their own stay as they are.
+
+    Raises
+    ------
+    ScenarioError
+        If an option says what cannot be, or none of the suites plays scenarios.
+    """
+    given = scenarios or controllers or seeds or rules
+    if given and not any(suite.scenarios for suite in suites):
+        raise ScenarioError(
+            "this suite runs commands of its own; --scenarios, --controllers, --seeds and --rules "
+            "do not apply"
+        )
+    return tuple(_changed(suite, scenarios, controllers, seeds, rules) for suite in suites)
+
+
 def _changed(suite: Suite, scenarios: str, controllers: str, seeds: str, rules: str) -> Suite:
     if not suite.scenarios:
-        if scenarios or controllers or seeds or rules:
-            raise ScenarioError(
-                f"suite {suite.name!r} runs commands of its own; --scenarios, --controllers, "
-                "--seeds and --rules do not apply"
-            )
         return suite
     names = [part.strip() for part in scenarios.split(",") if part.strip()]
     cities = [city for part in names for city in (CITIES if part == RESCO else (part,))]
@@ -145,7 +160,7 @@ def _changed(suite: Suite, scenarios: str, controllers: str, seeds: str, rules: 
     under = [part.strip() for part in rules.split(",") if part.strip()]
     for rule in under:
         if rule not in RULES:
-            raise ScenarioError(f"--rules: found {rule!r}, allowed {', '.join(RULES)}, or both")
+            raise ScenarioError(f"--rules: found {rule!r}, allowed {', '.join(RULES)}, or several")
     return replace(
         suite,
         scenarios=tuple(dict.fromkeys(cities)) or suite.scenarios,

@@ -21,7 +21,8 @@ def bench(
     controllers: Annotated[str, typer.Option(help="Others than the suite's, by commas.")] = "",
     seeds: Annotated[str, typer.Option(help="Others than the suite's, as in 101-110.")] = "",
     rules: Annotated[
-        str, typer.Option(help="Others than the suite's: shipped, street, or both by a comma.")
+        str,
+        typer.Option(help="Others than the suite's, by commas: shipped, street, resco."),
     ] = "",
     workers: Annotated[int, typer.Option(help="Processes at a time.", min=1, max=256)] = 2,
     cluster: Annotated[

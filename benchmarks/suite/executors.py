@@ -7,7 +7,8 @@ had: they are tried once more, and are then failures of their own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import warnings
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, Protocol, TypeVar
 
@@ -96,10 +97,17 @@ class Processes:
 
         numbered = _Numbered(function)
         pool = Parallel(n_jobs=self.workers, backend="loky", return_as="generator_unordered")
-        done: Iterator[tuple[int, Result]] = pool(
+        done: Generator[tuple[int, Result], None, None] = pool(
             delayed(numbered)(position, items[position]) for position in which
         )
-        yield from done
+        try:
+            for one in done:  # noqa: UP028 - closed below, in silence
+                yield one
+        finally:
+            # Whoever stops in the middle knows that work is dropped.
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "[0-9]+ tasks which were still being processed")
+                done.close()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,10 @@ from network.errors import ScenarioError
 
 SHIPPED: Final = "shipped"
 STREET_RULES: Final = "street"
-RULES: Final = (SHIPPED, STREET_RULES)
-"""As the scenario comes, or clearances by formula and a walk at every crossing."""
+RESCO_RULES: Final = "resco"
+RULES: Final = (SHIPPED, STREET_RULES, RESCO_RULES)
+"""As the scenario comes; clearances by formula and a walk at every crossing; or, as RESCO does, as
+it comes for programs, but with its yellow for controllers that decide while the day runs."""
 
 FAULTLESS: Final = ""
 FAULTS: Final = {

@@ -33,10 +33,10 @@ RULE: Final = (
 STATISTICS: Final = (
     "All controllers play the same seeds, and are compared by the differences seed by seed. "
     f"Intervals of differences are {CONFIDENCE:.0%}, by bias-corrected and accelerated bootstrap; "
-    f"those of ratios are Fieller's. Wilcoxon's signed ranks, corrected by Holm for all "
-    f"comparisons of a street, must agree at {LEVEL:.0%} where there are seeds enough for that "
-    f"({FEWEST_FOR_A_TEST} for one comparison, 9 for ten); otherwise there is *no clear "
-    "difference*, which does not say that there is none. Over streets, "
+    f"those of ratios are Fieller's. A test, corrected by Holm for all comparisons of a street, "
+    f"must agree at {LEVEL:.0%}: Wilcoxon's signed ranks where there are seeds enough for them "
+    f"({FEWEST_FOR_A_TEST} for one comparison, 9 for ten), else Student's paired t; otherwise "
+    "there is *no clear difference*, which does not say that there is none. Over streets, "
     "controllers are ranked by mean delay, and Friedman's test says whether ranks differ at all.",
     "Programs made before the day come from counts of seeds 1 to 3, never from the seeds that are "
     "played. Of a controller's variants the one with the least mean delay on these very seeds is "

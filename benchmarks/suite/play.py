@@ -10,6 +10,7 @@ import hashlib
 import math
 import platform
 import re
+import shutil
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -22,6 +23,7 @@ from benchmarks.suite.faults import deadened, disturb
 from benchmarks.suite.instruments import lay, read
 from benchmarks.suite.jobs import (
     FAULTLESS,
+    RESCO_RULES,
     STREET_RULES,
     TROUBLE,
     Job,
@@ -30,7 +32,9 @@ from benchmarks.suite.jobs import (
     parse_fault,
 )
 from benchmarks.suite.programs import Prepared, Programs
-from benchmarks.suite.scenes import digest, is_made_up, open_scene, rewritten, ruled
+from benchmarks.suite.resco import with_resco_yellow
+from benchmarks.suite.results import NO_ROOM, DiskFullError
+from benchmarks.suite.scenes import beside, digest, is_made_up, open_scene, rewritten, ruled
 from benchmarks.suite.trips import measures_of, parquet
 from benchmarks.suite.versions import code_digest, revision, versions
 from engine.adaptive.sites import build_sites
@@ -41,10 +45,12 @@ from network.counts import CountSeries
 from network.errors import ScenarioError, ThroughbandError
 from scenarios.scenario import Scenario
 from throughband.demand import COUNTING_SEEDS, counted_days
+from throughband.imported import COUNTS_NAME
 from throughband.pipeline import Setting, open_setting
 from throughband.steering import LiveController
 
 MISSING_DETECTORS: Final = "missing-detectors"
+LEAST_ROOM_BYTES: Final = 1_000_000
 Files = TypeVar("Files", Scenario, SimulationCase)
 _MOST_OPENED: Final = 4
 _OPENED: Final[dict[tuple[Street, str], Setting]] = {}
@@ -112,6 +118,10 @@ def build(street: Street) -> Ground:
                 options = {"scale": f"{street.scale:g}"}
                 scenario = rewritten(scenario, folder / "scaled", options=options)
                 plain = False
+            if not street.plain and any(side.name == COUNTS_NAME for side in beside(scenario)):
+                # They tell of another day, or were taken by detectors that are dead now.
+                scenario = rewritten(scenario, folder / "uncounted", options={}, counts=False)
+                plain = False
             if plain:
                 return Ground(street, street.scenario, {}, digest(scenario))
             files, config = _packed(scenario, folder)
@@ -177,10 +187,13 @@ def play(task: Play) -> Outcome:
                 fault = parse_fault(job.street.fault)
                 missing = fault.amount if fault.kind == MISSING_DETECTORS else 0.0
                 steering, sensing = controller.start(setting, missing, job.seed)
+                sites = build_sites(setting.network)
+                if job.street.rules == RESCO_RULES:
+                    sites = tuple(with_resco_yellow(site) for site in sites)
                 done = run_adaptive(
                     setting.case,
                     job.seed,
-                    build_sites(setting.network),
+                    sites,
                     steering,
                     sensing,
                     additional=[instruments.file],
@@ -196,7 +209,10 @@ def play(task: Play) -> Outcome:
                 )
             trips = trips.without(TROUBLE)
             found = {**measures_of(trips), **read(instruments, setting.case)}
-    except ThroughbandError as error:
+    except (ThroughbandError, OSError) as error:
+        _require_room(error)
+        if isinstance(error, OSError):
+            raise
         facts["wall_s"] = time.perf_counter() - began_s
         return Outcome(job, reason=_told(error), facts=facts)
     facts["wall_s"] = time.perf_counter() - began_s
@@ -204,6 +220,17 @@ def play(task: Play) -> Outcome:
     # What could not be measured is absent, an empty cell.
     measured = {name: value for name, value in found.items() if not math.isnan(value)}
     return Outcome(job, measured, "", facts, parquet(trips))
+
+
+def _require_room(error: Exception) -> None:
+    """Refuse to take a full disk for a street that cannot be played: SUMO ends its files early."""
+    scratch = tempfile.gettempdir()
+    full = isinstance(error, OSError) and error.errno in NO_ROOM
+    if full or shutil.disk_usage(scratch).free < LEAST_ROOM_BYTES:
+        raise DiskFullError(
+            f"no room left in {scratch}, where streets are played; what was finished is kept, and "
+            "the same command goes on from there (TMPDIR names another place)"
+        ) from error
 
 
 def _told(error: ThroughbandError) -> str:
@@ -283,4 +310,5 @@ def _packed(scenario: Scenario, folder: Path) -> tuple[dict[str, bytes], str]:
     for path in sorted(named, key=lambda path: -len(str(path))):
         text = text.replace(str(path), named[path])
     files = {name: path.read_bytes() for path, name in named.items()}
+    files |= {side.name: side.read_bytes() for side in beside(flat)}
     return {**files, flat.config_file.name: text.encode()}, flat.config_file.name

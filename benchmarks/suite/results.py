@@ -29,6 +29,7 @@ TRIPS: Final = "trips.parquet"
 RESULTS: Final = "results"
 PLANS: Final = "plans"
 FORMAT: Final = 1
+NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
 COLUMNS: Final = (
     *("scenario", "rules", "scale", "fault", "begin_s", "end_s"),
     *("controller", "variant", "seed", "reason"),
@@ -191,7 +192,7 @@ def _write(file: Path, content: bytes) -> None:
 
 
 def _refusal(where: Path, error: OSError) -> ScenarioError:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if error.errno in NO_ROOM:
         return DiskFullError(
             f"no room left in {where}; what was finished is kept, and the same command goes on "
             "from there"

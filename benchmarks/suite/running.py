@@ -111,7 +111,8 @@ def play_suite(suite: Suite, store: Store, executor: Executor, tell: Tell) -> Pl
     }
     for job in jobs:
         kept = store.found(job, keys[job])
-        if kept is not None:
+        # What failed may have met a dead worker or a full disk: it is on record, and tried again.
+        if kept is not None and not kept.failed:
             done[job] = kept
     before = len(done) - len(refused)
     # Programs that came out the same are the same run: played once, and a row for each.

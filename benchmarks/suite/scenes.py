@@ -7,20 +7,22 @@ the original. So whatever reads or plays scenarios needs to know nothing of it.
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 from xml.etree.ElementTree import Element, ElementTree, SubElement
 
+from network.calibration_file import CALIBRATION_FILE
 from network.errors import ScenarioError
 from scenarios.cities import CITIES
-from scenarios.scenario import Scenario, load_scenario
+from scenarios.scenario import FOLDER_CONFIG, Scenario, load_scenario
 from scenarios.street_rules import under_street_rules
 from scenarios.street_rules_files import write_street_rules
 from scenarios.sumo_config import read_options, split_files
 from throughband.generate import Wish, generate
-from throughband.imported import scenario_network
+from throughband.imported import CORRIDORS_NAME, COUNTS_NAME, NETWORK_NAME, scenario_network
 
 MADE_UP: Final = ("arterial", "grid", "town")
 SATURATION: Final = 0.75
@@ -124,6 +126,7 @@ def rewritten(
     options: Mapping[str, str],
     routes: Iterable[Path] = (),
     additional: Iterable[Path] = (),
+    counts: bool = True,
 ) -> Scenario:
     """Return a scenario like another, with options and files of its own.
 
@@ -137,6 +140,8 @@ def rewritten(
         Of SUMO, by their long names; they win.
     routes, additional
         Loaded after the scenario's own.
+    counts
+        Whether counts that came with the scenario still tell its demand.
     """
     was = read_options(scenario.config_file)
     home = scenario.config_file.parent
@@ -154,10 +159,26 @@ def rewritten(
     for name, value in now.items():
         if value:
             SubElement(section, name, {"value": value})
-    file = folder / f"{scenario.name}.sumocfg"
+    whole = scenario.config_file.name == FOLDER_CONFIG
+    file = folder / (FOLDER_CONFIG if whole else f"{scenario.name}.sumocfg")
     folder.mkdir(parents=True, exist_ok=True)
     ElementTree(root).write(file, encoding="utf-8", xml_declaration=True)
+    for side in beside(scenario):
+        if counts or side.name != COUNTS_NAME:
+            shutil.copyfile(side, folder / side.name)
     return load_scenario(file, scenario.begin_s, scenario.end_s)
+
+
+def beside(scenario: Scenario) -> tuple[Path, ...]:
+    """Return the files beside a scenario's configuration that plans are made from.
+
+    The network of an import knows rings and walks that no SUMO file can hold, and its counts go
+    before any that are taken in simulation.
+    """
+    folder = scenario.config_file.parent
+    imported = (NETWORK_NAME, COUNTS_NAME) if scenario.config_file.name == FOLDER_CONFIG else ()
+    names = (*imported, CORRIDORS_NAME, CALIBRATION_FILE)
+    return tuple(folder / name for name in names if (folder / name).is_file())
 
 
 def ruled(scenario: Scenario, folder: Path) -> Scenario:
@@ -169,17 +190,21 @@ def ruled(scenario: Scenario, folder: Path) -> Scenario:
         If the rules do not fit it.
     """
     write_street_rules(scenario, under_street_rules(scenario_network(scenario)), folder)
+    for side in beside(scenario):
+        if side.name != NETWORK_NAME:
+            shutil.copyfile(side, folder / side.name)
     return replace(load_scenario(folder), name=scenario.name)
 
 
 def digest(scenario: Scenario) -> str:
-    """Return a digest of everything that a scenario loads."""
+    """Return a digest of everything that a scenario loads, and of what its plans are made from."""
     found = hashlib.sha256()
     for file in (
         scenario.config_file,
         scenario.net_file,
         *scenario.route_files,
         *scenario.additional_files,
+        *beside(scenario),
     ):
         found.update(file.name.encode())
         found.update(file.read_bytes())

@@ -3,10 +3,11 @@
 All controllers play the same seeds (common random numbers), so that every comparison is of
 paired differences. Intervals are bias-corrected and accelerated bootstrap intervals (Efron, J.
 Am. Stat. Assoc. 82, 1987) of the mean difference; single comparisons are tested with Wilcoxon's
-signed ranks, all comparisons of one scenario together corrected by Holm (Scand. J. Stat. 6,
-1979); over several scenarios controllers are ranked and the ranks tested by Friedman (J. Am.
-Stat. Assoc. 32, 1937). A difference is called clear only if the interval lies on one side of
-zero *and* the corrected test agrees, where there are seeds enough for the test to be able to.
+signed ranks, or with Student's paired t where the seeds are too few for ranks to tell, all
+comparisons of one scenario together corrected by Holm (Scand. J. Stat. 6, 1979); over several
+scenarios controllers are ranked and the ranks tested by Friedman (J. Am. Stat. Assoc. 32, 1937).
+A difference is called clear only if the interval lies on one side of zero *and* the corrected
+test agrees: of a few seeds the bootstrap alone knows too little.
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ class Comparison:
     mean, low, high
         Mean of the paired differences, candidate minus baseline, with its interval.
     p, p_holm
-        Wilcoxon's two-sided p, alone and corrected; NaN with too few pairs to test.
+        Two-sided p, alone and corrected: Wilcoxon's where the pairs of all comparisons are enough
+        for it, else Student's.
     ratio
         Mean of the candidate over mean of the baseline.
     verdict
@@ -107,6 +109,13 @@ def signed_ranks(differences: Floats) -> float:
     return float(stats.wilcoxon(differences, zero_method="zsplit", method="auto").pvalue)
 
 
+def paired_t(differences: Floats) -> float:
+    """Return Student's two-sided p of a mean of zero; differences that do not differ are sure."""
+    if np.ptp(differences) == 0.0:
+        return 0.0 if differences.any() else 1.0
+    return float(stats.ttest_1samp(differences, 0.0).pvalue)
+
+
 def holm(p: Sequence[float]) -> list[float]:
     """Correct p values for their number; NaN stays NaN and is not counted."""
     order = sorted((value, at) for at, value in enumerate(p) if not math.isnan(value))
@@ -145,9 +154,11 @@ def compare(
                 np.array([baseline[one] for one in both]),
                 np.array([values[one] for one in both]),
             )
-    tested = {name: signed_ranks(theirs - base) for name, (base, theirs) in pairs.items()}
+    # One test for all comparisons of a street, so that their p can be corrected together.
+    fewest = min((len(base) for base, _ in pairs.values()), default=0)
+    test = signed_ranks if _able(fewest, len(pairs)) else paired_t
+    tested = {name: test(theirs - base) for name, (base, theirs) in pairs.items()}
     corrected = dict(zip(tested, holm(list(tested.values())), strict=True))
-    tests = sum(not math.isnan(p) for p in tested.values())
     found = {}
     for name, (base, theirs) in pairs.items():
         gaps = theirs - base
@@ -160,7 +171,7 @@ def compare(
             tested[name],
             corrected[name],
             float(theirs.mean() / base.mean()) if base.mean() else math.nan,
-            _verdict(low, high, corrected[name], _able(len(gaps), tests)),
+            _verdict(low, high, corrected[name]),
         )
     return found
 
@@ -170,12 +181,10 @@ def _able(pairs: int, tests: int) -> bool:
     return pairs >= FEWEST_FOR_A_TEST and tests * 2.0 / 2**pairs <= LEVEL
 
 
-def _verdict(low: float, high: float, p_holm: float, able: bool) -> Verdict:
-    # A test that could not agree whatever the seeds say is not asked.
-    agreed = not able or p_holm <= LEVEL
-    if high < 0.0 and agreed:
+def _verdict(low: float, high: float, p_holm: float) -> Verdict:
+    if high < 0.0 and p_holm <= LEVEL:
         return "better"
-    if low > 0.0 and agreed:
+    if low > 0.0 and p_holm <= LEVEL:
         return "worse"
     return "no clear difference"
 

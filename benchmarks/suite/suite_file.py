@@ -59,7 +59,8 @@ class Suite:
     seeds
         SUMO's seeds, the same for all.
     rules
-        ``shipped`` or ``street``, see `scenarios.street_rules`.
+        ``shipped``, ``street`` (see `scenarios.street_rules`) or ``resco`` (see
+        `benchmarks.suite.resco`).
     scales
         Factors on the demand.
     faults
@@ -108,7 +109,7 @@ class _Suite(BaseModel):
     scenarios: list[str] = []
     controllers: list[str] = []
     seeds: str | list[Annotated[int, Field(ge=0, lt=2**31)]] = []
-    rules: list[Literal["shipped", "street"]] = [SHIPPED]
+    rules: list[Literal["shipped", "street", "resco"]] = [SHIPPED]
     scales: list[Annotated[float, Field(gt=0, le=LARGEST_SCALE)]] = [1.0]
     faults: list[str] = [FAULTLESS]
     begin_s: Annotated[float, Field(ge=0)] | None = None

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.suite.bench import narrowed
 from benchmarks.suite.jobs import Fault, Job, Street, parse_fault
 from benchmarks.suite.running import check
 from benchmarks.suite.scenes import require_known, wish_of
@@ -138,3 +139,11 @@ def test_another_world_is_another_key() -> None:
     job = Job(Street("cologne1"), "in-force", 101)
     assert job.key("a") == job.key("a") != job.key("b")
     assert job.key("a") != Job(Street("cologne1"), "in-force", 102).key("a")
+
+
+def test_options_narrow_what_is_played_and_leave_commands_alone() -> None:
+    suites = narrowed(load_suite("all"), "cologne1", "in-force", "11", "")
+    assert all(suite.seeds == (11,) for suite in suites if suite.scenarios)
+    assert [suite.name for suite in suites if suite.commands] == ["forecast", "bridge", "speed"]
+    with pytest.raises(ScenarioError, match="commands of its own"):
+        narrowed(load_suite("speed"), "cologne1", "", "", "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -13,13 +14,17 @@ from benchmarks.suite.executors import Processes, Serial
 from benchmarks.suite.faults import deadened, disturb
 from benchmarks.suite.jobs import Fault, Job, Outcome, Street
 from benchmarks.suite.play import Ground, Play, build, play
-from benchmarks.suite.results import Store
+from benchmarks.suite.programs import Programs
+from benchmarks.suite.resco import with_resco_yellow
+from benchmarks.suite.results import DiskFullError, Store
 from benchmarks.suite.running import Played, check, play_suite
-from benchmarks.suite.scenes import open_scene
+from benchmarks.suite.scenes import beside, digest, open_scene, rewritten, ruled
 from benchmarks.suite.suite_file import Suite
+from engine.adaptive.sites import build_sites
 from network.counts import CountSeries, Quality
 from network.errors import InsufficientDataError, ScenarioError
 from scenarios.scenario import Scenario
+from throughband.imported import scenario_network
 
 pytestmark = pytest.mark.sumo
 SMALL = Suite(
@@ -140,6 +145,56 @@ def test_a_street_that_cannot_be_built_is_rows_with_a_reason(tmp_path: Path) -> 
     done = play_suite(suite, Store(tmp_path / "out"), Serial(), silent)
     assert [bool(outcome.reason) for outcome in done.outcomes] == [True, True]
     assert "network files" in done.outcomes[0].reason
+
+
+def test_a_changed_street_keeps_what_its_plans_are_made_from() -> None:
+    for street in (
+        Street("grid:2x2:1", "street", begin_s=0, end_s=300),
+        Street("grid:2x2:1", "street", 1.5, "incident:1", 0, 300),
+    ):
+        ground = build(street)
+        assert not ground.reason
+        network = json.loads(ground.files["network.json"])
+        assert '"walk_s": 7' in json.dumps(network)
+
+
+def test_files_beside_an_import_are_part_of_its_digest(arterial: Scenario, tmp_path: Path) -> None:
+    scenario = ruled(arterial, tmp_path / "ruled")
+    before = digest(scenario)
+    (tmp_path / "ruled" / "counts.csv").write_text("counted")
+    counted = digest(scenario)
+    with (tmp_path / "ruled" / "network.json").open("a") as file:
+        file.write(" ")
+    assert len({before, counted, digest(scenario)}) == 3
+    away = rewritten(scenario, tmp_path / "twice", options={"scale": "2"}, counts=False)
+    assert [file.name for file in beside(away)] == ["network.json"]
+
+
+def test_what_failed_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    suite = replace(SMALL, controllers=("in-force",), seeds=(11,))
+    with monkeypatch.context() as broken:
+        broken.setattr("benchmarks.suite.running.play", lambda task: Outcome(task.job, reason="x"))
+        assert play_suite(suite, Store(tmp_path), Serial(), silent).outcomes[0].reason == "x"
+    done = play_suite(suite, Store(tmp_path), Serial(), silent)
+    assert (done.kept, done.outcomes[0].reason) == (0, "")
+
+
+def test_a_full_scratch_folder_stops_the_suite(monkeypatch: pytest.MonkeyPatch) -> None:
+    street = Street("cologne1", end_s=25260)
+    ground = build(street)
+    task = Play(Job(street, "in-force", 11), ground, Programs(options={"no-such-option": "1"}))
+    assert "no-such-option" in play(task).reason
+    monkeypatch.setattr(playing.shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
+    with pytest.raises(DiskFullError, match=r"no room left in .*, where streets are played"):
+        play(task)
+
+
+def test_resco_changes_stages_through_three_seconds_of_yellow(arterial: Scenario) -> None:
+    for site in build_sites(scenario_network(arterial)):
+        relaxed = with_resco_yellow(site)
+        for pair, shown in relaxed.clearances.items():
+            assert [one.duration_ds for one in shown] in ([30], [])
+            assert not shown or shown[0].aspects in [one.aspects for one in site.clearances[pair]]
 
 
 def test_more_demand_means_more_vehicles() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -21,6 +23,7 @@ from engine.adaptive.pressure import (
     position_weighted,
 )
 from network.errors import EngineError, InsufficientDataError
+from network.phasing import Interval
 from tests.engine.adaptive_views import LEFT, MAIN, SIDE, crossing, view
 
 SCORES = (longest_queue, max_pressure, capacity_aware, position_weighted)
@@ -99,6 +102,16 @@ def test_a_wish_stands_until_the_interval_is_over() -> None:
     assert controller.decide(10.0, {"x": view(queue=(0.0, 9.0))}) == {"x": SIDE}
     controller.start([crossing()])
     assert controller.decide(0.0, {"x": view(queue=(0.0, 9.0))}) == {"x": SIDE}
+
+
+def test_a_longer_change_does_not_shorten_the_green() -> None:
+    site = crossing()
+    slow = {pair: (Interval("yyr", 50),) for pair in site.clearances}
+    controller: Controller = BestStage(max_pressure, interval_s=10)
+    controller.start([replace(site, clearances=slow)])
+    assert controller.decide(0.0, {"x": view(queue=(0.0, 9.0))}) == {"x": SIDE}
+    assert controller.decide(11.0, {"x": view(queue=(9.0, 0.0))}) == {"x": SIDE}
+    assert controller.decide(12.0, {"x": view(queue=(9.0, 0.0))}) == {"x": MAIN}
 
 
 @pytest.mark.parametrize("controller", [BestStage(max_pressure), CyclicMaxPressure()])
