@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.metadata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI
@@ -16,7 +19,10 @@ from throughband.console.api import routers
 from throughband.console.config import ConsoleConfig
 from throughband.console.desk import Desk, guard
 from throughband.console.gate import Counters, Gate
+from throughband.console.orders import Orders
 from throughband.console.problems import tell_errors
+from throughband.console.scenes import Scenes
+from throughband.console.work import Work
 from throughband.people.door import Door
 from throughband.people.passwords import Passwords
 from throughband.people.routes import API, ROUTES
@@ -70,7 +76,21 @@ def create_app(
     opened = store or open_store(
         config.database, backups=config.backups, journal=config.journal, clock=clock
     )
+    scenes = Scenes()
+    work = Work(config, opened, clock, scenes)
+    orders = Orders(config, opened, work, scenes, clock)
+    door = Door(opened, clock, config.limits, passwords)
+
+    @asynccontextmanager
+    async def living(_: FastAPI) -> AsyncIterator[None]:
+        work.start()
+        try:
+            yield
+        finally:
+            await asyncio.to_thread(work.stop)
+
     app = FastAPI(
+        lifespan=living,
         title="Throughband console",
         version=importlib.metadata.version("throughband"),
         description="Networks, runs, plans and their lives, the corridor, the journal, people.",
@@ -79,12 +99,13 @@ def create_app(
         redoc_url=None,
         dependencies=[Depends(guard)],
     )
-    app.state.desk = Desk(config, opened, Door(opened, clock, config.limits, passwords), clock)
+    app.state.desk = Desk(config, opened, door, scenes, work, orders, clock)
     app.state.counters = Counters(CollectorRegistry())
     tell_errors(app)
     for router in (*routers(), *pages):
         app.include_router(router)
     require_rights(app)
+    app.openapi = partial(_document, app, app.openapi)  # type: ignore[method-assign]
     app.add_middleware(
         Gate,
         counters=app.state.counters,
@@ -94,6 +115,19 @@ def create_app(
         is_open=lambda method, path: f"{method} {path}" in OPEN,
     )
     return app
+
+
+def _document(app: FastAPI, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Return the OpenAPI document; errors are JSON even where what is asked for is not."""
+    document = make()
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            for status, answer in operation["responses"].items():
+                if status.startswith(("4", "5")) and "content" in answer:
+                    schemas = list(answer["content"].values())
+                    answer["content"] = {"application/json": schemas[0]}
+    app.openapi_schema = document
+    return document
 
 
 def routes_of(app: FastAPI) -> Iterator[tuple[str, APIRoute]]:

@@ -14,6 +14,9 @@ from starlette.datastructures import UploadFile
 from network.errors import RightError, SignInError
 from throughband.console.config import ConsoleConfig
 from throughband.console.gate import SAFE
+from throughband.console.orders import Orders
+from throughband.console.scenes import Scenes
+from throughband.console.work import Work
 from throughband.people.door import Door, Person, same
 from throughband.people.rights import Right
 from throughband.people.routes import ROUTES
@@ -32,6 +35,8 @@ class Desk:
     ----------
     config, store, door
         Settings, rows, people.
+    scenes, work, orders
+        Networks at hand, runs, and what people may ask for.
     clock
         The present.
     """
@@ -39,6 +44,9 @@ class Desk:
     config: ConsoleConfig
     store: Store
     door: Door
+    scenes: Scenes
+    work: Work
+    orders: Orders
     clock: Callable[[], datetime]
 
 

@@ -24,6 +24,7 @@ from network.errors import (
     StoreUnavailableError,
     ThroughbandError,
 )
+from throughband.console.work import TooManyRunsError
 from throughband.people.door import TooManyAttemptsError
 
 _log = logging.getLogger(__name__)
@@ -42,6 +43,7 @@ class Problem(BaseModel):
 
 STATUS: Final[dict[type[ThroughbandError], int]] = {
     TooManyAttemptsError: 429,
+    TooManyRunsError: 429,
     SignInError: 401,
     RightError: 403,
     AccessError: 422,

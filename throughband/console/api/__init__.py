@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from throughband.console.api import sessions, watching
+from throughband.console.api import (
+    networks,
+    people,
+    plans,
+    records,
+    runs,
+    sessions,
+    street,
+    watching,
+)
 
 
 def routers() -> tuple[APIRouter, ...]:
     """Return the routers of the API."""
-    return (watching.router, sessions.router)
+    modules = (watching, sessions, people, networks, runs, plans, street, records)
+    return tuple(module.router for module in modules)

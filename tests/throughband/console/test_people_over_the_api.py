@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from tests.throughband.console.serving import PASSWORD, Console
+
+API = "/api/v1"
+
+
+def test_an_administrator_adds_changes_and_closes_accounts(console: Console) -> None:
+    admin = console.as_role("administrator")
+    asked = {"name": "ben", "full_name": "Ben B.", "rights": ["approve"], "password": PASSWORD}
+
+    made = admin.post(f"{API}/users", json=asked)
+    assert made.status_code == 201
+    assert made.json()["rights"] == ["view", "approve"]
+    assert "password" not in made.text.replace("has_password", "")
+    assert admin.post(f"{API}/users", json=asked).status_code == 409
+    ben = console.signed_in("ben")
+    url = f"{API}/users/{made.json()['id']}"
+    changed = admin.patch(url, json={"seen_version": 1, "is_active": False})
+    assert changed.json()["is_active"] is False
+    assert ben.get(f"{API}/session").status_code == 401
+    assert admin.patch(url, json={"seen_version": 1, "is_active": True}).status_code == 409
+    events = [e["event"] for e in admin.get(f"{API}/journal").json()["entries"]]
+    assert events == ["account changed", "account added"]
+
+
+def test_the_last_administrator_cannot_be_closed(console: Console) -> None:
+    admin = console.as_role("administrator")
+    me = admin.get(f"{API}/session").json()
+
+    answer = admin.patch(f"{API}/users/{me['id']}", json={"seen_version": 1, "rights": []})
+
+    assert answer.status_code == 409
+    assert "last account" in answer.json()["message"]
+
+
+def test_a_password_of_ones_own_is_changed_with_the_old_one(console: Console) -> None:
+    anna = console.as_role("engineer")
+    url = f"{API}/me/password"
+    new = "a quite different sentence"
+
+    assert anna.post(url, json={"old": "wrong", "new": new}).status_code == 401
+    assert anna.post(url, json={"old": PASSWORD, "new": "short"}).status_code == 422
+    assert anna.post(url, json={"old": PASSWORD, "new": new}).status_code == 204
+    assert anna.get(f"{API}/session").status_code == 401
+
+
+def test_a_token_is_shown_once_and_ends_when_told(console: Console) -> None:
+    anna = console.as_role("engineer")
+    asked = {"name": "counts", "rights": ["view"], "days": 30}
+    made = anna.post(f"{API}/tokens", json=asked).json()
+    machine = console.anybody()
+    machine.headers["authorization"] = f"Bearer {made['token']}"
+
+    assert machine.get(f"{API}/networks").status_code == 200
+    assert machine.post(f"{API}/runs/optimize", json={}).status_code == 403
+    assert made["token"] not in anna.get(f"{API}/tokens").text
+    assert anna.delete(f"{API}/tokens/{made['id']}").status_code == 204
+    assert machine.get(f"{API}/networks").status_code == 401
+
+
+def test_nobody_gives_a_token_rights_they_have_not(console: Console) -> None:
+    anna = console.as_role("engineer")
+
+    answer = anna.post(f"{API}/tokens", json={"name": "x", "rights": ["operate"]})
+
+    assert answer.status_code == 422
+    assert "some of the rights" in answer.json()["message"]
