@@ -586,6 +586,42 @@ def performance(
 
 
 @app.command()
+def report(
+    run: Annotated[
+        Path,
+        typer.Argument(
+            help="Folder of a run: of run, optimize, validate, day, evaluate or simulate."
+        ),
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="The HTML file; else report.html in the folder.")
+    ] = None,
+    pdf: Annotated[bool, typer.Option("--pdf", help="A PDF beside it, too.")] = False,
+    rates: Annotated[
+        Path | None,
+        typer.Option(help="Value of time, fuel, CO2 and days a year, each with its source (TOML)."),
+    ] = None,
+    trajectories: Annotated[
+        bool,
+        typer.Option("--trajectories", help="Play both plans once and draw vehicles along them."),
+    ] = False,
+    scenario: Annotated[
+        str, typer.Option(help="The scenario, where the folder does not say or it has moved.")
+    ] = "",
+    plan: Annotated[
+        Path | None, typer.Option(help="The plans, where they stand elsewhere.")
+    ] = None,
+    counts: Annotated[
+        Path | None, typer.Option(help="Counts, where the folder keeps no demand.")
+    ] = None,
+) -> None:
+    """Tell a run on one page that opens anywhere, for a council and for an engineer."""
+    from throughband.reporting import ReportWish, report_command
+
+    report_command(ReportWish(run, out, pdf, rates, scenario, plan, counts, trajectories))
+
+
+@app.command()
 def evaluate(
     before: Annotated[
         Path,

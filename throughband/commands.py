@@ -6,6 +6,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,7 @@ from throughband.results import (
     versions,
     write_json,
 )
-from throughband.run_record import add_step
+from throughband.run_record import add_step, run_record
 from throughband.seams import OWN_OPTIMIZER, OWN_SIMULATOR, optimizer_named, simulator_named
 from throughband.stopping import Halt
 
@@ -141,6 +142,7 @@ def run_scenario(
 ) -> None:
     """Carry out ``throughband run``."""
     from throughband.reports.report import write_report
+    from throughband.reports.retelling import told
     from throughband.reports.telling import story_of
 
     with Teller(9) as teller:
@@ -181,9 +183,10 @@ def run_scenario(
             write_demand(folder / DEMAND_NAME, result.demand)
             files = {"calibration": calibration}
             add_step(folder, target, "run", setting, files, result.report.seeds)
-            write_report(folder / "report.html", story_of(result, _command_line()))
+            story = story_of(result, _command_line())
+            write_report(folder / "report.html", replace(story, steps=run_record(folder)))
             journal.write({"event": "finished", "utc": now_utc().isoformat()})
-            write_json(folder / COMPLETE, _result(result))
+            write_json(folder / COMPLETE, {**_result(result), **told(story)})
     _summarize(result.report.to_dict(), teller)
     teller.say(f"Report: {target / 'report.html'}")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
+import sys
 import xml.etree.ElementTree as ElementTree
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,17 +12,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engine.validate.statistics import Difference
+from network.errors import ThroughbandError
 from tests.throughband.reports_street import story, validation
+from throughband.benefits import Benefits, Rates, Saving
 from throughband.reports.charts import CountChart
+from throughband.reports.council import council_text
+from throughband.reports.pdf import printed, require_pdf, write_pdf
 from throughband.reports.report import render_report, write_report
 from throughband.reports.story import (
     Approval,
+    Certified,
     ForecastSummary,
     PushRow,
     QualityRow,
     Story,
     StreetRow,
 )
+from throughband.reports.traces import Traces
 
 NASTY = "<b>A&B</b>"
 
@@ -75,8 +83,8 @@ def test_identifiers_are_unique_and_references_resolve(page: str) -> None:
 
 def test_sections_come_in_the_order_an_engineer_reads(page: str) -> None:
     order = [
-        "verdict", "measures", "space", "map", "sheets", "data", "alone", "approval", "after",
-        "method", "reproduction",
+        "verdict", "summary", "measures", "benefits", "space", "map", "service", "sheets",
+        "certificate", "data", "alone", "approval", "after", "method", "reproduction",
     ]  # fmt: skip
     assert re.findall(r'<section[^>]*id="(\w+)"', page) == order
 
@@ -135,6 +143,95 @@ def test_report_is_written_to_the_path(tmp_path: Path) -> None:
     target = tmp_path / "report.html"
     write_report(target, story(("A", "B")))
     assert target.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+
+
+def test_story_without_validation_claims_nothing() -> None:
+    text = render_report(story(validation=None))
+    assert "Not proven yet" in text
+    assert "What they bring has not been proven yet" in text
+    assert "That is no proof" in text
+    assert parsed(text).tag == "html"
+
+
+def test_no_clear_difference_promises_the_council_nothing() -> None:
+    said = " ".join(council_text(story(validation=validation(-1.0, 2.0))))
+    assert "there is no clear difference" in said
+    assert "Nobody should expect a gain" in said
+
+
+def test_the_council_hears_how_sure_a_gain_is() -> None:
+    said = " ".join(council_text(story()))
+    assert "2 to 6 s less" in said
+    assert "not approved yet" in said
+
+
+def worth(low: float, high: float) -> Benefits:
+    rates = Rates("EUR", 250, "working days", 12.0, 1.3, "ministry", cost_per_year=9.0)
+    hours = Difference((low + high) / 2, low, high)
+    money = Difference(10 * hours.mean, 10 * low, 10 * high)
+    year = Difference(250 * money.mean, 250 * money.low, 250 * money.high)
+    savings = (Saving("Delay", "vehicle-hours", hours, None), Saving("Time", "EUR", money, year))
+    return Benefits(savings, Difference(5.0, 4.0, 6.0), rates, 1.0, 2)
+
+
+def test_costs_and_benefits_carry_their_interval_and_whose_rates_they_are() -> None:
+    told = story(benefits=worth(4.0, 6.0))
+    text = render_report(told)
+    assert "12,500 (10,000 to 15,000)" in text
+    assert "ministry" in text
+    said = " ".join(council_text(told))
+    assert "12,500 EUR (10,000 to 15,000), 5.0 times its cost (4.0 to 6.0)" in said
+
+
+def test_a_saving_that_is_not_clear_is_not_reckoned_with() -> None:
+    said = " ".join(council_text(story(benefits=worth(-4.0, 6.0))))
+    assert "no saving of time can be shown" in said
+    assert "EUR" not in said
+
+
+def test_before_and_after_toggle_without_scripts(page: str) -> None:
+    assert page.count('type="radio"') == 6
+    assert page.count("Before: plan in force") == 1
+    assert ".toggle > input:nth-of-type(2):checked ~ .second" in page
+
+
+def test_a_certificate_stands_with_its_signals() -> None:
+    found = Certified(("A", "B"), 1.2, 3.4, "within 3.4 % of the best")
+    assert "within 3.4 % of the best" in render_report(story(certificates=(found,)))
+
+
+def test_trajectories_lie_over_their_own_panel() -> None:
+    line = np.array([[0.0, 0.0], [20.0, 200.0]])
+    driven = tuple(Traces(1, at, {"outbound": (line,), "inbound": ()}) for at in (3600.0, 3660.0))
+    text = render_report(story(traces=driven))
+    assert text.count("simulated vehicle") == 2
+    assert "seed 1" in text
+
+
+def test_print_takes_the_colors_of_paper(page: str) -> None:
+    text = printed(page)
+    assert "var(--" not in text
+    assert "#0072b2" in text
+
+
+def test_a_pdf_holds_what_the_page_tells(tmp_path: Path) -> None:
+    try:
+        require_pdf()
+    except ThroughbandError as error:
+        pytest.skip(str(error))
+    from pypdf import PdfReader
+
+    write_pdf(tmp_path / "r.pdf", render_report(story(("A", "B"))))
+    text = " ".join(sheet.extract_text() for sheet in PdfReader(tmp_path / "r.pdf").pages)
+    assert "The new plan lowers mean delay" in " ".join(text.split())
+
+
+def test_without_weasyprint_the_message_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "weasyprint", None)
+    with pytest.raises(ThroughbandError, match="libpango"):
+        require_pdf()
 
 
 def test_story_survives_pickling() -> None:

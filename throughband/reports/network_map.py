@@ -32,6 +32,7 @@ TYPICAL_PART = 0.85
 all others."""
 
 MOST_NAMES, NAME_POINTS = 30, 7.5
+LETTER_POINTS = 6.5
 
 Points = NDArray[np.float64]
 Box = tuple[float, float, float, float]
@@ -81,6 +82,8 @@ def network_map(
     retimed: Collection[str],
     corridor: Corridor | None = None,
     diverging: bool = True,
+    letters: Mapping[str, str] | None = None,
+    most: float = 0.0,
 ) -> Figure:
     """Draw links, approaches colored by a value, and signals.
 
@@ -98,6 +101,11 @@ def network_map(
         Its links are underlaid.
     diverging
         Whether values lie on both sides of zero (changes) or above it (saturation).
+    letters
+        What to write on an approach, by link, such as its level of service.
+    most
+        Value at which the colors end; by default that of the values themselves. Maps that are
+        to be compared need the same.
 
     Returns
     -------
@@ -118,7 +126,7 @@ def network_map(
         axes.add_collection(
             LineCollection(rows, colors=style.OUTBOUND, linewidths=9, alpha=0.22, zorder=2)
         )
-    colors = _colors(values, diverging)
+    colors = _colors(values, diverging, most)
     lines = [
         _aside(_tail(network, link, LEAST_PART * extent_m), aside_m) for link in sorted(values)
     ]
@@ -132,6 +140,8 @@ def network_map(
             zorder=3,
         )
     )
+    if letters:
+        _letters(axes, dict(zip(sorted(values), lines, strict=True)), letters)
     _signals(axes, network, retimed)
     _scale_bar(figure, axes)
     _legend(figure, corridor is not None)
@@ -168,9 +178,27 @@ def _frame(axes: Axes, network: RoadNetwork, values: Mapping[str, float]) -> flo
     return extent_m
 
 
-def _colors(values: Mapping[str, float], diverging: bool) -> ScalarMappable:
+def _letters(axes: Axes, lines: Mapping[str, Points], letters: Mapping[str, str]) -> None:
+    """Write a letter on each approach, where it begins: there is most room."""
+    for link, line in lines.items():
+        if link in letters:
+            axes.text(
+                float(line[0, 0]),
+                float(line[0, 1]),
+                letters[link],
+                ha="center",
+                va="center",
+                fontsize=LETTER_POINTS,
+                fontweight="bold",
+                color=style.INK,
+                zorder=4,
+                bbox={"facecolor": style.PAPER, "edgecolor": style.MUTED, "lw": 0.5, "pad": 1.2},
+            )
+
+
+def _colors(values: Mapping[str, float], diverging: bool, end: float = 0.0) -> ScalarMappable:
     sizes = sorted(abs(value) for value in values.values())
-    most = max(sizes[int(TYPICAL_PART * (len(sizes) - 1))] if sizes else 1.0, 0.1)
+    most = end or max(sizes[int(TYPICAL_PART * (len(sizes) - 1))] if sizes else 1.0, 0.1)
     norm: Normalize = TwoSlopeNorm(0.0, -most, most) if diverging else Normalize(0.0, most)
     return ScalarMappable(norm, colormaps["PuOr_r" if diverging else "viridis_r"])
 

@@ -6,38 +6,43 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
+from engine.measures.corridor import Corridor
 from network.files import replace_file
 from network.safety import as_built
+from throughband.benefits import CO2_SOURCE, rounded
 from throughband.calibration_tables import best_links, cells, rows_of, summary
+from throughband.pictures.approaches import ApproachState, modeled_approaches
 from throughband.reports.charts import before_after_chart, count_chart
 from throughband.reports.comparison import (
     cautions,
     comparison,
     judgment_of,
-    number,
     verdict_sentence,
 )
+from throughband.reports.council import council_text
 from throughband.reports.network_map import approach_delay_change, network_map
+from throughband.reports.pages import environment
 from throughband.reports.split_bars import split_bars
 from throughband.reports.story import Story
 from throughband.reports.style import svg
-from throughband.reports.time_space import time_space_diagram
+from throughband.reports.time_space import shown_s, time_space_diagram
 from throughband.reports.timing_sheet import timing_sheets
 
 TEMPLATE = "report.html"
+UNPROVEN = "Not proven yet: nothing was simulated against the plan in force."
 
 
 @dataclass(frozen=True, slots=True)
 class _Pictures:
     """The figures of a page, as SVG; None where there is nothing to draw."""
 
-    chart: Markup
+    chart: Markup | None
     map: Markup
-    time_space: Markup | None
+    service: tuple[Markup, Markup]
+    time_space: tuple[Markup, Markup] | None
     counts: Markup | None
     splits: dict[str, Markup]
 
@@ -62,23 +67,20 @@ def write_report(path: Path, story: Story) -> None:
 
 def render_report(story: Story) -> str:
     """Return the report of a story as HTML text."""
-    environment = Environment(
-        loader=PackageLoader("throughband.reports"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters["number"] = number
-    environment.filters["utc"] = _utc
-    rows = comparison(story.validation)
-    return environment.get_template(TEMPLATE).render(
+    pages = environment()
+    pages.filters["utc"] = _utc
+    validation = story.validation
+    rows = comparison(validation) if validation is not None else ()
+    pages.filters["amount"] = rounded
+    return pages.get_template(TEMPLATE).render(
         story=story,
         rows=rows,
-        verdict=verdict_sentence(story.validation),
+        verdict=UNPROVEN if validation is None else verdict_sentence(validation),
         judgment=judgment_of(rows, "Delay"),
-        cautions=cautions(story.validation, rows),
+        cautions=() if validation is None else cautions(validation, rows),
+        summary=council_text(story),
+        services=service_rows(story),
+        co2_source=CO2_SOURCE,
         sheets=timing_sheets(story.network, story.in_force, story.plan_set, story.reasons),
         faulty=[row for row in story.quality if row.filled or row.rejected or row.note],
         tolerated=[
@@ -104,8 +106,14 @@ def calibration_rows(story: Story) -> list[tuple[str, ...]]:
 
 
 def _pictures(story: Story) -> _Pictures:
-    rows = comparison(story.validation)
-    chart = before_after_chart(rows, len(story.validation["seeds"]))
+    validation = story.validation
+    chart = None
+    if validation is not None:
+        chart = _svg(
+            before_after_chart(comparison(validation), len(validation["seeds"])),
+            "chart",
+            "Differences of every measure with 95 % intervals",
+        )
     area = network_map(
         story.network,
         approach_delay_change(story.street, story.model_before, story.model_after),
@@ -115,22 +123,15 @@ def _pictures(story: Story) -> _Pictures:
     )
     space = counts = None
     if story.corridor is not None:
-        panels = (
-            ("Before: plan in force", story.in_force),
-            ("After: new plan", story.new_plans()),
-        )
-        space = _svg(
-            time_space_diagram(story.corridor, story.network, panels),
-            "space",
-            "Time-space diagram of the corridor before and after",
-        )
+        space = _time_space(story, story.corridor)
     if story.forecast is not None and story.forecast.chart is not None:
         counts = _svg(
             count_chart(story.forecast.chart), "counts", "Counts and forecast by movement"
         )
     return _Pictures(
-        _svg(chart, "chart", "Differences of every measure with 95 % intervals"),
+        chart,
         _svg(area, "map", "Map of signals and the change of delay on their approaches"),
+        _service_maps(story),
         space,
         counts,
         {
@@ -146,6 +147,75 @@ def _pictures(story: Story) -> _Pictures:
             for i, plan in enumerate(story.plan_set.plans)
         },
     )
+
+
+def _time_space(story: Story, corridor: Corridor) -> tuple[Markup, Markup]:
+    sets = (story.in_force, story.new_plans())
+    # One time axis, so that the two can be laid on each other.
+    seconds = shown_s(corridor, sets)
+    traces = story.traces or (None, None)
+    told = (
+        ("before", "Before: plan in force", "Time-space diagram of the corridor, plan in force"),
+        ("after", "After: new plan", "Time-space diagram of the corridor, new plan"),
+    )
+    before, after = (
+        _svg(
+            time_space_diagram(corridor, story.network, ((title, plans),), (driven,), seconds),
+            f"space-{name}",
+            caption,
+        )
+        for (name, title, caption), plans, driven in zip(told, sets, traces, strict=True)
+    )
+    return before, after
+
+
+def _service_maps(story: Story) -> tuple[Markup, Markup]:
+    """Maps of control delay, in one scale of colors, with the levels of service written in."""
+    states = [
+        modeled_approaches(story.street, measures)
+        for measures in (story.model_before, story.model_after)
+    ]
+    most = max((s.delay_s for s in states[0] if s.level_of_service), default=1.0)
+    retimed = {plan.signal_id for plan in story.plan_set.plans}
+    before, after = (
+        _svg(
+            network_map(
+                story.network,
+                {s.link_id: s.delay_s for s in found if s.level_of_service},
+                "control delay on the approach, model [s/veh]",
+                retimed,
+                None,
+                diverging=False,
+                letters={s.link_id: s.level_of_service for s in found if s.level_of_service},
+                most=most,
+            ),
+            f"service-{name}",
+            f"Map of control delay and level of service, {caption}",
+        )
+        for name, caption, found in zip(
+            ("before", "after"), ("plan in force", "new plan"), states, strict=True
+        )
+    )
+    return before, after
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceRow:
+    """One approach before and after."""
+
+    before: ApproachState
+    after: ApproachState
+
+
+def service_rows(story: Story) -> tuple[ServiceRow, ...]:
+    """Return approaches with traffic, the greatest delay after the change first."""
+    before = {s.link_id: s for s in modeled_approaches(story.street, story.model_before)}
+    rows = [
+        ServiceRow(before[state.link_id], state)
+        for state in modeled_approaches(story.street, story.model_after)
+        if state.level_of_service
+    ]
+    return tuple(sorted(rows, key=lambda row: (-row.after.delay_s, row.after.link_id)))
 
 
 def _svg(figure: Figure, name: str, title: str) -> Markup:

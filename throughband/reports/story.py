@@ -14,7 +14,10 @@ from engine.measures.street import Street
 from network.calibration import Calibration
 from network.graph import RoadNetwork
 from network.timing import PlanSet, TimingPlan
+from throughband.benefits import Benefits
 from throughband.reports.charts import CountChart
+from throughband.reports.traces import Traces
+from throughband.run_record import Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +130,28 @@ class StreetRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Certified:
+    """How far a group's offsets can be from the best, proven.
+
+    Attributes
+    ----------
+    signals
+        The group.
+    gap_pct_total
+        Most that the total cost could still fall, %.
+    gap_pct_avoidable
+        The same of the part that offsets decide, %.
+    statement
+        In words, with what it is proven for.
+    """
+
+    signals: tuple[str, ...]
+    gap_pct_total: float
+    gap_pct_avoidable: float
+    statement: str
+
+
+@dataclass(frozen=True, slots=True)
 class Story:
     """All that one report is made from; nothing else is read when it is written.
 
@@ -145,7 +170,8 @@ class Story:
     model_before, model_after
         What the optimizer's own model says.
     validation
-        As `engine.validate.report.ValidationReport.to_dict` gives it.
+        As `engine.validate.report.ValidationReport.to_dict` gives it; None where nothing was
+        validated.
     quality, forecast
         Of the counts; empty or None where counts were taken as they are.
     approval, pushes, after
@@ -160,6 +186,18 @@ class Story:
         Command line that makes the same result.
     calibration
         How drivers were measured to drive; None where the usual was taken.
+    benefits
+        What the change saves; None where that was not asked or cannot be told.
+    certificates
+        Of each group of several signals.
+    steps
+        How the files of a run were made, command by command.
+    window_s
+        Length of the time that was simulated, s; 0 where it is not known.
+    findings
+        What a reader must know besides, sentences.
+    traces
+        Simulated trajectories along the corridor, before and after; None where none were made.
     """
 
     scenario: str
@@ -170,7 +208,7 @@ class Story:
     corridor: Corridor | None
     model_before: StreetMeasures
     model_after: StreetMeasures
-    validation: Mapping[str, Any]
+    validation: Mapping[str, Any] | None
     quality: tuple[QualityRow, ...] = ()
     forecast: ForecastSummary | None = None
     approval: Approval | None = None
@@ -181,9 +219,17 @@ class Story:
     versions: Mapping[str, str] = field(default_factory=dict)
     command: str = ""
     calibration: Calibration | None = None
+    benefits: Benefits | None = None
+    certificates: tuple[Certified, ...] = ()
+    steps: tuple[Step, ...] = ()
+    window_s: float = 0.0
+    findings: tuple[str, ...] = ()
+    traces: tuple[Traces, Traces] | None = None
 
     def __post_init__(self) -> None:
         for name in ("in_force", "validation", "reasons", "wall_s", "versions"):
+            if getattr(self, name) is None:
+                continue
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
 
     def __reduce__(self) -> tuple[object, ...]:

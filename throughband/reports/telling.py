@@ -6,15 +6,18 @@ import numpy as np
 
 from engine.forecast.forecast import Forecast
 from engine.measures.corridor import Corridor, strongest_corridor
+from engine.measures.street import Street
 from engine.optimize.corridors import named_corridors
 from network.counts import VALUED, CountSeries, Quality
 from throughband.approval import POLICY_NAME
 from throughband.demand import movement_counts, sources_told
 from throughband.imported import corridors_of
-from throughband.pipeline import RunResult
+from throughband.pictures.forecast import forecast_picture
+from throughband.pipeline import RunResult, Setting
 from throughband.reports.charts import CountChart
 from throughband.reports.story import (
     Approval,
+    Certified,
     ForecastSummary,
     PushRow,
     QualityRow,
@@ -48,7 +51,7 @@ def story_of(result: RunResult, command: str) -> Story:
         done.street,
         {s.signal_id: s.plan_in_force for s in network.signals.values() if s.plan_in_force},
         done.plan_set,
-        _corridor(result),
+        corridor_of(result.setting, done.street),
         done.in_force,
         done.planned,
         result.report.to_dict(),
@@ -62,13 +65,18 @@ def story_of(result: RunResult, command: str) -> Story:
         versions(),
         command,
         result.setting.calibration,
+        certificates=tuple(
+            Certified(group, found.gap_pct_total, found.gap_pct_avoidable, found.statement)
+            for group, found in done.certificates.items()
+        ),
+        window_s=result.setting.case.end_s - result.setting.case.begin_s,
     )
 
 
-def _corridor(result: RunResult) -> Corridor | None:
-    """The first corridor that is named beside the scenario; else the one with most platoons."""
-    network, street = result.setting.network, result.optimization.street
-    named = corridors_of(result.setting.scenario, result.setting.network)
+def corridor_of(setting: Setting, street: Street) -> Corridor | None:
+    """Return the first corridor that is named beside a scenario; else that with most platoons."""
+    network = setting.network
+    named = corridors_of(setting.scenario, network)
     if named:
         return named_corridors(network, street, named[:1])[named[0].name]
     return strongest_corridor(network, street)
@@ -105,7 +113,6 @@ def _quality(result: RunResult) -> tuple[QualityRow, ...]:
 
 def _forecast(result: RunResult) -> ForecastSummary:
     flows = result.demand.flows
-    begin, end = flows.start_s, flows.start_s + flows.interval_s * len(flows.flow_vph)
     network = result.setting.network
     day = result.today if result.live is None else result.live.counts
     came = movement_counts(day, network).select(flows.movement_ids)
@@ -113,11 +120,10 @@ def _forecast(result: RunResult) -> ForecastSummary:
     return ForecastSummary(
         "profile of earlier days, corrected by what today shows; of its cells "
         + sources_told(flows),
-        f"{_clock(begin)} to {_clock(end)}, measured until "
-        f"{_clock(begin + flows.observed * flows.interval_s)}",
+        window_text(flows),
         error_pct,
         coverage_pct,
-        _chart(flows, came),
+        count_chart_of(flows, came),
     )
 
 
@@ -138,11 +144,32 @@ def _errors(flows: Forecast, came: CountSeries) -> tuple[float | None, float | N
     )
 
 
-def _chart(flows: Forecast, came: CountSeries) -> CountChart:
+def window_text(flows: Forecast) -> str:
+    """Return what time a forecast is for, and until when of it was measured."""
+    begin, end = flows.start_s, flows.start_s + flows.interval_s * len(flows.flow_vph)
+    measured = begin + flows.observed * flows.interval_s
+    until = f", measured until {_clock(measured)}" if flows.observed else ""
+    return f"{_clock(begin)} to {_clock(end)}{until}"
+
+
+def count_chart_of(flows: Forecast, came: CountSeries | None) -> CountChart:
+    """Return the chart of the busiest movements of a forecast.
+
+    Parameters
+    ----------
+    flows
+        The forecast.
+    came
+        Counts of movements that begin with it, as far as they go.
+    """
     busiest = np.argsort(-flows.flow_vph.mean(axis=0), kind="stable")[:CHARTED_MOVEMENTS]
     counted = np.full(flows.flow_vph.shape, np.nan)
-    rows = min(came.intervals, len(counted))
-    counted[:rows] = came.flow_vph()[:rows]
+    if came is not None and came.interval_s == flows.interval_s:
+        picture = forecast_picture(flows, came)
+        column_of = {name: m for m, name in enumerate(flows.movement_ids)}
+        for line in picture.lines:
+            values = [np.nan if value is None else value for value in line.came_vph]
+            counted[:, column_of[line.name]] = values
     return CountChart(
         tuple(flows.movement_ids[m] for m in busiest),
         flows.start_s + np.arange(len(flows.flow_vph), dtype=np.float64) * flows.interval_s,

@@ -9,6 +9,7 @@ from textwrap import fill
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Polygon
@@ -25,8 +26,10 @@ from network.graph import RoadNetwork
 from network.timing import OffsetReference, TimingPlan
 from network.units import TENTHS_PER_SECOND
 from throughband.reports import style
+from throughband.reports.traces import Traces
 
 CYCLES_SHOWN = 3
+TRACE_WIDTH = 0.55
 WIDTH_IN = 12.0
 LEFT_IN, RIGHT_IN, TOP_IN, BOTTOM_IN = 1.75, 2.75, 0.62, 0.55
 LEGEND_IN = 0.4
@@ -51,6 +54,8 @@ def time_space_diagram(
     corridor: Corridor,
     network: RoadNetwork,
     panels: Sequence[tuple[str, Mapping[str, TimingPlan]]],
+    traces: Sequence[Traces | None] = (),
+    seconds: int = 0,
 ) -> Figure:
     """Draw signals over distance and time with the green bands between them.
 
@@ -62,6 +67,11 @@ def time_space_diagram(
         For the phases of the signals.
     panels
         Title and plans of each panel, one above the other on one time axis.
+    traces
+        Simulated trajectories to lie over each panel.
+    seconds
+        Length of the time axis; by default three of the longest cycles. Pictures that are to be
+        laid on each other need the same.
 
     Returns
     -------
@@ -69,8 +79,7 @@ def time_space_diagram(
         Time runs from system zero over three of the longest cycles. Where there is no band
         over the whole corridor, those between neighboring signals are shaded more lightly.
     """
-    cycles = [plans[s].cycle_s for _, plans in panels for s in corridor.signals if s in plans]
-    seconds = CYCLES_SHOWN * max(cycles, default=60)
+    seconds = seconds or shown_s(corridor, [plans for _, plans in panels])
     stops = len(corridor.stops)
     distances = [stop.distance_m for stop in corridor.stops]
     closest = min(b - a for a, b in pairwise(distances)) / max(distances[-1], 1.0)
@@ -90,8 +99,32 @@ def time_space_diagram(
             )
         )
         _panel(axes, corridor, network, title, plans, seconds, plot_in)
-    _legend(figure, corridor)
+        if i < len(traces) and (driven := traces[i]) is not None:
+            _drive(axes, driven)
+    _legend(figure, corridor, any(found is not None for found in traces))
     return figure
+
+
+def shown_s(corridor: Corridor, sets: Sequence[Mapping[str, TimingPlan]]) -> int:
+    """Return the length of a time axis that shows three of the longest cycles of all plans, s."""
+    cycles = [plans[name].cycle_s for plans in sets for name in corridor.signals if name in plans]
+    return CYCLES_SHOWN * max(cycles, default=60)
+
+
+def _drive(axes: Axes, traces: Traces) -> None:
+    """Draw trajectories, thin, so that bands and greens stay what is read first."""
+    for direction, lines in traces.lines.items():
+        axes.add_collection(
+            LineCollection(
+                lines,
+                colors=style.INK,
+                linewidths=TRACE_WIDTH,
+                linestyles="-" if direction == "outbound" else (0, (4, 1.5)),
+                alpha=0.55,
+                zorder=3,
+            ),
+            autolim=False,
+        )
 
 
 def _panel(
@@ -328,13 +361,15 @@ def plan_text(plan: TimingPlan | None, common_s: int = 0) -> str:
     )
 
 
-def _legend(figure: Figure, corridor: Corridor) -> None:
+def _legend(figure: Figure, corridor: Corridor, driven: bool) -> None:
     handles: list[Patch | Line2D] = [
         Patch(color=style.GREEN, label="green"),
         Patch(color=style.YELLOW, label="yellow"),
         Line2D([], [], color=style.RED, lw=3, label="red"),
         Line2D([], [], color=style.INK, marker="v", ms=4.5, ls="", label="offset reference event"),
     ]
+    if driven:
+        handles.append(Line2D([], [], color=style.INK, lw=TRACE_WIDTH, label="simulated vehicle"))
     where = {
         "outbound": "outbound band ↑ (strip below the line)",
         "inbound": "inbound band ↓ (strip above)",

@@ -1,0 +1,21 @@
+"""The environment that pages are rendered in: everything escaped, nothing undefined."""
+
+from __future__ import annotations
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from throughband.reports.comparison import number
+
+
+def environment() -> Environment:
+    """Return the environment of all pages, with the filter ``number``."""
+    found = Environment(
+        loader=PackageLoader("throughband.reports"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    found.filters["number"] = number
+    return found
