@@ -10,6 +10,7 @@ import numpy as np
 from rich.console import Console
 
 from engine.adaptive.control import Controller, Information
+from engine.adaptive.coordinated import PlanBound
 from engine.adaptive.lookahead import LookAhead, Outlook
 from engine.adaptive.sensing import Sensing
 from engine.adaptive.sites import build_sites
@@ -21,6 +22,9 @@ from throughband.run_record import add_step
 from throughband.steering import live_controller
 
 ADAPTIVE = "adaptive"
+FREE, COORDINATED = "free", "coordinated"
+MODES = (FREE, COORDINATED)
+"""Whether a live controller may show anything lawful, or only what the plan in force allows."""
 PROGRAMS = ("in-force", "actuated")
 """What ``simulate`` plays as SUMO programs, beside ``plan:FILE``."""
 
@@ -66,7 +70,12 @@ def is_live(name: str) -> bool:
 
 
 def simulate_adaptive(
-    setting: Setting, out: Path, seed: int, sight: Sight, name: str = ADAPTIVE
+    setting: Setting,
+    out: Path,
+    seed: int,
+    sight: Sight,
+    name: str = ADAPTIVE,
+    mode: str = FREE,
 ) -> None:
     """Play one day under an adaptive controller and keep its files.
 
@@ -82,14 +91,19 @@ def simulate_adaptive(
         What the controller sees; where it is left as it is, others than ours say so themselves.
     name
         Of the controller.
+    mode
+        One of `MODES`.
 
     Raises
     ------
     PluginError
         There is no controller of that name.
     ThroughbandError
-        The sensors cannot be such, no signal may be run, or SUMO fails.
+        There is no such mode, no signal has a plan to stay inside, the sensors cannot be such,
+        no signal may be run, or SUMO fails.
     """
+    if mode not in MODES:
+        raise ThroughbandError(f"unknown mode {mode!r}; known are {', '.join(MODES)}")
     sensing = sight.sensing(seed)
     sites = build_sites(setting.network)
     controller: Controller
@@ -102,12 +116,22 @@ def simulate_adaptive(
         live = live_controller(name, (*PROGRAMS, "plan:FILE"))
         controller, own = live.start(setting, sight.missed, seed)
         sensing = own if sight == Sight() else sensing
+    signals = setting.network.signals
+    planless = sorted(s.signal_id for s in sites if signals[s.signal_id].plan_in_force is None)
+    if mode == COORDINATED:
+        if sites and len(planless) == len(sites):
+            raise ThroughbandError(
+                f"{setting.scenario.name}: no signal has a plan in force to stay inside; allowed "
+                f"is --mode {FREE}"
+            )
+        controller = PlanBound(setting.network, controller)
     with output_folder(out) as folder:
         result = run_adaptive(setting.case, seed, sites, controller, sensing, folder)
         add_step(folder, out, "simulate", setting, None, [seed])
         alone = sorted(set(setting.network.signals) - {site.signal_id for site in sites})
         content = {
             "controller": name,
+            "mode": mode,
             **asdict(result.measures),
             "sees": {
                 "information": sensing.information.value,
@@ -117,14 +141,15 @@ def simulate_adaptive(
                 "latency_s": sensing.latency_s,
             },
             "signals": len(sites),
+            "signals_without_plan_in_force": planless,
             "signals_left_to_their_program": alone,
             "control": _control(result, len(sites)),
         }
         write_json(folder / "measures.json", content)
     measures = result.measures
     Console(stderr=True, highlight=False).print(
-        f"{setting.scenario.name}, {name} ({sensing.information.value}), seed {seed}: delay "
-        f"{measures.delay_s:.1f} s per vehicle (SUMO time loss and departure delay, all "
+        f"{setting.scenario.name}, {name} ({mode}, {sensing.information.value}), seed {seed}: "
+        f"delay {measures.delay_s:.1f} s per vehicle (SUMO time loss and departure delay, all "
         f"{measures.scheduled} vehicles due), {measures.arrived} arrived, {measures.running} under "
         f"way, {measures.not_inserted} not inserted; {len(sites)} signals, "
         f"{content['control']['median_ms_per_signal']:.2f} ms per decision",

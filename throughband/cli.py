@@ -337,13 +337,17 @@ def simulate(
     latency: Annotated[
         int, typer.Option(help="Seconds between seeing and telling.", min=0, max=60)
     ] = 0,
+    mode: Annotated[
+        str,
+        typer.Option(help="What adaptive control may show: free, or coordinated (in the plan)."),
+    ] = "free",
 ) -> None:
     """Play one day in SUMO and keep its tripinfo.xml, statistics.xml and measures.json."""
     from throughband.adaptive import Sight
     from throughband.commands import simulate_scenario
 
     sight = Sight(info, share, missed, latency)
-    simulate_scenario(scenario, controller, out, seed, begin, end, sight)
+    simulate_scenario(scenario, controller, out, seed, begin, end, sight, mode)
 
 
 @app.command()

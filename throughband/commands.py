@@ -32,7 +32,7 @@ from network.safety import require_safe
 from network.sumo_tls import write_sumo_plan
 from network.timing import PlanSet
 from throughband import doctor, pipeline
-from throughband.adaptive import ADAPTIVE, Sight, is_live, simulate_adaptive
+from throughband.adaptive import ADAPTIVE, FREE, Sight, is_live, simulate_adaptive
 from throughband.approval import POLICY_NAME, approve, approved_event, policy_objections
 from throughband.calibration_tables import summary
 from throughband.dated_counts import dated_demand, has_dates
@@ -333,6 +333,7 @@ def simulate_scenario(
     begin_s: float | None,
     end_s: float | None,
     sight: Sight,
+    mode: str = FREE,
 ) -> None:
     """Carry out ``throughband simulate``."""
     from tempfile import TemporaryDirectory
@@ -340,14 +341,14 @@ def simulate_scenario(
     live = is_live(controller)
     if live:
         sight.sensing(seed)
-    elif sight != Sight():
+    elif sight != Sight() or mode != FREE:
         raise ThroughbandError(
-            f"controller {controller!r} takes no --info, --share, --missed or --latency; they are "
-            f"for {ADAPTIVE!r} and others that decide while the day runs"
+            f"controller {controller!r} takes no --info, --share, --missed, --latency or --mode; "
+            f"they are for {ADAPTIVE!r} and others that decide while the day runs"
         )
     setting = open_setting(name, begin_s, end_s)
     if live:
-        simulate_adaptive(setting, out, seed, sight, controller)
+        simulate_adaptive(setting, out, seed, sight, controller, mode)
         return
     with TemporaryDirectory(prefix="throughband-") as scratch, output_folder(out) as folder:
         additional = _controller_files(controller, setting, Path(scratch))

@@ -15,7 +15,7 @@ from typing import Any, Final, Protocol, runtime_checkable
 
 from engine.adaptive import pressure
 from engine.adaptive.control import Controller, Information
-from engine.adaptive.lookahead import LookAhead
+from engine.adaptive.lookahead import LookAhead, Outlook
 from engine.adaptive.sensing import Sensing
 from network.errors import PluginError
 from throughband.pipeline import Setting
@@ -140,7 +140,7 @@ ADAPTIVE_DETECTORS: Final = _ours(
 )
 ADAPTIVE_VEHICLES_10: Final = _ours(
     "adaptive-vehicles-10",
-    LookAhead,
+    lambda: LookAhead(Outlook(share=0.1)),
     "this project, one vehicle in ten reports itself",
     Sensing(Information.VEHICLES, share=0.1),
 )

@@ -32,6 +32,8 @@ FIRST_RATE_VPS: Final = 0.03
 MOST_GHOSTS: Final = 12
 GHOST_VEH: Final = 0.7
 """What a vehicle counts for that must be there but is not seen."""
+GONE_S: Final = 5.0
+"""A vehicle that is later than this at a stop line where nobody stands is gone, s."""
 HEAD_M: Final = 12.0
 """A vehicle standing no farther from the stop line than this is the first of its lane, m."""
 
@@ -213,10 +215,10 @@ class Estimator:
             if fresh and not np.isnan(view.stop_count[row]):
                 del came_s[: round(float(view.stop_count[row]))]
                 running_s = float(self._loop_m[row] / self._free_mps[row])
-                served = self._service[view.stage, row] > 0 and view.green_s > running_s + 6.0
-                if view.stop_occupancy[row] == 0 and served:
-                    # Nobody on the loop under green: who should be here by now has left unseen.
-                    came_s[:] = [at for at in came_s if view.seen_s - at < running_s + 4.0]
+                if view.stop_occupancy[row] == 0:
+                    # Nobody stands at the line: who should be here by now has changed lanes, or
+                    # left unseen.
+                    came_s[:] = [at for at in came_s if view.seen_s - at < running_s + GONE_S]
                 if view.stop_occupancy[row] > 0.95 and not came_s:
                     came_s.append(view.seen_s - running_s)
             for place, at_s in enumerate(came_s[:40]):

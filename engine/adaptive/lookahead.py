@@ -12,9 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.adaptive.control import CLOSED, PERMITTED, Floats, Site, StopLane, View
-from engine.adaptive.estimate import HORIZON_S, Estimator
+from engine.adaptive.estimate import HORIZON_S, SPACING_M, Estimator
 from engine.adaptive.kernels import MOST_CHANGES, STATE, Layout, Now, look_ahead
 
 OPEN_LANE_VEH = 1e6
@@ -22,6 +23,11 @@ PRIOR_VEH = 4.0
 """Vehicles that a guess about turns weighs as much as."""
 FORGET_VEH = 60.0
 REVISE_VEH = 10.0
+SHORT_M = 30.0
+"""Between two signals no farther apart than this a queue must not form, m."""
+BARRED = 0.01
+SPILL_M = 0.5
+"""A queue that reaches farther than this beyond its road stands in the node behind, m."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,9 @@ class Outlook:
         this, m/s, is full; nobody gets green for it.
     full_hold_s
         For how long a full exit is expected to stay so, s.
+    spill_weight
+        What a second of delay counts on a lane whose queue stands inside the node of the signal
+        upstream, where it bars everybody's way.
     unseen
         Part of the mean flow that is expected beyond what is seen and announced.
     share, reach_m, advance_m
@@ -65,6 +74,7 @@ class Outlook:
     full_m: float = 8.0
     full_mps: float = 2.0
     full_hold_s: float = 6.0
+    spill_weight: float = 6.0
     unseen: float = 1.0
     share: float = 1.0
     reach_m: float = 200.0
@@ -74,7 +84,7 @@ class Outlook:
 class _Mind:
     """What look-ahead control keeps of one signal."""
 
-    def __init__(self, site: Site, outlook: Outlook) -> None:
+    def __init__(self, site: Site, outlook: Outlook, sites: Mapping[str, Site]) -> None:
         self.site = site
         self.estimator = Estimator(
             site, outlook.share, outlook.reach_m, outlook.advance_m, outlook.horizon_s
@@ -84,6 +94,8 @@ class _Mind:
         self.layout = lay_out(site, self.way_share)
         lanes = len(site.lanes)
         self.departures = np.zeros((lanes, outlook.horizon_s))
+        self.passed = np.zeros((lanes, outlook.horizon_s))
+        self._heard_s = -np.inf
         self.path = np.full((MOST_CHANGES, 2), -1, dtype=np.int32)
         self.credit = np.ones(lanes)
         self.exits = np.array([way.exit for lane in site.lanes for way in lane.ways])
@@ -91,11 +103,31 @@ class _Mind:
             [row for row, lane in enumerate(site.lanes) for _ in lane.ways], dtype=np.intp
         )
 
-    def learn(self, view: View) -> None:
-        """Take in who turned where."""
+        self.service = site.service()
+        self.begins_m = _begins_m(site, sites)
+
+    def spills(self, view: View) -> NDArray[np.bool_]:
+        """Tell which lanes' queues stand inside the node of the signal upstream; bool[L].
+
+        On a road too short for a queue the next vehicle would.
+        """
+        room_m = np.where(self.begins_m <= SHORT_M, self.begins_m - SPACING_M, self.begins_m)
+        over: NDArray[np.bool_] = view.queue_m > room_m + SPILL_M
+        return over
+
+    def learn(self, now_s: float, view: View) -> None:
+        """Take in who left, and who turned where."""
         if self.turning.learn(view.turned_veh):
             self.way_share = self.turning.share
             self.layout = lay_out(self.site, self.way_share)
+        # Who left in the seconds before now, the last one first; as planned where nobody counts.
+        self.passed[:, 1:] = self.passed[:, :-1]
+        self.passed[:, 0] = self.departures[:, 0]
+        late = round(now_s - view.seen_s)
+        if view.seen_s > self._heard_s and late < self.passed.shape[1]:
+            self._heard_s = view.seen_s
+            counted = ~np.isnan(view.stop_count)
+            self.passed[counted, late] = view.stop_count[counted]
 
 
 class LookAhead:
@@ -121,14 +153,15 @@ class LookAhead:
 
     def start(self, sites: Sequence[Site]) -> None:
         """See `Controller`."""
-        self._minds = {site.signal_id: _Mind(site, self._outlook) for site in sites}
+        named = {site.signal_id: site for site in sites}
+        self._minds = {name: _Mind(site, self._outlook, named) for name, site in named.items()}
 
     def decide(self, now_s: float, views: Mapping[str, View]) -> Mapping[str, int]:
         """See `Controller`."""
         wishes: dict[str, int] = {}
         for name, mind in self._minds.items():
             view = views[name]
-            mind.learn(view)
+            mind.learn(now_s, view)
             if not view.free:
                 # Nothing to decide; what was planned goes on.
                 mind.estimator.update(now_s, view)
@@ -143,9 +176,21 @@ class LookAhead:
             state[:] = (view.stage, view.stage, round(view.clearing_s), int(view.green_s), 0)
             patience = self._outlook.patience_s
             weight = 1.0 + np.maximum(0.0, view.waiting_s - patience) / patience
-            now = Now(state, arrivals, estimate.factor, weight, lane_held, mind.credit)
+            spills = mind.spills(view)
+            weight = np.where(spills, self._outlook.spill_weight * weight, weight)
+            # Who waits for a gap there may be who bars the way of those he waits for: he is not
+            # relied on to leave before the green ends.
+            yields = (mind.service == PERMITTED) & spills & (estimate.queue_veh > 0)
+            rate = np.where(yields, BARRED * mind.layout.rate_vps, mind.layout.rate_vps)
+            credit = np.where(yields[view.stage], 0.0, mind.credit)
+            now = Now(state, arrivals, estimate.factor, weight, lane_held, credit)
             look_ahead(
-                mind.layout, now, self._costs, self._outlook.width, mind.departures, mind.path
+                mind.layout._replace(rate_vps=rate),
+                now,
+                self._costs,
+                self._outlook.width,
+                mind.departures,
+                mind.path,
             )
             first_s, stage = mind.path[0]
             wishes[name] = int(stage) if first_s == 0 else view.stage
@@ -162,13 +207,15 @@ class LookAhead:
                 continue
             on_way = np.isin(other.exits, neighbor.exits)
             part = other.way_share[on_way]
-            outflow = part @ other.departures[other.way_lane[on_way]]
             lanes = np.array(neighbor.lanes)
             split = flow_vps[lanes] / max(float(flow_vps[lanes].sum()), 1e-9)
             lag = int(neighbor.running_s)
             if lag >= horizon:
                 continue
-            expected[lanes, lag:] = split[:, None] * outflow[: horizon - lag]
+            # Those on their way already, and those who will be sent.
+            under_way = part @ other.passed[other.way_lane[on_way], :lag]
+            outflow = part @ other.departures[other.way_lane[on_way], : horizon - lag]
+            expected[lanes] = split[:, None] * np.concatenate([under_way[::-1], outflow])
         seconds = np.arange(horizon)
         arrivals += np.where(seconds[None, :] >= sight_s[:, None], expected, 0.0)
 
@@ -181,6 +228,25 @@ class LookAhead:
             minlength=len(mind.site.lanes),
         )
         return np.where(blocked > 0.5, self._outlook.full_hold_s, 0.0)
+
+
+def _begins_m(site: Site, sites: Mapping[str, Site]) -> Floats:
+    """Return how far from the stop line each lane leaves another signal's node, else inf."""
+    begins_m = np.full(len(site.lanes), np.inf)
+    for neighbor in site.upstream:
+        other = sites.get(neighbor.signal_id)
+        if other is None:
+            continue
+        links = {other.exits[row].link_id for row in neighbor.exits}
+        names = {other.exits[row].lane_id for row in neighbor.exits}
+        for row, lane in enumerate(site.lanes):
+            if lane.link_id in links:
+                begins_m[row] = lane.length_m
+        for feeder in site.feeders:
+            if feeder.lane_id in names:
+                rows = list(feeder.leads_to)
+                begins_m[rows] = np.minimum(begins_m[rows], feeder.to_stop_m + feeder.length_m)
+    return begins_m
 
 
 class Turning:

@@ -24,12 +24,12 @@ class PlanInForce:
 
     def __init__(self, network: RoadNetwork) -> None:
         self._network = network
-        self._clocks: dict[str, _Clock] = {}
+        self._clocks: dict[str, PlanClock] = {}
 
     def start(self, sites: Sequence[Site]) -> None:
         """Prepare for these signals and forget everything before."""
         self._clocks = {
-            site.signal_id: _Clock(site, self._network.signals[site.signal_id])
+            site.signal_id: PlanClock(site, self._network.signals[site.signal_id])
             for site in sites
             if self._network.signals[site.signal_id].plan_in_force is not None
         }
@@ -40,8 +40,16 @@ class PlanInForce:
         return {name: stage for name, stage in wishes.items() if stage is not None}
 
 
-class _Clock:
-    """When the greens of one plan end, ring by ring."""
+class PlanClock:
+    """When the greens of one plan end, ring by ring.
+
+    Parameters
+    ----------
+    site
+        The signal as controllers see it.
+    signal
+        The signal with its plan in force and its phasing.
+    """
 
     def __init__(self, site: Site, signal: Signal) -> None:
         plan, phasing = signal.plan_in_force, signal.phasing
@@ -66,3 +74,19 @@ class _Clock:
             for ends in self._ends_ds.values()
         )
         return self._rows.get(phases)
+
+    def next_stage(self, now_s: float, within_s: int) -> int | None:
+        """Return the stage that follows the present one within so many seconds, or None."""
+        return self._first_other(now_s, range(1, within_s + 1))
+
+    def last_stage(self, now_s: float, within_s: int) -> int | None:
+        """Return the stage before the present one if it ended within so many seconds, or None."""
+        return self._first_other(now_s, range(-1, -within_s - 1, -1))
+
+    def _first_other(self, now_s: float, steps_s: range) -> int | None:
+        present = self.stage(now_s)
+        for step_s in steps_s:
+            other = self.stage(now_s + step_s)
+            if other is not None and other != present:
+                return other
+        return None

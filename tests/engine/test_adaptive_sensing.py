@@ -135,3 +135,14 @@ def test_loops_alone_give_the_queue_between_them() -> None:
         view = sensors.observe(float(second), traffic(*cars), PLAYERS)["x"]
         believed = estimator.update(float(second), view)
     assert believed.queue_veh[4] == pytest.approx(4.0, abs=1.0)
+
+
+def test_who_changed_lanes_behind_the_advance_loop_is_not_waited_for() -> None:
+    sensors = Sensors([FED], Sensing(Information.DETECTORS))
+    estimator = Estimator(FED)
+    for second in range(20):
+        # It passes the loop of one lane and is never seen again: nobody stands at the line.
+        cars = [("a", "l4", 14.0 * second, 14.0)] if second < 6 else []
+        view = sensors.observe(float(second), traffic(*cars), PLAYERS)["x"]
+        believed = estimator.update(float(second), view)
+    assert believed.queue_veh[4] == 0.0

@@ -30,6 +30,16 @@ def test_the_measures_say_what_the_controller_saw(town: Path, tmp_path: Path) ->
     assert (out / "tripinfo.xml").is_file()
 
 
+def test_inside_the_plan_the_measures_say_so(town: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    options = ["--controller", "adaptive", "--mode", "coordinated", "--end", 300]
+    outcome = call("simulate", town, "--out", out, *options)
+    assert outcome.code == 0, outcome.err
+    measures = json.loads((out / "measures.json").read_text())
+    assert measures["mode"] == "coordinated"
+    assert measures["signals_without_plan_in_force"] == []
+
+
 @pytest.mark.parametrize(
     ("options", "part"),
     [
@@ -37,6 +47,8 @@ def test_the_measures_say_what_the_controller_saw(town: Path, tmp_path: Path) ->
         (["--controller", "adaptive", "--share", "2"], "0 to 1"),
         (["--controller", "adaptive", "--missed", "nan"], "0 to 1"),
         (["--controller", "in-force", "--info", "detectors"], "takes no --info"),
+        (["--controller", "in-force", "--mode", "coordinated"], "takes no --info"),
+        (["--controller", "adaptive", "--mode", "haste"], "free, coordinated"),
     ],
 )
 def test_a_sight_that_cannot_be_is_one_line(
