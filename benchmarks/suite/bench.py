@@ -89,7 +89,7 @@ def run_bench(
 
 def told(found: Answer) -> str:
     """Say in a line how a command ended."""
-    ended = "met its limits" if found.exit_code == 0 else f"ended with code {found.exit_code}"
+    ended = f"ended with code {found.exit_code}"
     return f"{found.command.name}: {ended}, {'kept' if found.kept else f'{found.wall_s:.0f} s'}"
 
 

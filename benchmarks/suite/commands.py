@@ -26,7 +26,7 @@ class Answer:
     command
         What was run.
     exit_code
-        0 where it met its own limits.
+        0 where it ran to its end, and met its limits if it holds itself against them that way.
     printed
         Its standard output, and where it failed also its errors.
     wall_s

@@ -231,7 +231,7 @@ def table(report: Report) -> str:
 
 
 def _ended(found: Answer) -> str:
-    ended = "met its limits" if found.exit_code == 0 else f"ended with code {found.exit_code}"
+    ended = f"ended with code {found.exit_code}"
     called = " ".join(("python -m", found.command.module, *found.command.arguments))
     return f"`{called}` {ended}, {found.wall_s:.0f} s"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.readme_table import BEGIN, END, KEPT, README, with_table
+from benchmarks.readme_table import END, README, SUITES, kept, mark, with_table
 from benchmarks.suite.commands import Answer
 from benchmarks.suite.intervals import half_width_s
 from benchmarks.suite.jobs import Outcome, Street
@@ -146,13 +146,15 @@ def test_the_table_says_where_it_is_from() -> None:
 
 
 def test_a_readme_takes_a_table() -> None:
-    text = with_table(f"a\n{BEGIN}old\n{END}z\n", "| new |\n")
-    assert text == f"a\n{BEGIN}\n| new |\n\n{END}z\n"
-    assert with_table(text, "| new |\n") == text
+    begin = mark("adaptive")
+    text = with_table(f"a\n{begin}old\n{END}z\n", "| new |\n", "adaptive")
+    assert text == f"a\n{begin}\n| new |\n\n{END}z\n"
+    assert with_table(text, "| new |\n", "adaptive") == text
     with pytest.raises(FormatError, match="no place for the table"):
-        with_table("nothing", "| new |")
+        with_table(text, "| new |", "pretimed")
 
 
-def test_the_readme_shows_what_was_measured() -> None:
+@pytest.mark.parametrize("suite", SUITES)
+def test_the_readme_shows_what_was_measured(suite: str) -> None:
     readme = README.read_text(encoding="utf-8")
-    assert with_table(readme, KEPT.read_text(encoding="utf-8")) == readme
+    assert with_table(readme, kept(suite).read_text(encoding="utf-8"), suite) == readme
