@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from throughband.people.page_routes import PAGES
 from throughband.people.rights import Right
 
 API: Final = "/api/v1"
@@ -78,6 +79,7 @@ ROUTES: Final[Mapping[str, Right | None]] = MappingProxyType(
         f"GET {API}/warnings": _V,
         f"POST {API}/warnings/{{warning_id}}/take": _E,
         f"GET {API}/notices": _V,
+        **PAGES,
     }
 )
 

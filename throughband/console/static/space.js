@@ -104,7 +104,7 @@
         sentences.push(
           `${course.direction} band ${whole.width.toFixed(1)} s = ${Math.round((100 * whole.width) / whole.cycle)} % of the ${whole.cycle} s cycle, attainability ${Math.round(attained)} %`);
       } else {
-        sentences.push(`${course.direction} band 0 s`);
+        sentences.push(`${course.direction} band 0 s (${whole.cycle ? "no moment meets green at every signal" : "cycles differ"})`);
         for (let i = 0; i + 1 < course.stops.length; i++) {
           const pair = course.stops.slice(i, i + 2);
           const band = bandOf(pair);

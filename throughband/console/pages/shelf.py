@@ -22,13 +22,16 @@ from engine.optimize.corridors import named_corridors
 from network.errors import ThroughbandError
 from network.graph import RoadNetwork
 from network.timing import PlanSet, TimingPlan
+from throughband.commands import ANY_WINDOW_S
+from throughband.dated_counts import has_dates
 from throughband.demand import Demand, demand, read_counts
+from throughband.demand_file import DEMAND_NAME, read_demand
 from throughband.imported import corridors_of, imported_counts
 from throughband.pictures.approaches import ApproachState, modeled_approaches
 from throughband.pictures.geojson import network_geojson
 from throughband.pictures.places import geo_reference
 from throughband.pipeline import Setting, open_setting
-from throughband.tuning import Tuning, open_tuning, running
+from throughband.tuning import Move, Tuning, open_tuning, running
 
 KEPT: Final = 12
 """So many networks and tunings are kept; the one not used for longest goes first."""
@@ -105,7 +108,7 @@ class Kept:
         return found
 
 
-class Desk:
+class Shelf:
     """Networks and plans as pages need them.
 
     Parameters
@@ -116,7 +119,7 @@ class Desk:
 
     def __init__(self, patience_s: float = PATIENCE_S) -> None:
         self.patience_s = patience_s
-        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="desk")
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="shelf")
         self._modeled = Kept(KEPT, self._pool)
         self._tunings = Kept(KEPT, self._pool)
         self._trial = threading.Lock()
@@ -125,30 +128,31 @@ class Desk:
         """Let threads end."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def modeled(self, network_id: str, source: str, counts: Path | None = None) -> Modeled:
+    def modeled(self, network_id: str, source: str, folder: Path | None = None) -> Modeled:
         """Return a network under its plans in force.
 
         Parameters
         ----------
         network_id, source
             Its row's key and what the command line takes as SCENARIO.
-        counts
-            Counts to model it with; else those that were imported with it, if any.
+        folder
+            A run's folder, whose flows it is modeled with; else the counts that were imported
+            with it, if any.
         """
-        key = (network_id, source, counts, _stamp(counts))
-        return self._modeled.get(key, lambda: _model(source, counts), self.patience_s)
+        key = (network_id, source, folder, _stamp(folder))
+        return self._modeled.get(key, lambda: _model(source, folder), self.patience_s)
 
     def tuning(
-        self, plan_id: str, plan_set: PlanSet, network_id: str, source: str, counts: Path | None
+        self, plan_id: str, plan_set: PlanSet, network_id: str, source: str, folder: Path | None
     ) -> Tuning | None:
         """Return a plan ready for trials, or None where no counts are known."""
-        modeled = self.modeled(network_id, source, counts)
+        modeled = self.modeled(network_id, source, folder)
         if modeled.wanted is None:
             return None
         wanted = modeled.wanted
-        key = (plan_id, plan_set.digest, network_id, counts, _stamp(counts))
+        key = (plan_id, plan_set.digest, network_id, folder, _stamp(folder))
         return self._tunings.get(
-            key, lambda: open_tuning(modeled.setting, plan_set, wanted), self.patience_s
+            key, lambda: _tuned(modeled.setting, plan_set, wanted), self.patience_s
         )
 
     def alone(self, work: Callable[[], _T]) -> _T:
@@ -174,13 +178,20 @@ def plans_in_force(network: RoadNetwork) -> dict[str, TimingPlan]:
     return running(network)
 
 
-def _model(source: str, counts: Path | None) -> Modeled:
-    setting = open_setting(source)
-    file = counts or imported_counts(setting.scenario)
-    wanted = street = None
+def _tuned(setting: Setting, plan_set: PlanSet, wanted: Demand) -> Tuning:
+    """Open a tuning and try it once: the first trial lays out tables, and may have to compile."""
+    tuning = open_tuning(setting, plan_set, wanted)
+    first = plan_set.plans[0]
+    tuning.trial([Move(first.signal_id, first.offset_s)])
+    return tuning
+
+
+def _model(source: str, folder: Path | None) -> Modeled:
+    setting = open_setting(source, *ANY_WINDOW_S)
+    wanted = _demand(setting, folder)
+    street = None
     states: tuple[ApproachState, ...] = ()
-    if file is not None and file.is_file():
-        wanted = demand(setting.network, (read_counts(file, setting.network),))
+    if wanted is not None:
         flows = wanted.flows
         street = build_street(
             setting.network, flows.movement_vph(), flows.interval_s, setting.driving,
@@ -201,11 +212,21 @@ def _model(source: str, counts: Path | None) -> Modeled:
     return Modeled(setting, wanted, street, states, collection)
 
 
-def _stamp(file: Path | None) -> tuple[int, int]:
-    if file is None:
+def _demand(setting: Setting, folder: Path | None) -> Demand | None:
+    """Return the flows that a run's plans were made for, else what was counted, else None."""
+    if folder is not None and (folder / DEMAND_NAME).is_file():
+        return read_demand(folder / DEMAND_NAME, setting.network)
+    counts = imported_counts(setting.scenario)
+    if counts is None or has_dates(counts):
+        return None
+    return demand(setting.network, (read_counts(counts, setting.network),))
+
+
+def _stamp(folder: Path | None) -> tuple[int, int]:
+    if folder is None:
         return (0, 0)
     try:
-        found = file.stat()
+        found = (folder / DEMAND_NAME).stat()
     except OSError:
         return (0, 0)
     return (found.st_mtime_ns, found.st_size)

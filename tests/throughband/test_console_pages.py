@@ -1,0 +1,268 @@
+"""Pages without a browser: who sees what, what forms refuse, and what a page may hold."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.browser.site import PASSWORD, Site, site_in
+from throughband.console.pages.serving import FILE_POLICY, POLICY
+from throughband.plan_life import Move, PlanState
+
+INLINE = re.compile(r"<script(?![^>]*\bsrc=)(?![^>]*application/json)|\bon\w+=|\sstyle=", re.I)
+FOREIGN = re.compile(r"""(?:src|href|action|hx-get)=["'](?:https?:)?//""")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with site_in(tmp_path_factory.mktemp("site")) as found:
+        yield found
+
+
+def client_of(site: Site, name: str = "") -> httpx.Client:
+    return site.client(name)
+
+
+def token_in(client: httpx.Client, address: str) -> str:
+    found = re.search(r'name="csrf_token" value="([^"]+)"', client.get(address).text)
+    assert found is not None
+    return found[1]
+
+
+def test_who_is_unknown_is_sent_to_sign_in_and_back(site: Site) -> None:
+    client = client_of(site)
+    answer = client.get(f"/plans/{site.plan_id}")
+    assert answer.status_code == 303
+    assert answer.headers["location"] == f"/login?next=/plans/{site.plan_id}"
+    fields = {"name": "ada", "password": PASSWORD, "next": f"/plans/{site.plan_id}"}
+    fields["csrf_token"] = token_in(client, answer.headers["location"])
+    signed = client.post("/login", data=fields)
+    assert signed.headers["location"] == f"/plans/{site.plan_id}"
+    assert client.get(f"/plans/{site.plan_id}").status_code == 200
+
+
+@pytest.mark.parametrize("address", ["//elsewhere.example", "https://elsewhere.example", "/\\a"])
+def test_signing_in_leads_nowhere_else(site: Site, address: str) -> None:
+    client = client_of(site)
+    fields = {"name": "ada", "password": PASSWORD, "next": address}
+    fields["csrf_token"] = token_in(client, "/login")
+    assert client.post("/login", data=fields).headers["location"] == "/"
+
+
+def test_a_wrong_password_is_told_beside_the_form(site: Site) -> None:
+    client = client_of(site)
+    fields = {"name": "vi", "password": "wrong", "csrf_token": token_in(client, "/login")}
+    answer = client.post("/login", data=fields)
+    assert answer.status_code == 401
+    assert "Name or password are wrong" in answer.text
+
+
+def test_a_sign_in_form_of_another_page_is_refused(site: Site) -> None:
+    fields = {"name": "ada", "password": PASSWORD, "csrf_token": "x"}
+    assert client_of(site).post("/login", data=fields).status_code == 403
+
+
+def test_every_page_is_there_and_holds_nothing_inline_or_foreign(site: Site) -> None:
+    client = client_of(site, "ada")
+    for name, address in site.addresses().items():
+        answer = client.get(address)
+        assert answer.status_code == 200, name
+        assert answer.headers["content-security-policy"] == POLICY
+        assert not INLINE.search(answer.text), name
+        assert not FOREIGN.search(answer.text), name
+
+
+def test_texts_of_others_are_escaped(site: Site) -> None:
+    page = client_of(site, "ada").get(f"/plans/{site.plan_id}").text
+    assert "A reason &amp; its &lt;sign&gt;." in page
+
+
+def test_a_form_without_its_token_changes_nothing(site: Site) -> None:
+    client = client_of(site, "ada")
+    answer = client.post(f"/plans/{site.plan_id}/comments", data={"text": "hello"})
+    assert answer.status_code == 403
+    assert site.desk.store.plans.comments(site.plan_id) == []
+
+
+@pytest.mark.parametrize(
+    "address", ["/networks/import", "/runs/new", "/plans/upload", "/users", "/live/release"]
+)
+def test_a_viewer_is_told_what_right_is_missing(site: Site, address: str) -> None:
+    answer = client_of(site, "vi").get(address)
+    assert answer.status_code == 403
+    assert "has not the right to" in html.unescape(answer.text)
+
+
+def test_a_viewer_sees_no_button_that_would_be_refused(site: Site) -> None:
+    page = client_of(site, "vi").get(f"/plans/{site.plan_id}").text
+    assert "/moves/" not in page
+    assert "Add comment" not in page
+    assert 'href="/users"' not in page
+
+
+def test_what_is_not_there_is_a_page_with_404(site: Site) -> None:
+    answer = client_of(site, "ada").get("/plans/000000000000")
+    assert answer.status_code == 404
+    assert "<html" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "said"),
+    [
+        ("seeds", "1", "a whole number from 2 to 100"),
+        ("time_limit_s", "soon", "a number from 1 to 86400"),
+        ("begin_s", "-5", "a number from 0"),
+        ("minimize", "joy", "allowed are delay"),
+        ("kind", "dance", "allowed are run"),
+    ],
+)
+def test_a_run_with_a_wrong_field_is_told_beside_it(
+    site: Site, field: str, text: str, said: str
+) -> None:
+    client = client_of(site, "ada")
+    fields = {"network": site.network_id, "kind": "run", "minimize": "delay", field: text}
+    fields["csrf_token"] = token_in(client, "/runs/new")
+    answer = client.post("/runs/new", data=fields)
+    assert answer.status_code == 422
+    assert said in html.unescape(answer.text)
+
+
+def test_a_started_run_waits_with_what_was_asked_for(site: Site) -> None:
+    client = client_of(site, "ada")
+    fields = {"network": site.network_id, "kind": "optimize", "time_limit_s": "7"}
+    fields["csrf_token"] = token_in(client, "/runs/new")
+    answer = client.post("/runs/new", data=fields)
+    assert answer.status_code == 303
+    run = site.desk.store.runs.get(answer.headers["location"].rpartition("/")[2])
+    assert (run.kind, run.requested_by, run.arguments["time_limit"]) == ("optimize", "ada", 7.0)
+    site.desk.work.cancel(run.id, "ada")
+
+
+def test_a_report_of_a_run_can_do_nothing_in_the_page(site: Site) -> None:
+    answer = client_of(site, "ada").get(f"/runs/{site.run_id}/files/report.html")
+    assert answer.status_code == 200
+    assert answer.headers["content-security-policy"] == FILE_POLICY
+    assert answer.headers["x-frame-options"] == "SAMEORIGIN"
+
+
+@pytest.mark.parametrize("name", ["..%2Fexit.json", "%2e%2e", ".hidden", "plan.json%00"])
+def test_no_file_but_those_of_the_run_is_shown(site: Site, name: str) -> None:
+    answer = client_of(site, "ada").get(f"/runs/{site.run_id}/files/{name}")
+    assert answer.status_code in (404, 422)
+
+
+def test_offsets_in_the_address_are_tried_without_scripts(site: Site) -> None:
+    client = client_of(site, "ada")
+    plan = f"/plans/{site.plan_id}/diagram"
+    assert "Move an offset to see what it does" in client.get(plan).text
+    page = client.get(plan, params={f"o.{site.signal_id}": "3"}).text
+    assert "Predicted delay" in page
+
+
+@pytest.mark.parametrize("offset", ["-1", "1000", "x", "1.5", ""])
+def test_an_offset_outside_its_cycle_is_refused_with_what_is_allowed(
+    site: Site, offset: str
+) -> None:
+    answer = client_of(site, "ada").get(
+        f"/plans/{site.plan_id}/trial", params={f"o.{site.signal_id}": offset}
+    )
+    assert "allowed are whole seconds from 0 to" in answer.text
+
+
+def test_kept_offsets_are_a_draft_of_ones_own(site: Site) -> None:
+    client = client_of(site, "bo")
+    diagram = f"/plans/{site.plan_id}/diagram"
+    fields = {f"o.{site.signal_id}": "3", "csrf_token": token_in(client, diagram)}
+    answer = client.post(f"/plans/{site.plan_id}/tuned", data=fields)
+    assert answer.status_code == 303
+    found = re.search(r"/plans/([0-9a-f]{12})", answer.headers["location"])
+    assert found is not None
+    kept = site.desk.store.plans.get(found[1])
+    assert (kept.author, kept.state, kept.origin) == ("bo", PlanState.DRAFT, "trial")
+    assert kept.report is None
+
+
+def test_a_stale_move_is_refused_and_tells_what_changed(site: Site) -> None:
+    store = site.desk.store
+    old = store.plans.get(site.plan_id)
+    kept = store.plans.add(
+        old.network_id, "Another", old.content, old.scenario, old.digest, "upload", "ada",
+        site.desk.clock(), report=old.report,
+    )  # fmt: skip
+    client = client_of(site, "ada")
+    page = f"/plans/{kept.id}/moves/check"
+    fields = {"version": "1", "why": "", "csrf_token": token_in(client, page)}
+    store.plans.move(kept.id, Move.REJECT, "bo", site.desk.clock(), "not at school time")
+    answer = client.post(page, data=fields)
+    assert answer.status_code == 409
+    assert "This changed since you opened the page" in answer.text
+    assert "rejected by bo" in answer.text
+    assert "not at school time" in answer.text
+
+
+def test_an_author_cannot_approve_even_by_hand(site: Site) -> None:
+    store = site.desk.store
+    old = store.plans.get(site.plan_id)
+    own = store.plans.add(
+        old.network_id, "Own", old.content, old.scenario, old.digest, "upload", "bo",
+        site.desk.clock(), report=old.report,
+    )  # fmt: skip
+    store.plans.move(own.id, Move.CHECK, "bo", site.desk.clock())
+    client = client_of(site, "bo")
+    assert f"/plans/{own.id}/moves/approve" not in client.get(f"/plans/{own.id}").text
+    fields = {"version": "2", "why": "", "csrf_token": token_in(client, "/account")}
+    answer = client.post(f"/plans/{own.id}/moves/approve", data=fields)
+    assert answer.status_code == 409
+    assert store.plans.get(own.id).state is PlanState.CHECKED
+
+
+def test_the_journal_is_filtered_verified_and_exported(site: Site) -> None:
+    client = client_of(site, "ada")
+    page = client.get("/journal", params={"event": "plan drafted", "verify": "yes"}).text
+    assert "Unbroken" in page
+    assert "plan drafted" in page
+    assert client.get("/journal", params={"since": "yesterday"}).status_code == 422
+    assert client.get("/journal", params={"expect": "ab" * 32, "verify": "yes"}).text.count(
+        "none has the expected hash"
+    )
+    lines = client.get("/journal/export").text.splitlines()
+    assert lines
+    assert all('"hash"' in line for line in lines)
+
+
+def test_appearance_is_kept_in_a_cookie_and_leads_back(site: Site) -> None:
+    client = client_of(site, "vi")
+    fields = {"theme": "dark", "back": "/plans?state=draft", "csrf_token": token_in(client, "/")}
+    answer = client.post("/appearance", data=fields)
+    assert answer.headers["location"] == "/plans?state=draft"
+    assert 'data-theme="dark"' in client.get("/").text
+
+
+def test_static_files_may_be_kept_because_their_addresses_change(site: Site) -> None:
+    client = client_of(site)
+    page = client.get("/login").text
+    addresses = re.findall(r'(?:href|src)="(/static/[^"]+\?v=[0-9a-f]{12})"', page)
+    assert len(addresses) >= 3
+    for address in addresses:
+        answer = client.get(address)
+        assert answer.status_code == 200
+        assert "immutable" in answer.headers["cache-control"]
+
+
+def test_a_user_changed_meanwhile_is_not_overwritten(site: Site) -> None:
+    client = client_of(site, "ada")
+    user = site.desk.store.users.of_name("vi")
+    assert user is not None
+    fields = {
+        "version": str(user.version - 1), "full_name": "Else", "rights": "view",
+        "is_active": "yes", "csrf_token": token_in(client, "/users"),
+    }  # fmt: skip
+    answer = client.post(f"/users/{user.id}", data=fields)
+    assert answer.status_code == 409
+    again = site.desk.store.users.of_name("vi")
+    assert again is not None
+    assert again.full_name == "Vi Watt"

@@ -1,0 +1,217 @@
+"""A plan's time-space diagram, and what other offsets would do."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from fastapi import APIRouter, Request, Response
+
+from engine.measures.corridor import Corridor
+from network.errors import PlanError, ThroughbandError, UnsafePlanError
+from network.files import write_plan
+from network.timing import PlanSet
+from throughband.console.carrying import FILES
+from throughband.console.desk import Desk, TheDesk, ThePerson
+from throughband.console.pages.networks import folder_of
+from throughband.console.pages.plans import framed, modeled_of
+from throughband.console.pages.reading import content_of
+from throughband.console.pages.serving import Form, page, shelf_of, to, works_of
+from throughband.console.pages.shelf import Modeled, corridors_drawn, plans_in_force
+from throughband.console.pages.space import space_of
+from throughband.demand_file import DEMAND_NAME
+from throughband.people.door import Person
+from throughband.store.rows import Plan
+from throughband.tuning import Compared, Move, Trial, Tuning
+
+router = APIRouter(include_in_schema=False)
+
+SIDES: Final = (("plan", "This plan"), ("in-force", "In force"))
+FIELD: Final = "o."
+"""An offset's field is this and the signal."""
+
+MOVERS: Final = 8
+
+
+@router.get("/plans/{plan_id}/diagram")
+def show_diagram(
+    request: Request,
+    plan_id: str,
+    person: ThePerson,
+    desk: TheDesk,
+    side: str = "plan",
+    corridor: str = "0",
+) -> Response:
+    """Show the diagram; offsets in the address are tried, as a form without scripts has them."""
+    return _diagram(request, desk, person, plan_id, side, corridor, request.query_params, 200)
+
+
+@router.get("/plans/{plan_id}/trial")
+def show_trial(request: Request, plan_id: str, person: ThePerson, desk: TheDesk) -> Response:
+    """Return what offsets would do, for the page on which they are dragged."""
+    plan = desk.store.plans.get(plan_id)
+    plan_set, _ = content_of(plan.id, plan.content)
+    told = _tried(request, desk, plan, plan_set, request.query_params)
+    return page(request, "trial.html", **told)
+
+
+@router.post("/plans/{plan_id}/tuned")
+def keep_tuned(
+    request: Request, plan_id: str, form: Form, person: ThePerson, desk: TheDesk
+) -> Response:
+    """Keep offsets as a new draft, of the same network."""
+    plan = desk.store.plans.get(plan_id)
+    plan_set, notes = content_of(plan.id, plan.content)
+    try:
+        moves = moves_of(plan_set, form.texts)
+        if not moves:
+            raise PlanError("no offset is moved; move one to keep it")
+        tuning = _tuning(request, desk, plan, plan_set)
+        if tuning is None:
+            raise PlanError("nobody counted here yet, so offsets cannot be tried")
+        drafted = shelf_of(request).alone(lambda: tuning.draft(moves))
+    except UnsafePlanError as error:
+        return _diagram(
+            request, desk, person, plan_id, "plan", form["corridor"], form.texts, 422, str(error)
+        )
+    except PlanError as error:
+        return _diagram(
+            request, desk, person, plan_id, "plan", form["corridor"], {}, 422, str(error)
+        )
+    content = _content(modeled_of(request, desk, plan), drafted, notes, plan)
+    title = f"{plan.title}, offsets by {person.name}"[:200]
+    kept = works_of(request).add_plan(person, plan.network_id, title, content, None, "trial")
+    return to(f"/plans/{kept.id}", "drafted")
+
+
+def moves_of(plan_set: PlanSet, fields: Mapping[str, str]) -> list[Move]:
+    """Return the offsets of a form that differ from the plan's.
+
+    Raises
+    ------
+    PlanError
+        One is no whole number within its cycle, or of a signal that has no plan.
+    """
+    moves = []
+    for name, text in fields.items():
+        if not name.startswith(FIELD):
+            continue
+        signal = name.removeprefix(FIELD)
+        plan = plan_set.plan(signal)
+        if plan is None:
+            raise PlanError(f"signal {signal!r} has no plan here")
+        if not text.isdecimal() or len(text) > 4 or int(text) >= plan.cycle_s:
+            raise PlanError(
+                f"offset of signal {signal!r}: {text!r}; allowed are whole seconds from 0 to "
+                f"{plan.cycle_s - 1}"
+            )
+        if int(text) != plan.offset_s:
+            moves.append(Move(signal, int(text)))
+    return moves
+
+
+def _diagram(
+    request: Request,
+    desk: Desk,
+    person: Person,
+    plan_id: str,
+    side: str,
+    corridor: str,
+    fields: Mapping[str, str],
+    status: int,
+    refusal: str = "",
+) -> Response:
+    plan = desk.store.plans.get(plan_id)
+    plan_set, _ = content_of(plan.id, plan.content)
+    side = side if side in dict(SIDES) else "plan"
+    context: dict[str, Any] = {
+        "space": None, "trouble": "", "side": side, "sides": SIDES, "corridors": [],
+        "corridor_number": 0, "tunable": (), "trajectories": (), **_untried(refusal),
+    }  # fmt: skip
+    try:
+        modeled = modeled_of(request, desk, plan)
+        tuning = _tuning(request, desk, plan, plan_set)
+        corridors = corridors_drawn(modeled, plan_set, tuning)
+        if corridors:
+            number = int(corridor) if corridor.isdecimal() and len(corridor) < 4 else 0
+            number = min(number, len(corridors) - 1)
+            plans = plans_in_force(modeled.network)
+            if side == "plan":
+                plans |= {one.signal_id: one for one in plan_set.plans}
+                if tuning is not None and not refusal:
+                    tried = _tried(request, desk, plan, plan_set, fields)
+                    context |= tried
+                    trial: Trial | None = tried["trial"]
+                    if trial is not None and trial.lawful:
+                        plans |= {one.signal_id: one for one in trial.plans}
+            shown: Corridor = list(corridors.values())[number]
+            context |= {
+                "space": space_of(shown, modeled.network, plans),
+                "corridors": list(enumerate(corridors)),
+                "corridor_number": number,
+                "tunable": {one.signal_id for one in plan_set.plans},
+            }
+    except ThroughbandError as error:
+        context["trouble"] = str(error)
+    return page(
+        request, "plan_space.html", status, **framed(desk, person, plan), tab="diagram", **context
+    )
+
+
+def _tuning(request: Request, desk: Desk, plan: Plan, plan_set: PlanSet) -> Tuning | None:
+    network = desk.store.networks.get(plan.network_id)
+    folder = _own_folder(desk, plan) or folder_of(desk, network)
+    return shelf_of(request).tuning(plan.id, plan_set, network.id, network.source, folder)
+
+
+def _own_folder(desk: Desk, plan: Plan) -> Path | None:
+    """Return the folder of the run that made a plan, for the very flows it was made for."""
+    if plan.run_id is None:
+        return None
+    folder = Path(desk.store.runs.get(plan.run_id).folder) / FILES
+    return folder if (folder / DEMAND_NAME).is_file() else None
+
+
+def _tried(
+    request: Request, desk: Desk, plan: Plan, plan_set: PlanSet, fields: Mapping[str, str]
+) -> dict[str, Any]:
+    try:
+        moves = moves_of(plan_set, fields)
+        if not moves:
+            return _untried("")
+        tuning = _tuning(request, desk, plan, plan_set)
+        if tuning is None:
+            return _untried("Nobody counted here yet, so no delay can be predicted.")
+        trial = shelf_of(request).alone(lambda: tuning.trial(moves))
+    except ThroughbandError as error:
+        return _untried(str(error))
+    return {"trial": trial, "trial_trouble": "", "movers": _movers(trial)}
+
+
+def _untried(trouble: str) -> dict[str, Any]:
+    return {"trial": None, "trial_trouble": trouble, "movers": ()}
+
+
+def _movers(trial: Trial) -> list[Compared]:
+    """Return the approaches whose traffic gains or loses most."""
+
+    def moved(row: Compared) -> float:
+        assert row.now is not None
+        return abs(row.now.delay_s - row.before.delay_s) * row.volume_vph
+
+    rows = [row for row in trial.approaches if row.now is not None]
+    return sorted(rows, key=moved, reverse=True)[:MOVERS]
+
+
+def _content(modeled: Modeled, drafted: PlanSet, notes: Mapping[str, Any], plan: Plan) -> str:
+    """Return the text of a plan.json; certificates were those of other offsets."""
+    kept = {k: v for k, v in notes.items() if k in ("demand", "objective")}
+    kept["reasons"] = {
+        "": [f"Offsets moved by hand from plan {plan.title!r} ({plan.digest[:12]})."]
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "plan.json"
+        write_plan(file, drafted, modeled.network, kept)
+        return file.read_text(encoding="utf-8")
