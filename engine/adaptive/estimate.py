@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.adaptive.control import Floats, Information, Integers, Site, View
 from engine.adaptive.kernels import expected_arrivals
@@ -29,9 +30,12 @@ STUCK_AFTER_S: Final = 4.0
 STUCK_FADE_S: Final = 6.0
 LEAST_FACTOR: Final = 0.1
 FIRST_RATE_VPS: Final = 0.03
+BROKEN_AFTER_S: Final = 180.0
+"""A sensor that has told of nothing but a standing vehicle for so long is not believed, s."""
 MOST_GHOSTS: Final = 12
 GHOST_VEH: Final = 0.7
 """What a vehicle counts for that must be there but is not seen."""
+FULL_SHARE: Final = 0.95
 GONE_S: Final = 5.0
 """A vehicle that is later than this at a stop line where nobody stands is gone, s."""
 HEAD_M: Final = 12.0
@@ -114,6 +118,7 @@ class Estimator:
         self._advance_s = self._loop_m / self._free_mps
         self._between: list[list[float]] = [[] for _ in range(lanes)]
         self._full_s = np.zeros(lanes)
+        self._still_s = np.zeros(lanes)
         self._last_s = -np.inf
         self._heard_s = -np.inf
 
@@ -131,6 +136,7 @@ class Estimator:
         self._last_s = now_s
         fresh = view.seen_s > self._heard_s
         self._heard_s = max(self._heard_s, view.seen_s)
+        self._watch_sensors(view, step_s)
         self._learn_flow(view, step_s, fresh)
         late_s = max(0.0, now_s - view.seen_s)
         lane, at_m, mps, weight = self._vehicles(now_s, view, fresh)
@@ -144,6 +150,7 @@ class Estimator:
             lane, weights=np.where(mps <= STANDING_MPS, weight, 0.0), minlength=len(arrivals)
         ).astype(np.float64)
         fading = np.clip(1.0 - (self._stuck_s - STUCK_AFTER_S) / STUCK_FADE_S, LEAST_FACTOR, 1.0)
+        fading = np.where(self.broken, 1.0, fading)
         return Estimate(arrivals, queue, fading, self._flow_vps.copy())
 
     def sight_s(self, view: View) -> Floats:
@@ -152,10 +159,25 @@ class Estimator:
         sight: Floats = self._advance_s if loops else self._sight_s
         return sight
 
+    @property
+    def broken(self) -> NDArray[np.bool_]:
+        """Which lanes' sensors are not believed any more; bool[L]."""
+        stuck: NDArray[np.bool_] = self._still_s > BROKEN_AFTER_S
+        return stuck
+
+    def _watch_sensors(self, view: View, step_s: float) -> None:
+        """Notice sensors that have told the same for longer than any queue stands."""
+        if view.information is Information.DETECTORS:
+            still = (view.stop_occupancy > FULL_SHARE) & (view.stop_count == 0)
+        else:
+            alone = np.bincount(view.object_lane, minlength=len(self._still_s)) == 1
+            still = alone & (view.queue_veh == 1) & (np.nan_to_num(view.stop_count) == 0)
+        self._still_s = np.where(still, self._still_s + step_s, 0.0)
+
     def _learn_flow(self, view: View, step_s: float, fresh: bool) -> None:
         if not fresh:
             return
-        seen = ~np.isnan(view.stop_count)
+        seen = ~np.isnan(view.stop_count) & ~self.broken
         gain = min(1.0, step_s / MEMORY_S)
         rate = np.where(seen, view.stop_count, 0.0) / max(step_s, 1.0)
         self._flow_vps = np.where(
@@ -207,10 +229,15 @@ class Estimator:
         lanes: list[int] = []
         places: list[float] = []
         speeds: list[float] = []
+        broken = self.broken
         for row, came_s in enumerate(self._between):
+            if broken[row]:
+                came_s.clear()
+                self._full_s[row] = 0.0
+                continue
             if fresh and not np.isnan(view.advance_count[row]):
                 came_s.extend([view.seen_s] * round(float(view.advance_count[row])))
-                occupied = view.advance_occupancy[row] > 0.95
+                occupied = view.advance_occupancy[row] > FULL_SHARE
                 self._full_s[row] = self._full_s[row] + 1.0 if occupied else 0.0
             if fresh and not np.isnan(view.stop_count[row]):
                 del came_s[: round(float(view.stop_count[row]))]
@@ -219,7 +246,7 @@ class Estimator:
                     # Nobody stands at the line: who should be here by now has changed lanes, or
                     # left unseen.
                     came_s[:] = [at for at in came_s if view.seen_s - at < running_s + GONE_S]
-                if view.stop_occupancy[row] > 0.95 and not came_s:
+                if view.stop_occupancy[row] > FULL_SHARE and not came_s:
                     came_s.append(view.seen_s - running_s)
             for place, at_s in enumerate(came_s[:40]):
                 behind_m = self._loop_m[row] - (view.seen_s - at_s) * self._free_mps[row]
@@ -242,6 +269,7 @@ class Estimator:
             blind = np.isnan(view.stop_count)
         else:
             blind = np.isnan(view.count_veh)
+        blind |= self.broken
         for row in np.flatnonzero(blind).tolist():
             # A dead sensor: what has come since the last green, by the mean flow.
             arrivals[row, 0] += max(0.3, self._flow_vps[row] * view.waiting_s[row])

@@ -126,7 +126,7 @@ class _Mind:
         late = round(now_s - view.seen_s)
         if view.seen_s > self._heard_s and late < self.passed.shape[1]:
             self._heard_s = view.seen_s
-            counted = ~np.isnan(view.stop_count)
+            counted = ~np.isnan(view.stop_count) & ~self.estimator.broken
             self.passed[counted, late] = view.stop_count[counted]
 
 

@@ -23,6 +23,7 @@ VEHICLE_M: Final = 5.0
 """Length of a vehicle where the sensor does not tell."""
 STANDING_MPS: Final = 1.0
 """What moves no faster is part of a queue; walking pace, as Little's detectors use it."""
+PHANTOM_M: Final = 1.0
 _GAP_M: Final = 2.5
 _LOOP_M: Final = 2.0
 
@@ -48,6 +49,9 @@ class Sensing:
         Share of seconds in which a signal's message is lost, 0 to 1; its last one holds.
     dead
         Stop lanes, by name, whose sensors say nothing.
+    stuck
+        Stop lanes, by name, whose sensors always tell of one vehicle that stands at the stop line
+        (loops: occupied, nobody counted), whatever is there.
     advance_m
         Distance of the advance loop from the stop line, m; on a shorter lane it lies at the
         lane's beginning.
@@ -62,6 +66,7 @@ class Sensing:
     latency_s: int = 0
     lost: float = 0.0
     dead: frozenset[str] = frozenset()
+    stuck: frozenset[str] = frozenset()
     advance_m: float = 50.0
     seed: int = 0
 
@@ -144,6 +149,7 @@ class Sensors:
         lanes = [lane for site in sites for lane in site.lanes]
         self._advance_m = np.array([min(sensing.advance_m, lane.length_m) for lane in lanes])
         self._dead = np.array([lane.lane_id in sensing.dead for lane in lanes], dtype=np.bool_)
+        self._stuck = np.array([lane.lane_id in sensing.stuck for lane in lanes], dtype=np.bool_)
         self._free_mps = np.array([e.speed_mps for site in sites for e in site.exits])
         self._exit_m = np.array(
             [min(e.length_m, sensing.reach_m) for site in sites for e in site.exits]
@@ -274,13 +280,15 @@ class Sensors:
         lanes = int(self._first_lane[-1])
         exits = self._look_at_exits(numbers, traffic)
         turned = self._turned(traffic.names, numbers)
-        near = (at_m <= self._sensing.reach_m) & ~self._dead[lane]
+        blind = self._dead | self._stuck
+        near = (at_m <= self._sensing.reach_m) & ~blind[lane]
         loops = np.full((4, lanes), np.nan)
         if self._sensing.information is not Information.VEHICLES:
             loops = self._loops(traffic.names, vehicle, lane, at_m, speed)
         order = np.flatnonzero(near)
         order = order[np.lexsort((at_m[order], lane[order]))]
         lane, at_m, mps = lane[order], at_m[order], speed[vehicle[order]]
+        lane, at_m, mps = self._with_phantoms(lane, at_m, mps)
         count, queue, queue_m = _queues(lane, at_m, mps, lanes)
         for values in (count, queue, queue_m):
             values[self._dead] = np.nan
@@ -370,8 +378,25 @@ class Sensors:
             np.add.at(loops[which + 1], lane, np.where(standing, 1.0, left - entered))
         # A front that has passed the stop line is followed by its rear, which is still on it.
         np.clip(loops[1::2], 0.0, 1.0, out=loops[1::2])
+        loops[::2, self._stuck] = 0.0
+        loops[1::2, self._stuck] = 1.0
         loops[:, self._dead] = np.nan
         return loops
+
+    def _with_phantoms(
+        self, lane: NDArray[np.intp], at_m: Floats, mps: Floats
+    ) -> tuple[NDArray[np.intp], Floats, Floats]:
+        """Add what stuck sensors tell of."""
+        rows = np.flatnonzero(self._stuck & ~self._dead)
+        if not rows.size:
+            return lane, at_m, mps
+        places = np.searchsorted(lane, rows)
+        still = np.zeros(len(rows))
+        return (
+            np.insert(lane, places, rows),
+            np.insert(at_m, places, still + PHANTOM_M),
+            np.insert(mps, places, still),
+        )
 
     def _turned(self, names: Sequence[str], numbers: NDArray[np.intp]) -> Floats:
         """Count who came from a stop lane to an exit lane."""

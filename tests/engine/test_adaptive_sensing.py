@@ -146,3 +146,25 @@ def test_who_changed_lanes_behind_the_advance_loop_is_not_waited_for() -> None:
         view = sensors.observe(float(second), traffic(*cars), PLAYERS)["x"]
         believed = estimator.update(float(second), view)
     assert believed.queue_veh[4] == 0.0
+
+
+@pytest.mark.parametrize("information", [Information.DETECTORS, Information.LANES])
+def test_a_stuck_sensor_tells_of_one_who_stands_and_is_found_out(information: Information) -> None:
+    player = Player(FED)
+    sensors = Sensors([FED], Sensing(information, stuck=frozenset({"l3"})))
+    estimator = Estimator(FED)
+    believed, arriving = [], []
+    for second in range(240):
+        player.advance(0, [False] * 5)
+        view = sensors.observe(float(second), traffic(), {"x": player})["x"]
+        arriving.append(float(estimator.update(float(second), view).arrivals_veh[3, 0]))
+        believed.append(bool(estimator.broken[3]))
+    if information is Information.LANES:
+        assert (view.count_veh[3], view.queue_veh[3], view.count_veh[2]) == (1.0, 1.0, 0.0)
+    else:
+        assert (view.stop_count[3], view.stop_occupancy[3]) == (0.0, 1.0)
+    assert not any(believed[:170])
+    assert believed[-1]
+    # From then on it is believed to fill like one whose sensor is dead.
+    assert arriving[-1] > arriving[170] + 1.0
+    assert not estimator.broken[[0, 1, 2, 4]].any()
