@@ -15,11 +15,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from network.bus_file import BUSES_NAME, write_bus_lines
 from network.errors import ScenarioError
 from network.files import replace_file
 from network.graph import RoadNetwork
 from network.readers.sumo_net import read_sumo_network
-from scenarios import demand, plain_sumo, programs
+from network.transit import BusLine
+from scenarios import demand, plain_sumo, programs, transit
 from scenarios.demand import Flows, thinned
 from scenarios.layout import Layout, generator
 from scenarios.plain_sumo import Runner
@@ -90,6 +92,7 @@ def build(
     saturation: float = DEFAULT_SATURATION,
     volume_vph: float | None = None,
     pedestrians: bool = False,
+    buses_s: float | None = None,
     progress: Progress | None = None,
 ) -> Built:
     """Write a layout as ``<name>.net.xml``, ``<name>.rou.xml`` and ``<name>.sumocfg``.
@@ -114,6 +117,9 @@ def build(
         All traffic, veh/h; then nothing is scaled and `saturation` does not matter.
     pedestrians
         Whether minimum greens let pedestrians walk across at 1 m/s. They are not simulated.
+    buses_s
+        Headway of the buses along an arterial, s; None for none. Their lines are written to
+        ``buses.toml``.
     progress
         Called with what is done, how far, and out of how many.
 
@@ -151,7 +157,13 @@ def build(
         name: programs.program(plan, programs.greens_s(plan, ratios[name], cycles[name]))
         for name, plan in plans.designs.items()
     }
-    lines = list(demand.vehicles(streets, flows, volume_vph, generator(layout.seed, 3)))
+    lines_of_buses: tuple[BusLine, ...] = ()
+    buses: list[tuple[float, str]] = []
+    if buses_s is not None:
+        rng = generator(layout.seed, 4)
+        lines_of_buses = transit.arterial_lines(layout, buses_s, rng)
+        buses = transit.bus_vehicles(lines_of_buses, network, rng)
+    lines = list(demand.vehicles(streets, flows, volume_vph, generator(layout.seed, 3), buses))
     files = {
         f"{layout.name}.net.xml": plain_sumo.with_programs(net, texts),
         f"{layout.name}.rou.xml": "".join(lines),
@@ -162,6 +174,8 @@ def build(
         for number, (name, text) in enumerate(files.items()):
             tell("files", number, len(files))
             replace_file(folder / name, text)
+        if lines_of_buses:
+            write_bus_lines(folder / BUSES_NAME, lines_of_buses)
     except OSError as error:
         raise ScenarioError(f"{folder}: cannot be written ({error.strerror or error})") from error
     tell("files", len(files), len(files))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -221,7 +221,13 @@ def departures_s(volume_vph: float, rng: Generator) -> NDArray[np.float64]:
     return due_s
 
 
-def vehicles(streets: Streets, flows: Flows, volume_vph: float, rng: Generator) -> Iterator[str]:
+def vehicles(
+    streets: Streets,
+    flows: Flows,
+    volume_vph: float,
+    rng: Generator,
+    buses: Sequence[tuple[float, str]] = (),
+) -> Iterator[str]:
     """Yield the route file line by line: every vehicle with its own departure and route.
 
     Parameters
@@ -232,6 +238,8 @@ def vehicles(streets: Streets, flows: Flows, volume_vph: float, rng: Generator) 
         All of them, veh/h.
     rng
         Random numbers.
+    buses
+        Departures, s, and lines of further vehicles, in order, as `transit.bus_vehicles` has them.
     """
     trips: list[tuple[float, int, int, bool]] = []
     for origin in range(len(flows.origins)):
@@ -251,8 +259,13 @@ def vehicles(streets: Streets, flows: Flows, volume_vph: float, rng: Generator) 
     trips.sort()
     yield '<?xml version="1.0" encoding="UTF-8"?>\n<routes>\n'
     yield '    <vType id="car" vClass="passenger"/>\n    <vType id="truck" vClass="truck"/>\n'
+    if buses:
+        yield '    <vType id="bus" vClass="bus" maxSpeed="12.5"/>\n'
     ways: dict[tuple[int, int], str] = {}
+    waiting = list(buses)
     for number, (at_s, origin, goal, truck) in enumerate(trips):
+        while waiting and waiting[0][0] <= at_s:
+            yield waiting.pop(0)[1]
         if (origin, goal) not in ways:
             roads = flows.route(streets, origin, goal)
             ways[origin, goal] = " ".join(link for r in roads for link in streets.roads[r].links)
@@ -261,4 +274,5 @@ def vehicles(streets: Streets, flows: Flows, volume_vph: float, rng: Generator) 
             f'depart="{at_s:.1f}" departLane="best" departSpeed="max">'
             f'<route edges="{ways[origin, goal]}"/></vehicle>\n'
         )
+    yield from (line for _, line in waiting)
     yield "</routes>\n"

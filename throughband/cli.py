@@ -439,11 +439,15 @@ def generate(
     pedestrians: Annotated[
         bool, typer.Option("--pedestrians", help="Minimum greens let people walk across.")
     ] = False,
+    buses: Annotated[
+        float | None,
+        typer.Option(help="Headway, s, of a bus line each way along an arterial; else none."),
+    ] = None,
 ) -> None:
     """Make up streets, their signals and an hour of traffic, as a SUMO scenario."""
     from throughband.generate import Wish, generate_scenario
 
-    wish = Wish(kind, signals, rows, columns, seed, volume, saturation, pedestrians)
+    wish = Wish(kind, signals, rows, columns, seed, volume, saturation, pedestrians, buses)
     generate_scenario(wish, out)
 
 

@@ -44,6 +44,8 @@ class Wish:
         Degree of saturation of the busiest signal in the busiest quarter of the hour.
     pedestrians
         Whether minimum greens let pedestrians walk across.
+    buses_s
+        Headway of a bus line each way along an arterial, s; None for none.
     """
 
     kind: str
@@ -54,6 +56,7 @@ class Wish:
     volume_vph: float | None
     saturation: float
     pedestrians: bool
+    buses_s: float | None = None
 
 
 def layout_of(wish: Wish) -> Layout:
@@ -74,6 +77,11 @@ def layout_of(wish: Wish) -> Layout:
                 f"--{option} does not apply to {wish.kind}: found {value}; allowed "
                 + ("--rows and --columns" if wish.kind == "grid" else "--signals")
             )
+    if wish.buses_s is not None and wish.kind != "arterial":
+        raise ScenarioError(
+            f"--buses does not apply to {wish.kind}: found {wish.buses_s:g}; allowed is it with "
+            "an arterial"
+        )
     if wish.kind == "grid":
         rows, columns = (DEFAULT_LINES if n is None else n for n in (wish.rows, wish.columns))
         return grid(rows, columns, wish.seed)
@@ -113,6 +121,7 @@ def generate(wish: Wish, out: Path, progress: Progress | None = None) -> Built:
             saturation=wish.saturation,
             volume_vph=wish.volume_vph,
             pedestrians=wish.pedestrians,
+            buses_s=wish.buses_s,
             progress=progress,
         )
     return replace(

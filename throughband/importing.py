@@ -13,21 +13,24 @@ from typing import Final
 from engine.measures.hcm import analyze
 from engine.measures.hcm_results import IntersectionAnalysis
 from engine.validate.sumo_process import run_process
+from network.bus_file import BUSES_NAME, write_bus_lines
 from network.counts import CountSeries
 from network.derive import derive_signal, differences
 from network.errors import ScenarioError, ThroughbandError
-from network.graph import Signal
+from network.graph import RoadNetwork, Signal
 from network.inventory import Inventory
 from network.inventory_file import write_inventory
 from network.inventory_of import inventory_of
 from network.network_file import write_network
 from network.readers.counts_csv import write_counts_csv
 from network.readers.gmns import read_gmns
+from network.readers.sumo_buses import read_sumo_buses
 from network.readers.sumo_net import read_sumo_network
 from network.readers.utdf import read_utdf
 from scenarios.inventory_build import build_inventory
 from scenarios.inventory_drawing import draw
 from scenarios.osm import convert_osm, roads_without_speed
+from scenarios.scenario import FOLDER_CONFIG, load_scenario
 from throughband.commands import Teller
 from throughband.import_counts import (
     peak_hour_vph,
@@ -251,6 +254,8 @@ def _from_network(
         )
     network = read_sumo_network(net, additional, name)
     findings += other_programs(net, additional)
+    if kind is SourceKind.SUMO_CONFIG:
+        findings += _buses(folder, network)
     counted: CountSeries | None = None
     if counts is not None:
         described = inventory_of(network)
@@ -265,6 +270,22 @@ def _from_network(
             + ("; the counts serve to optimize" if counted is not None else "")
         )
     return Import(kind, network, None, counted, vehicles, findings=tuple(findings))
+
+
+def _buses(folder: Path, network: RoadNetwork) -> list[str]:
+    """Write the bus lines that are among the vehicles; return what there is to say of them."""
+    made = load_scenario(folder / FOLDER_CONFIG)
+    lines, findings = read_sumo_buses(
+        made.route_files, made.additional_files, network, made.begin_s, made.end_s
+    )
+    if not lines:
+        return list(findings)
+    write_bus_lines(folder / BUSES_NAME, lines)
+    return [
+        *findings,
+        f"{len(lines)} bus lines were found among the vehicles and stand in {BUSES_NAME}, with "
+        "headways, dwell times and passengers to be looked at",
+    ]
 
 
 def _run(command: Sequence[str], work: Path) -> str:

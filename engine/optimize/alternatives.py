@@ -10,6 +10,7 @@ import numpy as np
 from engine.measures.cyclic import CyclicBatch
 from engine.measures.street import Street
 from engine.optimize.problem import Choice, Limits
+from engine.optimize.refit import refit
 from engine.optimize.rings import filled
 from engine.optimize.splits import allocate
 from engine.optimize.trials import GroupTrials
@@ -230,7 +231,7 @@ def cycles_around(
             continue
         tried = GroupTrials(trials.street, network, plans)
         turned = [name for name in plans if not _pinned(choices[name], plans[name])]
-        cost = tried.descend(choices, DESCENT_ROUNDS, offsets=turned)
+        cost = refit(tried, choices, turned=turned)
         found.append(CycleCost(cycle_s, cost / max(trials.volume_vps, 1e-12)))
     return Cycles(now_s, tuple(found), _plateau(found), too_short)
 

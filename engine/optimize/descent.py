@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Protocol
 
 import networkx as nx
 import numpy as np
@@ -21,8 +22,9 @@ from engine.measures.batch_kernels import Part, Programs
 from engine.measures.cyclic import cost_weights, fading, manners_of, single_manners
 from engine.measures.street import Floats, Integers
 from engine.measures.vector_kernels import WIDTH
-from engine.optimize.isolated import IsolatedSignal
-from engine.optimize.programs import Program
+from engine.optimize.isolated import Candidate
+from engine.optimize.problem import Choice
+from engine.optimize.programs import Program, SignalPrograms
 from engine.optimize.surroundings import Surroundings
 from network.timing import TimingPlan
 
@@ -53,6 +55,21 @@ Setting = tuple[Program, int]
 """A program, and the second of system time at which its first phases begin."""
 
 
+class Programmed(Protocol):
+    """What the descent needs of a signal: `IsolatedSignal` has it."""
+
+    @property
+    def choice(self) -> Choice:
+        """The signal and the sequences it may run."""
+
+    @property
+    def programs(self) -> SignalPrograms:
+        """What it may run, prepared for counting."""
+
+    def candidates(self, cycle_s: int) -> Sequence[Candidate]:
+        """Return programs of other sequences that are worth trying at a cycle."""
+
+
 class Descent:
     """A group at one cycle with its present programs and offsets.
 
@@ -73,7 +90,7 @@ class Descent:
     def __init__(
         self,
         surroundings: Surroundings,
-        isolated: Mapping[str, IsolatedSignal],
+        isolated: Mapping[str, Programmed],
         cycle_s: int,
         settings: Mapping[str, Setting],
         halted: Callable[[], bool] = lambda: False,
@@ -145,7 +162,7 @@ class Descent:
             if not self.cost < before:
                 self.restore(kept)
                 break
-            if self._halted() or self.cost > before * (1.0 - LEAST_SWEEP_GAIN):
+            if self._halted() or self.cost > before * (1.0 - self._least_sweep_gain):
                 break
             near = {self.surroundings.row[name] for name in changed}
             near |= {other for row in list(near) for other in self.surroundings.neighbors(row)}
@@ -231,8 +248,7 @@ class Descent:
         tables.column[row] = 1
         shown = self._isolated[name].programs.shown_each(programs, self.cycle_s)
         batch_kernels.write_each(self.group.arrays, tables, ways, lanes, shown)
-        part = self.surroundings.around(row).part
-        part = part._replace(departures=self._still[0], inflow=self._still[1])
+        part = self._looked_at(row)
 
         def cost_of(trials: Sequence[Trial]) -> Floats:
             listed = np.array(trials, np.int32)
@@ -243,6 +259,11 @@ class Descent:
         yield cost_of
         tables.row[ways], tables.stride[ways], tables.column[row] = ways, 0, 0
         tables.kind[0, lanes] = kind
+
+    def _looked_at(self, row: int) -> Part:
+        """Return where a signal's trials are solved: where its traffic goes next."""
+        part = self.surroundings.around(row).part
+        return part._replace(departures=self._still[0], inflow=self._still[1])
 
     def local_lanes(self, name: str) -> Integers:
         """Return the lanes that `local_costs` looks at, as rows of the group."""
@@ -276,12 +297,17 @@ class Descent:
                 closer = [(n, s + t) for n, s in promising for t in FINE_STEPS_S]
                 trials, costs = trials + closer, np.concatenate([costs, cost_of(closer)])
         choice = self._isolated[name].choice
+        refused = 0
         for number in np.argsort(costs, kind="stable").tolist():
-            if not costs[number] < now * (1.0 - LEAST_GAIN):
+            if not costs[number] < now * (1.0 - self._least_gain):
                 return False
             chosen, begin = programs[trials[number][0]], trials[number][1]
             if chosen is program or choice.lawful(self._isolated[name].programs.plan(chosen, 0)):
-                return self._confirmed(name, (chosen, begin))
+                if self._confirmed(name, (chosen, begin)):
+                    return True
+                refused += 1
+                if refused > self._more_tries:
+                    return False
         return False
 
     def _sequences(self, name: str, program: Program) -> list[Program]:
@@ -293,6 +319,10 @@ class Descent:
         known = (program.sequence, program.cycle_s)
         others = [p for p in found if (p.sequence, p.cycle_s) != known]
         return [*isolated.programs.reordered(program), *others]
+
+    _least_gain = LEAST_GAIN
+    _least_sweep_gain = LEAST_SWEEP_GAIN
+    _more_tries = 0
 
     def _confirmed(self, name: str, setting: Setting) -> bool:
         """Take a setting if that saves something two signals on; tell whether it was taken."""

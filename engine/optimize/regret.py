@@ -15,6 +15,7 @@ import numpy as np
 from engine.measures.objective import Objective
 from engine.measures.street import Driving, Floats, Street, build_street
 from engine.optimize.problem import Choice
+from engine.optimize.refit import refit
 from engine.optimize.trials import GroupTrials
 from network.graph import RoadNetwork
 from network.timing import TimingPlan
@@ -23,7 +24,6 @@ VOLUME_PART: Final = 0.15
 CLOCK_S: Final = 2
 SPEED_PART: Final = 0.10
 DRAWS: Final = 6
-DESCENT_ROUNDS: Final = 2
 
 VOLUMES: Final = "volumes"
 CLOCKS: Final = "clocks"
@@ -163,7 +163,7 @@ def refit_gain(trials: GroupTrials, choices: Mapping[str, Choice]) -> float:
 
 def _refitted(trials: GroupTrials, choices: Mapping[str, Choice]) -> float:
     plans = dict(trials.plans)
-    cost = trials.descend(choices, DESCENT_ROUNDS)
+    cost = refit(trials, choices)
     trials.take(plans.values())
     return cost
 
@@ -176,7 +176,7 @@ def _lost(
 ) -> tuple[float, float]:
     trials = GroupTrials(demand.street(network), network, plans)
     kept = trials.cost()
-    return kept, trials.descend(choices, DESCENT_ROUNDS)
+    return kept, refit(trials, choices)
 
 
 def _late(plan: TimingPlan, seconds: int) -> TimingPlan:
