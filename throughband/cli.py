@@ -716,7 +716,8 @@ def schema(
     name: Annotated[
         str,
         typer.Argument(
-            help="calibration, counts, explanation, inventory, network, plan, schedule or signals."
+            help="calibration, counts, evaluation, explanation, inventory, network, plan, "
+            "schedule or signals."
         ),
     ],
 ) -> None:

@@ -1,8 +1,8 @@
 """Published descriptions of the project's files, one ``*.json`` each beside this module.
 
 Plans, networks, inventories, schedules and signal sheets are described by JSON Schema, draft
-2020-12, and so are explanations, which are written and never read back; of TOML files it
-describes what their text means, with dates and times of day as text.
+2020-12, and so are explanations and evaluations, which are written and never read back; of TOML
+files it describes what their text means, with dates and times of day as text.
 Counts are described by a Table Schema of the Frictionless Data Package, version 2.0. A schema
 tells the form; what fits together is judged by the readers, which refuse all that a schema does.
 """
@@ -16,6 +16,7 @@ from typing import Any
 NAMES = (
     "calibration",
     "counts",
+    "evaluation",
     "explanation",
     "inventory",
     "network",

@@ -39,8 +39,8 @@ from tests.network.test_inventory_file import full
 from tests.network.test_network_file import small
 from tests.network.test_signal_sheet import street
 
-FILES = tuple(name for name in NAMES if name not in ("counts", "explanation"))
-"""JSON documents that we read; an explanation is only written (tests/throughband)."""
+FILES = tuple(name for name in NAMES if name not in ("counts", "evaluation", "explanation"))
+"""JSON documents that we read; the other two are only written (tests/throughband)."""
 
 
 def written(name: str, folder: Path) -> Path:

@@ -8,12 +8,14 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from jsonschema import Draft202012Validator
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 
 from engine.before_after.matching import Rules
 from network.errors import FormatError
 from network.readers.hires_log import write_hires_log
+from network.schemas import schema
 from tests.hires_street import CYCLE_S, Row, log_of, passage, service
 from tests.throughband.command_line import Outcome, assert_one_line, call
 from tests.throughband.street_days import AFTER, BEFORE, Made, workdays, write_days, write_lines
@@ -123,6 +125,20 @@ def test_logs_of_controllers_are_compared(tmp_path: Path) -> None:
     assert rows["green_share"]["after"] == pytest.approx(2 / 3, abs=0.02)
     assert rows["green_share"]["before"] == pytest.approx(0.0, abs=0.02)
     assert rows["wait_s"]["before"] > rows["wait_s"]["after"]
+
+
+@pytest.mark.parametrize("controls", [(), ("--control", "Hill")])
+def test_an_evaluation_is_as_its_schema_describes(
+    tmp_path: Path, controls: tuple[str, ...]
+) -> None:
+    outcome, out = run(tmp_path, *controls)
+    assert outcome.code == 0, outcome.err
+    judge = Draft202012Validator(schema("evaluation"))
+    judge.check_schema(schema("evaluation"))
+    document = json.loads((out / "evaluation.json").read_text())
+    judge.validate(document)
+    assert not judge.is_valid({**document, "verdict": "splendid"})
+    assert not judge.is_valid({**document, "extra": 1})
 
 
 def test_every_file_is_written(tmp_path: Path) -> None:

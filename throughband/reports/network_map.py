@@ -32,7 +32,7 @@ TYPICAL_PART = 0.85
 all others."""
 
 MOST_NAMES, NAME_POINTS = 30, 7.5
-LETTER_POINTS = 6.5
+LETTER_POINTS = 8.0
 
 Points = NDArray[np.float64]
 Box = tuple[float, float, float, float]
