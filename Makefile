@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SUMO_LIBRARIES := libgl1 libx11-6 libxext6 libxrender1 libatomic1
+PDF_LIBRARIES := libpango-1.0-0 libpangoft2-1.0-0
 
 .PHONY: install demo test test-all lint clean
 
@@ -33,6 +34,19 @@ sumo-libraries:
 		fi; \
 	fi
 
+# WeasyPrint draws reports as PDF with Pango; all else works without.
+.PHONY: pdf-libraries
+pdf-libraries:
+	@if ! $(BIN)/python -c "import weasyprint" >/dev/null 2>&1; then \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+				--no-install-recommends $(PDF_LIBRARIES) >/dev/null; \
+		else \
+			echo "reports as PDF need shared libraries; run as root:"; \
+			echo "  apt-get install --no-install-recommends $(PDF_LIBRARIES)"; \
+		fi; \
+	fi
+
 demo: install
 	$(BIN)/throughband run cologne8 --approve-by-policy
 
@@ -48,7 +62,7 @@ THREADS := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
 # Net-SNMP is the third opinion of the bridge's tests, strace stops a process at a chosen write,
 # PostgreSQL is the other database of the console's; without them those tests are skipped and say so.
 .PHONY: test-tools
-test-tools:
+test-tools: pdf-libraries
 	@if ! { command -v snmpget && command -v snmpd && command -v strace && \
 		{ command -v initdb || ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null; }; } >/dev/null; then \
 		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
