@@ -19,6 +19,7 @@ from throughband.plugins import GROUPS, OURS
 
 ROOT = Path(__file__).parents[1]
 TOML_FORMS = {
+    "buses": "network/bus_file.py",
     "corridors": "network/derive/corridors.py",
     "locks": "throughband/optimize_options.py",
     "objective": "throughband/objective_options.py",
