@@ -14,6 +14,7 @@ import typer
 
 from network.errors import PluginError, ThroughbandError
 from throughband.bridge.cli import bridge_app
+from throughband.console.cli import console_app
 from throughband.journal_command import journal_app
 from throughband.plan_orders import (
     Balance,
@@ -42,6 +43,7 @@ app = typer.Typer(
 )
 app.add_typer(journal_app, name="journal")
 app.add_typer(bridge_app, name="bridge")
+app.add_typer(console_app, name="console")
 
 LOG_VARIABLE = "THROUGHBAND_LOG"
 FAULT_CODE = 70

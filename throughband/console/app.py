@@ -24,6 +24,7 @@ from throughband.console.problems import tell_errors
 from throughband.console.scenes import Scenes
 from throughband.console.work import Work
 from throughband.people.door import Door
+from throughband.people.oidc import Provider
 from throughband.people.passwords import Passwords
 from throughband.people.routes import API, ROUTES
 from throughband.store import Store, open_store
@@ -100,6 +101,9 @@ def create_app(
         dependencies=[Depends(guard)],
     )
     app.state.desk = Desk(config, opened, door, scenes, work, orders, clock)
+    app.state.provider = None
+    if config.oidc is not None:
+        app.state.provider = Provider(config.oidc, opened, clock)
     app.state.counters = Counters(CollectorRegistry())
     tell_errors(app)
     for router in (*routers(), *pages):

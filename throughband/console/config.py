@@ -14,7 +14,8 @@ from sqlalchemy.exc import ArgumentError
 
 from network.errors import ThroughbandError
 from throughband.people.door import Limits
-from throughband.people.rights import Right, rights_of
+from throughband.people.oidc import Oidc
+from throughband.people.rights import rights_of
 
 MEBIBYTE: Final = 1 << 20
 
@@ -77,32 +78,6 @@ class ConsoleEntry(_Strict):
     sessions: SessionEntry = Field(default_factory=lambda: SessionEntry.model_validate({}))
     limits: LimitsEntry = Field(default_factory=lambda: LimitsEntry.model_validate({}))
     oidc: OidcEntry | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Oidc:
-    """How to sign in with a provider.
-
-    Attributes
-    ----------
-    name
-        What the button says.
-    issuer, client_id, client_secret, scopes
-        As registered there.
-    name_claim, roles_claim
-        Claims of the name to sign in with and of the groups.
-    roles
-        By group, the rights it brings.
-    """
-
-    name: str
-    issuer: str
-    client_id: str
-    client_secret: str
-    scopes: tuple[str, ...]
-    name_claim: str
-    roles_claim: str
-    roles: dict[str, frozenset[Right]]
 
 
 @dataclass(frozen=True, slots=True)

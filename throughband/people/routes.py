@@ -24,6 +24,8 @@ ROUTES: Final[Mapping[str, Right | None]] = MappingProxyType(
         "GET /healthz": PUBLIC,
         "GET /readyz": PUBLIC,
         "GET /metrics": PUBLIC,
+        "GET /sign-in/oidc": PUBLIC,
+        "GET /sign-in/oidc/back": PUBLIC,
         f"POST {API}/session": PUBLIC,
         f"GET {API}/session": _V,
         f"DELETE {API}/session": _V,

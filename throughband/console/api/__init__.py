@@ -8,6 +8,7 @@ from throughband.console.api import (
     networks,
     people,
     plans,
+    provider,
     records,
     runs,
     sessions,
@@ -18,5 +19,5 @@ from throughband.console.api import (
 
 def routers() -> tuple[APIRouter, ...]:
     """Return the routers of the API."""
-    modules = (watching, sessions, people, networks, runs, plans, street, records)
+    modules = (watching, sessions, provider, people, networks, runs, plans, street, records)
     return tuple(module.router for module in modules)

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+
+import pytest
+
+from network.errors import ThroughbandError
+from tests.throughband.console.serving import PASSWORD
+from throughband.console.commands import (
+    add_account,
+    back_up,
+    restore_backup,
+    write_console_config,
+)
+from throughband.console.config import read_console_config
+from throughband.console.logs import JsonLines
+from throughband.store import open_store
+
+
+def secret_in(folder: Path, text: str = PASSWORD, mode: int = 0o600) -> Path:
+    file = folder / "password"
+    file.write_text(text + "\n")
+    file.chmod(mode)
+    return file
+
+
+def test_the_configuration_that_is_written_is_one_that_is_read(tmp_path: Path) -> None:
+    path = write_console_config(tmp_path / "new", None)
+
+    config = read_console_config(path)
+
+    assert config.database == f"sqlite:///{tmp_path / 'new' / 'console.sqlite'}"
+    assert config.journal == tmp_path / "new" / "journal.sqlite"
+    path.write_text(path.read_text().replace("# [", "[").replace("# bridge", "## bridge"))
+    assert write_console_config(tmp_path / "new", None).read_text() == path.read_text()
+
+
+def test_every_commented_setting_is_one_that_is_known(tmp_path: Path) -> None:
+    path = write_console_config(tmp_path, None)
+    lines = [
+        line.removeprefix("# ")
+        for line in path.read_text().splitlines()[1:]
+        if not line.startswith(("# bridge", "# database_password_file"))
+    ]
+    path.write_text("\n".join(lines))
+    oidc = tmp_path / "oidc.secret"
+    oidc.write_text("secret\n")
+    oidc.chmod(0o600)
+
+    config = read_console_config(path)
+
+    assert config.oidc is not None
+    assert config.oidc.client_secret == "secret"
+    assert set(config.oidc.roles) == {"signals-engineers", "signals-chiefs"}
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("nonsense = 1", "nonsense"),
+        ("database = 5", "database"),
+        ('database = "postgresql://a:b@c/d"', "a password does not belong"),
+        ("[serve]\nport = 70000", "serve.port"),
+        ('bridge = "nowhere.toml"', "nowhere.toml"),
+        (
+            '[oidc]\nissuer = "https://a"\nclient_id = "b"\nclient_secret_file = "c"',
+            "c: the secret",
+        ),
+        ("= 1", "not TOML"),
+    ],
+)
+def test_a_configuration_that_cannot_be_meant_is_refused_by_field(
+    tmp_path: Path, text: str, told: str
+) -> None:
+    path = tmp_path / "console.toml"
+    path.write_text(text)
+
+    with pytest.raises(ThroughbandError, match=told):
+        read_console_config(path)
+
+
+def test_an_account_is_added_with_a_password_from_a_file(tmp_path: Path) -> None:
+    path = write_console_config(tmp_path, None)
+    add_account(path, "anna", "Anna", ["approver"], secret_in(tmp_path), False)
+
+    config = read_console_config(path)
+    store = open_store(config.database, backups=None, journal=config.journal)
+    user = store.users.of_name("anna")
+    store.close()
+
+    assert user is not None
+    assert user.password_hash is not None
+    assert PASSWORD not in config.journal.read_bytes().decode("latin-1")
+
+
+def test_a_password_that_everybody_may_read_is_not_taken(tmp_path: Path) -> None:
+    path = write_console_config(tmp_path, None)
+
+    with pytest.raises(ThroughbandError, match="chmod 600"):
+        add_account(path, "anna", "", ["viewer"], secret_in(tmp_path, mode=0o644), False)
+
+
+def test_without_a_terminal_no_password_is_waited_for(tmp_path: Path) -> None:
+    path = write_console_config(tmp_path, None)
+
+    with pytest.raises(ThroughbandError, match="--password-file"):
+        add_account(path, "anna", "", ["viewer"], None, False)
+
+
+def test_a_backup_is_restored_into_an_empty_console(tmp_path: Path) -> None:
+    path = write_console_config(tmp_path, None)
+    add_account(path, "anna", "", ["viewer"], secret_in(tmp_path), False)
+    back_up(path, tmp_path / "backup.zip")
+    (tmp_path / "console.sqlite").rename(tmp_path / "old.sqlite")
+
+    restore_backup(path, tmp_path / "backup.zip")
+
+    store = open_store(read_console_config(path).database, backups=None)
+    assert store.users.of_name("anna") is not None
+    store.close()
+
+
+def test_a_line_of_the_log_is_json_whatever_is_said() -> None:
+    record = logging.LogRecord("a", logging.INFO, "f", 1, "two\nlines %s", ('"x"',), None)
+    record.request_id = "abc"
+
+    content = json.loads(JsonLines().format(record))
+
+    assert content["message"] == 'two\nlines "x"'
+    assert content["request_id"] == "abc"
+    assert "\n" not in JsonLines().format(record)

@@ -1,0 +1,99 @@
+"""A small OpenID provider on the loopback, with real signatures."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs, urlencode
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse, RedirectResponse, Response
+from joserfc import jwt
+from joserfc.jwk import RSAKey
+
+CLIENT, SECRET = "throughband", "a client's secret"
+
+
+@dataclass
+class SmallProvider:
+    """Signs everybody in as the person it was told of.
+
+    Attributes
+    ----------
+    now_s
+        Its clock.
+    claims
+        Of the person.
+    spoil
+        What to change in an ID token before it is signed.
+    """
+
+    now_s: Callable[[], float]
+    claims: dict[str, Any] = field(default_factory=lambda: {"sub": "4711"})
+    spoil: dict[str, Any] = field(default_factory=dict)
+    url: str = ""
+
+    def __post_init__(self) -> None:
+        self.key = RSAKey.generate_key(2048, {"kid": "one"})
+        self.signs_with = self.key
+        self.begun: dict[str, dict[str, str]] = {}
+
+    def rotate(self) -> None:
+        """Use another key from now on."""
+        self.key = self.signs_with = RSAKey.generate_key(2048, {"kid": "two"})
+
+    def app(self) -> FastAPI:
+        app = FastAPI()
+
+        @app.get("/.well-known/openid-configuration")
+        def metadata() -> dict[str, str]:
+            return {
+                "issuer": self.url,
+                "authorization_endpoint": f"{self.url}/authorize",
+                "token_endpoint": f"{self.url}/token",
+                "jwks_uri": f"{self.url}/keys",
+            }
+
+        @app.get("/keys")
+        def keys() -> dict[str, Any]:
+            return {"keys": [self.key.as_dict(private=False)]}
+
+        @app.get("/authorize")
+        def authorize(request: Request) -> Response:
+            asked = dict(request.query_params)
+            assert asked["response_type"] == "code"
+            assert asked["client_id"] == CLIENT
+            assert asked["code_challenge_method"] == "S256"
+            code = f"code {len(self.begun)}"
+            self.begun[code] = asked
+            back = urlencode({"code": code, "state": asked["state"]})
+            return RedirectResponse(f"{asked['redirect_uri']}?{back}", 302)
+
+        @app.post("/token")
+        async def token(request: Request) -> Response:
+            form = {k: v[0] for k, v in parse_qs((await request.body()).decode()).items()}
+            basic = base64.b64encode(f"{CLIENT}:{SECRET}".encode()).decode()
+            asked = self.begun.pop(form["code"], None)
+            challenge = base64.urlsafe_b64encode(
+                hashlib.sha256(form["code_verifier"].encode()).digest()
+            ).decode()
+            if (
+                asked is None
+                or request.headers.get("authorization") != f"Basic {basic}"
+                or asked["code_challenge"] != challenge.rstrip("=")
+                or asked["redirect_uri"] != form["redirect_uri"]
+            ):
+                return JSONResponse({"error": "invalid_grant"}, 400)
+            now = int(self.now_s())
+            claims = {
+                "iss": self.url, "aud": CLIENT, "iat": now, "exp": now + 300,
+                "nonce": asked["nonce"], **self.claims, **self.spoil,
+            }  # fmt: skip
+            head = {"alg": "RS256", "kid": self.signs_with.kid}
+            signed = jwt.encode(head, claims, self.signs_with)
+            return JSONResponse({"access_token": "x", "token_type": "Bearer", "id_token": signed})
+
+        return app

@@ -1,0 +1,78 @@
+"""Signing in with a provider: to it, and back."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import RedirectResponse
+
+from network.errors import MissingError, SignInError
+from throughband.console.api.sessions import set_cookie
+from throughband.console.desk import TheDesk
+from throughband.console.problems import documented
+from throughband.people.oidc import Pending, Provider
+
+router = APIRouter(tags=["people"])
+
+PENDING: Final = "throughband-oidc"
+PENDING_S: Final = 600
+BACK: Final = "/sign-in/oidc/back"
+
+_REDIRECT: Final[dict[int | str, dict[str, Any]]] = {
+    303: {"description": "To the provider, or back to the console."}
+}
+
+
+@router.get(
+    "/sign-in/oidc",
+    status_code=303,
+    response_class=RedirectResponse,
+    responses={**documented(404), **_REDIRECT},
+)
+def begin(request: Request, desk: TheDesk) -> RedirectResponse:
+    """Begin to sign in with the provider."""
+    url, pending = _provider(request).begin(_back(request))
+    answer = RedirectResponse(url, 303)
+    answer.set_cookie(
+        PENDING, pending.to_text(), PENDING_S, path=BACK, httponly=True, samesite="lax",
+        secure=desk.config.https,
+    )  # fmt: skip
+    return answer
+
+
+@router.get(
+    BACK,
+    status_code=303,
+    response_class=RedirectResponse,
+    responses={**documented(404), **_REDIRECT},
+)
+def finish(
+    request: Request,
+    desk: TheDesk,
+    state: Annotated[str, Query(max_length=500)] = "",
+    code: Annotated[str, Query(max_length=4000)] = "",
+    error: Annotated[str, Query(max_length=500)] = "",
+) -> RedirectResponse:
+    """Come back from the provider; opens a session."""
+    provider = _provider(request)
+    kept = request.cookies.get(PENDING, "")
+    if error or not kept or not code:
+        raise SignInError("the sign-in was not finished at the provider; begin again")
+    user = provider.finish(Pending.of_text(kept), state, code, _back(request))
+    token, _ = desk.door.open_session(user, request.headers.get("user-agent", ""))
+    answer = RedirectResponse("/", 303)
+    set_cookie(answer, desk.config, token)
+    answer.delete_cookie(PENDING, path=BACK)
+    return answer
+
+
+def _provider(request: Request) -> Provider:
+    found: Provider | None = request.app.state.provider
+    if found is None:
+        raise MissingError("this console has accounts of its own only")
+    return found
+
+
+def _back(request: Request) -> str:
+    return str(request.url.replace(path=BACK, query="", fragment=""))

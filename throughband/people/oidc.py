@@ -1,0 +1,269 @@
+"""Signing in with the agency's own accounts: OpenID Connect, authorization code with PKCE.
+
+The provider's word is an ID token whose signature, issuer, audience, times and nonce are checked
+(OpenID Connect Core 1.0, section 3.1.3.7). Groups it names bring rights as the configuration says;
+an account of ours is bound to issuer and subject, never to a name that somebody might take over.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import httpx
+from authlib.integrations.base_client import OAuthError
+from authlib.integrations.httpx_client import OAuth2Client
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
+
+from network.errors import SignInError, StoreUnavailableError
+from throughband.people.door import same
+from throughband.people.rights import Right
+from throughband.store import Store
+from throughband.store.rows import User
+
+ALGORITHMS: Final = ["RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"]
+"""Signatures with a public key only; an HMAC or none would let others make tokens."""
+
+LEEWAY_S: Final = 60
+TIMEOUT_S: Final = 10.0
+LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
+_ODD: Final = re.compile(r"[^0-9A-Za-z._@-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Oidc:
+    """How to sign in with a provider.
+
+    Attributes
+    ----------
+    name
+        What the button says.
+    issuer, client_id, client_secret, scopes
+        As registered there.
+    name_claim, roles_claim
+        Claims of the name to sign in with and of the groups.
+    roles
+        By group, the rights it brings.
+    """
+
+    name: str
+    issuer: str
+    client_id: str
+    client_secret: str
+    scopes: tuple[str, ...]
+    name_claim: str
+    roles_claim: str
+    roles: Mapping[str, frozenset[Right]]
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A sign-in that was begun; kept by the browser alone, until it comes back."""
+
+    state: str
+    nonce: str
+    verifier: str
+
+    def to_text(self) -> str:
+        """Return it as the value of a cookie."""
+        return base64.urlsafe_b64encode(json.dumps(asdict(self)).encode()).decode()
+
+    @classmethod
+    def of_text(cls, text: str) -> Pending:
+        """Return what `to_text` told; raise `SignInError` if it is something else."""
+        try:
+            return cls(**{k: str(v) for k, v in json.loads(base64.urlsafe_b64decode(text)).items()})
+        except (ValueError, TypeError, AttributeError) as error:
+            raise SignInError("this sign-in was not begun here; begin again") from error
+
+
+class Provider:
+    """An OpenID provider.
+
+    Parameters
+    ----------
+    settings
+        As configured.
+    store
+        For accounts.
+    clock
+        The present.
+
+    Raises
+    ------
+    SignInError
+        If it is not reached by HTTPS; only on this machine may it be without.
+    """
+
+    def __init__(self, settings: Oidc, store: Store, clock: Callable[[], datetime]) -> None:
+        self._settings = settings
+        self._store = store
+        self._clock = clock
+        self._known: dict[str, Any] = {}
+        _require_private(settings.issuer)
+
+    def begin(self, redirect_uri: str) -> tuple[str, Pending]:
+        """Begin a sign-in.
+
+        Returns
+        -------
+        str, Pending
+            Where to send the browser, and what it has to bring back.
+
+        Raises
+        ------
+        StoreUnavailableError
+            If the provider does not answer.
+        """
+        pending = Pending(*(secrets.token_urlsafe(32) for _ in range(3)))
+        with self._client(redirect_uri) as client:
+            url, _ = client.create_authorization_url(
+                self._metadata()["authorization_endpoint"],
+                state=pending.state,
+                nonce=pending.nonce,
+                code_verifier=pending.verifier,
+            )
+        return str(url), pending
+
+    def finish(self, pending: Pending, state: str, code: str, redirect_uri: str) -> User:
+        """Finish a sign-in: return the account, made or brought up to date.
+
+        Raises
+        ------
+        SignInError
+            If the provider's word does not hold, or none of the groups may use the console.
+        StoreUnavailableError
+            If the provider does not answer.
+        """
+        if not same(state, pending.state):
+            raise SignInError("this sign-in was not begun here; begin again")
+        metadata = self._metadata()
+        try:
+            with self._client(redirect_uri) as client:
+                token = client.fetch_token(
+                    metadata["token_endpoint"], code=code, code_verifier=pending.verifier
+                )
+        except OAuthError as error:
+            raise SignInError(f"the provider refuses ({error})") from error
+        except httpx.HTTPError as error:
+            raise _silent(self._settings.issuer, error) from error
+        except ValueError as error:
+            raise SignInError("the provider's answer cannot be read") from error
+        return self._account(self._claims(str(token.get("id_token", "")), pending.nonce))
+
+    def _client(self, redirect_uri: str) -> OAuth2Client:
+        return OAuth2Client(
+            self._settings.client_id,
+            self._settings.client_secret,
+            scope=" ".join(self._settings.scopes),
+            redirect_uri=redirect_uri,
+            code_challenge_method="S256",
+            timeout=TIMEOUT_S,
+        )
+
+    def _metadata(self) -> dict[str, Any]:
+        if "metadata" not in self._known:
+            found = _fetched(f"{self._settings.issuer}/.well-known/openid-configuration")
+            if str(found.get("issuer", "")).rstrip("/") != self._settings.issuer:
+                raise SignInError(f"{self._settings.issuer}: says it is {found.get('issuer')!r}")
+            for name in ("authorization_endpoint", "token_endpoint", "jwks_uri"):
+                _require_private(str(found.get(name, "")))
+            self._known["metadata"] = found
+        metadata: dict[str, Any] = self._known["metadata"]
+        return metadata
+
+    def _keys(self, anew: bool) -> KeySet:
+        if anew or "keys" not in self._known:
+            self._known["keys"] = _fetched(self._metadata()["jwks_uri"])
+        return KeySet.import_key_set(self._known["keys"])
+
+    def _claims(self, id_token: str, nonce: str) -> dict[str, Any]:
+        try:
+            try:
+                decoded = jwt.decode(id_token, self._keys(anew=False), algorithms=ALGORITHMS)
+            except (JoseError, ValueError):
+                # The provider may have changed its keys since.
+                decoded = jwt.decode(id_token, self._keys(anew=True), algorithms=ALGORITHMS)
+            jwt.JWTClaimsRegistry(
+                now=round(self._clock().timestamp()),
+                leeway=LEEWAY_S,
+                iss={
+                    "essential": True,
+                    "values": [self._settings.issuer, f"{self._settings.issuer}/"],
+                },
+                aud={"essential": True, "value": self._settings.client_id},
+                sub={"essential": True},
+                exp={"essential": True},
+                iat={"essential": True},
+                nonce={"essential": True, "value": nonce},
+            ).validate(decoded.claims)
+        except (JoseError, ValueError) as error:
+            raise SignInError(f"the provider's word does not hold ({error})") from error
+        authorized = decoded.claims.get("azp")
+        if authorized is not None and authorized != self._settings.client_id:
+            raise SignInError("the provider's word is for another client")
+        return dict(decoded.claims)
+
+    def _account(self, claims: Mapping[str, Any]) -> User:
+        groups = claims.get(self._settings.roles_claim) or []
+        groups = [groups] if isinstance(groups, str) else groups
+        rights: set[Right] = set()
+        for group in groups if isinstance(groups, list) else []:
+            rights |= self._settings.roles.get(str(group), frozenset())
+        subject = f"{self._settings.issuer} {claims['sub']}"
+        found = self._store.users.of_subject(subject)
+        if not rights:
+            if found is not None and found.rights and found.is_active:
+                self._store.users.change(found.id, found.version, rights=[])
+            raise SignInError("none of your groups may use the console; ask who administers it")
+        if found is not None:
+            if not found.is_active:
+                raise SignInError("the account is closed")
+            if found.rights != rights:
+                return self._store.users.change(found.id, found.version, rights=rights)
+            return found
+        name = _ODD.sub("-", str(claims.get(self._settings.name_claim) or claims["sub"]))[:100]
+        if self._store.users.of_name(name) is not None:
+            raise SignInError(
+                f"there is an account {name!r} that is not bound to the provider; ask who "
+                "administers the console"
+            )
+        full_name = str(claims.get("name") or name)[:200]
+        return self._store.users.add(name, full_name, rights, self._clock(), None, subject)
+
+
+def _fetched(url: str) -> dict[str, Any]:
+    try:
+        answer = httpx.get(url, timeout=TIMEOUT_S)
+        answer.raise_for_status()
+        content = answer.json()
+    except (httpx.HTTPError, ValueError) as error:
+        raise _silent(url, error) from error
+    if not isinstance(content, dict):
+        raise _silent(url, ValueError("not a JSON object"))
+    return content
+
+
+def _silent(url: str, error: Exception) -> StoreUnavailableError:
+    return StoreUnavailableError(f"{url}: the provider does not answer as it should ({error})")
+
+
+def _require_private(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        is_private = parts.scheme == "https" or (
+            parts.scheme == "http" and parts.hostname in LOOPBACK
+        )
+    except ValueError:
+        is_private = False
+    if not is_private:
+        raise SignInError(f"{url!r}: a provider is reached by HTTPS only")
