@@ -72,6 +72,7 @@ class Pending:
     state: str
     nonce: str
     verifier: str
+    after: str = "/"
 
     def to_text(self) -> str:
         """Return it as the value of a cookie."""
@@ -111,8 +112,15 @@ class Provider:
         self._known: dict[str, Any] = {}
         _require_private(settings.issuer)
 
-    def begin(self, redirect_uri: str) -> tuple[str, Pending]:
+    def begin(self, redirect_uri: str, after: str = "/") -> tuple[str, Pending]:
         """Begin a sign-in.
+
+        Parameters
+        ----------
+        redirect_uri
+            Where the provider is to send the browser back to.
+        after
+            Where the person wanted to go.
 
         Returns
         -------
@@ -124,7 +132,7 @@ class Provider:
         StoreUnavailableError
             If the provider does not answer.
         """
-        pending = Pending(*(secrets.token_urlsafe(32) for _ in range(3)))
+        pending = Pending(*_drawn(), after)
         with self._client(redirect_uri) as client:
             url, _ = client.create_authorization_url(
                 self._metadata()["authorization_endpoint"],
@@ -239,6 +247,11 @@ class Provider:
             )
         full_name = str(claims.get("name") or name)[:200]
         return self._store.users.add(name, full_name, rights, self._clock(), None, subject)
+
+
+def _drawn() -> tuple[str, str, str]:
+    """Return a state, a nonce and a verifier that nobody can guess."""
+    return secrets.token_urlsafe(32), secrets.token_urlsafe(32), secrets.token_urlsafe(32)
 
 
 def _fetched(url: str) -> dict[str, Any]:

@@ -30,7 +30,7 @@ class Agency:
     def comes_back(self) -> tuple[httpx.Client, httpx.Response]:
         """Go to the provider and back, as a browser does."""
         client = self.console.anybody()
-        to = client.get("/sign-in/oidc")
+        to = client.get("/login/oidc")
         assert to.status_code == 303, to.text
         with httpx.Client() as browser:
             back = browser.get(to.headers["location"]).headers["location"]
@@ -68,6 +68,21 @@ def test_somebody_of_a_known_group_is_let_in_with_its_rights(agency: Agency) -> 
         "anna", "Anna A.", ["view", "engineer"],
     )  # fmt: skip
     assert agency.console.desk.store.users.of_name("anna").password_hash is None  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "given"),
+    [("/plans", "/plans"), ("https://evil.example", "/"), ("//evil.example", "/"), ("/\\\\e", "/")],
+)
+def test_one_comes_to_where_one_wanted_but_to_nobody_elses_site(
+    agency: Agency, wanted: str, given: str
+) -> None:
+    client = agency.console.anybody()
+    to = client.get("/login/oidc", params={"next": wanted})
+    with httpx.Client() as browser:
+        back = browser.get(to.headers["location"]).headers["location"]
+
+    assert client.get(back).headers["location"] == given
 
 
 def test_rights_follow_the_groups_at_every_sign_in(agency: Agency) -> None:
@@ -136,12 +151,12 @@ def test_a_provider_may_change_its_keys(agency: Agency) -> None:
 def test_a_sign_in_that_another_browser_began_is_not_finished_here(agency: Agency) -> None:
     victim = agency.console.anybody()
     attacker = agency.console.anybody()
-    to = attacker.get("/sign-in/oidc").headers["location"]
+    to = attacker.get("/login/oidc").headers["location"]
     with httpx.Client() as browser:
         back = browser.get(to).headers["location"]
 
     assert victim.get(back).status_code == 401
-    victim.get("/sign-in/oidc")
+    victim.get("/login/oidc")
     answer = victim.get(back)
     assert answer.status_code == 401
     assert "not begun here" in answer.json()["message"]
@@ -149,9 +164,9 @@ def test_a_sign_in_that_another_browser_began_is_not_finished_here(agency: Agenc
 
 def test_a_refusal_at_the_provider_is_told(agency: Agency) -> None:
     client = agency.console.anybody()
-    client.get("/sign-in/oidc")
+    client.get("/login/oidc")
 
-    answer = client.get("/sign-in/oidc/back", params={"error": "access_denied"})
+    answer = client.get("/login/oidc/back", params={"error": "access_denied"})
 
     assert answer.status_code == 401
 
@@ -159,7 +174,7 @@ def test_a_refusal_at_the_provider_is_told(agency: Agency) -> None:
 def test_without_a_provider_there_is_none_to_sign_in_with(tmp_path: Path) -> None:
     app = create_app(config_in(tmp_path), passwords=QUICK)
     with listening(app) as url:
-        assert httpx.get(f"{url}/sign-in/oidc").status_code == 404
+        assert httpx.get(f"{url}/login/oidc").status_code == 404
     app.state.desk.store.close()
 
 

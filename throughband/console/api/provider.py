@@ -17,7 +17,7 @@ router = APIRouter(tags=["people"])
 
 PENDING: Final = "throughband-oidc"
 PENDING_S: Final = 600
-BACK: Final = "/sign-in/oidc/back"
+BACK: Final = "/login/oidc/back"
 
 _REDIRECT: Final[dict[int | str, dict[str, Any]]] = {
     303: {"description": "To the provider, or back to the console."}
@@ -25,14 +25,18 @@ _REDIRECT: Final[dict[int | str, dict[str, Any]]] = {
 
 
 @router.get(
-    "/sign-in/oidc",
+    "/login/oidc",
     status_code=303,
     response_class=RedirectResponse,
     responses={**documented(404), **_REDIRECT},
 )
-def begin(request: Request, desk: TheDesk) -> RedirectResponse:
+def begin(
+    request: Request,
+    desk: TheDesk,
+    after: Annotated[str, Query(alias="next", max_length=500)] = "/",
+) -> RedirectResponse:
     """Begin to sign in with the provider."""
-    url, pending = _provider(request).begin(_back(request))
+    url, pending = _provider(request).begin(_back(request), _own(after))
     answer = RedirectResponse(url, 303)
     answer.set_cookie(
         PENDING, pending.to_text(), PENDING_S, path=BACK, httponly=True, samesite="lax",
@@ -59,9 +63,10 @@ def finish(
     kept = request.cookies.get(PENDING, "")
     if error or not kept or not code:
         raise SignInError("the sign-in was not finished at the provider; begin again")
-    user = provider.finish(Pending.of_text(kept), state, code, _back(request))
+    pending = Pending.of_text(kept)
+    user = provider.finish(pending, state, code, _back(request))
     token, _ = desk.door.open_session(user, request.headers.get("user-agent", ""))
-    answer = RedirectResponse("/", 303)
+    answer = RedirectResponse(_own(pending.after), 303)
     set_cookie(answer, desk.config, token)
     answer.delete_cookie(PENDING, path=BACK)
     return answer
@@ -72,6 +77,12 @@ def _provider(request: Request) -> Provider:
     if found is None:
         raise MissingError("this console has accounts of its own only")
     return found
+
+
+def _own(address: str) -> str:
+    """Return an address of ours, or the first page for anybody else's."""
+    is_ours = address.startswith("/") and not address.startswith(("//", "/\\"))
+    return address if is_ours and address.isprintable() else "/"
 
 
 def _back(request: Request) -> str:

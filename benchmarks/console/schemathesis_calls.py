@@ -1,0 +1,113 @@
+"""Call the console's API many times with what its OpenAPI document allows, and forbids.
+
+    python -m benchmarks.console.schemathesis_calls [--calls 50000] [--seed 1]
+
+A console with an empty database listens on the loopback; somebody with every right is signed in
+by a token. Schemathesis draws calls, positive and negative, for every operation. A call fails
+where the answer is a server error, or a status, a content type or a body that the document does
+not have. Runs are asked for and wait; none is begun, as that would measure the optimizer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import uvicorn
+
+from throughband.console.app import create_app
+from throughband.console.config import ConsoleConfig
+from throughband.people.rights import Right
+from throughband.people.routes import API
+
+CHECKS = (
+    "not_a_server_error,status_code_conformance,content_type_conformance,"
+    "response_schema_conformance"
+)
+OPERATIONS = 58
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[tuple[str, str]]:
+    """Serve a console; yield its URL and a token with every right."""
+    config = ConsoleConfig(
+        folder / "console.toml", f"sqlite:///{folder / 'console.sqlite'}", None,
+        folder / "journal.sqlite", folder / "runs", folder / "networks", folder / "uploads",
+        folder / "backups", runs_waiting=20,
+    )  # fmt: skip
+    app = create_app(config, clock=lambda: datetime.now(UTC))
+    desk = app.state.desk
+    desk.door.add_user("fuzz", "Fuzz", list(Right), "a long enough password")
+    person = desk.door.sign_in("fuzz", "a long enough password", "")[1]
+    token, _ = desk.door.make_token(person, "fuzz", list(Right), 30)
+    server = uvicorn.Server(
+        uvicorn.Config(app, port=0, log_level="critical", lifespan="off", ws="none")
+    )
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        yield f"http://127.0.0.1:{port}", token
+    finally:
+        server.should_exit = True
+        thread.join(10)
+        desk.store.close()
+
+
+def fuzz(calls: int, seed: int, report: Path) -> tuple[int, int]:
+    """Make about so many calls.
+
+    Returns
+    -------
+    int, int
+        Calls made, and Schemathesis's exit code.
+    """
+    with tempfile.TemporaryDirectory() as name, served(Path(name)) as (url, token):
+        done = subprocess.run(
+            [
+                str(Path(sys.executable).with_name("schemathesis")), "run",
+                f"{url}{API}/openapi.json", "--url", url,
+                "-H", f"Authorization: Bearer {token}",
+                "--checks", CHECKS, "--phases", "examples,coverage,fuzzing",
+                "--exclude-path-regex", "/session$|/login/|/me/password|/metrics",
+                "--max-examples", str(max(1, calls // OPERATIONS)), "--seed", str(seed),
+                "--generation-database", "none", "--no-color", "--request-timeout", "60",
+                "--suppress-health-check", "all", "--continue-on-failure",
+            ],
+            stdout=report.open("w", encoding="utf-8"), stderr=subprocess.STDOUT, check=False,
+            cwd=name,
+        )  # fmt: skip
+    found = re.search(r"(\d[\d,]*) generated", report.read_text(encoding="utf-8"))
+    return int(found[1].replace(",", "")) if found else 0, done.returncode
+
+
+def main() -> int:
+    """Make the calls and tell what came of them."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--calls", type=int, default=50_000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--report", type=Path, default=Path("schemathesis.txt"))
+    options = parser.parse_args()
+    begun_s = time.perf_counter()
+    made, code = fuzz(options.calls, options.seed, options.report)
+    print(
+        f"{made} calls of {options.calls} wanted, seed {options.seed}, "
+        f"{time.perf_counter() - begun_s:.0f} s: "
+        + ("no failure" if code == 0 else f"failures, see {options.report}")
+    )
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
