@@ -17,9 +17,9 @@ from throughband.console.pages import (
     users,
     warning_list,
 )
-from throughband.console.pages.serving import fault_page, mount_static
+from throughband.console.pages.serving import fault_page, mount_static, wait_page
 from throughband.console.pages.settings import PageSettings
-from throughband.console.pages.shelf import Shelf
+from throughband.console.pages.shelf import Shelf, StillMadeError
 
 
 def page_routers() -> tuple[APIRouter, ...]:
@@ -44,4 +44,5 @@ def furnish(app: FastAPI, settings: PageSettings | None = None) -> None:
     app.state.shelf = Shelf()
     app.state.pages = settings or PageSettings()
     app.state.error_page = fault_page
+    app.add_exception_handler(StillMadeError, wait_page)
     mount_static(app)

@@ -19,7 +19,7 @@ from throughband.console.pages.networks import folder_of
 from throughband.console.pages.plans import framed, modeled_of
 from throughband.console.pages.reading import content_of
 from throughband.console.pages.serving import Form, page, shelf_of, to, works_of
-from throughband.console.pages.shelf import Modeled, corridors_drawn, plans_in_force
+from throughband.console.pages.shelf import Modeled, StillMadeError, corridors_drawn, plans_in_force
 from throughband.console.pages.space import space_of
 from throughband.demand_file import DEMAND_NAME
 from throughband.people.door import Person
@@ -153,6 +153,8 @@ def _diagram(
                 "corridor_number": number,
                 "tunable": {one.signal_id for one in plan_set.plans},
             }
+    except StillMadeError:
+        raise
     except ThroughbandError as error:
         context["trouble"] = str(error)
     return page(

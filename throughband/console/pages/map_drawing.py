@@ -17,6 +17,10 @@ RADIUS_PART: Final = 0.009
 QUEUE_STEPS: Final = (2.0, 5.0, 10.0, 15.0, 25.0)
 """Where the colors of queues change, vehicles: about a short block's room at the last."""
 
+MOST_SAID: Final = 300
+"""Approaches up to which each is a line of its own that says its values; a town's are drawn
+together by color, as its page has to be quick, and the table below the map has the values."""
+
 LETTERS: Final = "ABCDEF"
 
 
@@ -85,15 +89,28 @@ def draw_map(collection: Mapping[str, Any], show: str) -> MapDrawing:
             approaches.append(Approach(path, letter_of(properties, show), _said(properties)))
         else:
             links.append(path)
+    if len(approaches) > MOST_SAID:
+        approaches = _together(approaches)
     width, height = (east - west) * narrow * scale, (north - south) * scale
     margin = MARGIN * SIZE
     return MapDrawing(
         f"{-margin:.0f} {-margin:.0f} {width + 2 * margin:.0f} {height + 2 * margin:.0f}",
-        tuple(links),
+        ("".join(links),) if links else (),
         tuple(approaches),
         tuple(signals),
         RADIUS_PART * SIZE,
     )
+
+
+def _together(approaches: Sequence[Approach]) -> list[Approach]:
+    """Return one line of many parts for each color."""
+    parts: dict[str, list[str]] = {}
+    for approach in approaches:
+        parts.setdefault(approach.level, []).append(approach.path)
+    return [
+        Approach("".join(paths), level, f"level {level}" if level else "not known")
+        for level, paths in sorted(parts.items())
+    ]
 
 
 def letter_of(properties: Mapping[str, Any], show: str) -> str:

@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import JSONResponse
 
 from engine.measures.hcm_terms import level_of_service
 from network.errors import MissingError, ThroughbandError
 from throughband.console.carrying import FILES
 from throughband.console.config import MEBIBYTE
 from throughband.console.desk import Desk, TheDesk, ThePerson
-from throughband.console.pages.map_drawing import QUEUE_STEPS, draw_map
+from throughband.console.pages.map_drawing import QUEUE_STEPS
 from throughband.console.pages.rings import rings_of
 from throughband.console.pages.serving import (
     Form,
@@ -132,7 +131,7 @@ def show_network(
         "network.html",
         network=network,
         active=active[0] if active else None,
-        drawing=draw_map(modeled.collection, show) if modeled else None,
+        drawing=modeled.drawing(show) if modeled else None,
         map_url=f"/networks/{network_id}/map.json",
         map_said=_said(modeled),
         show=show,
@@ -151,7 +150,11 @@ def map_data(request: Request, network_id: str, person: ThePerson, desk: TheDesk
     shelf = shelf_of(request)
     network = desk.store.networks.get(network_id)
     modeled = shelf.modeled(network.id, network.source, folder_of(desk, network))
-    return JSONResponse(modeled.collection, headers={"Cache-Control": "private, max-age=5"})
+    return Response(
+        modeled.packed,
+        media_type="application/geo+json",
+        headers={"Cache-Control": "private, max-age=5"},
+    )
 
 
 @router.get("/networks/{network_id}/signals/{signal_id:path}")

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 from urllib.parse import quote
 
 from fastapi import Depends, FastAPI, Request, Response
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from starlette.datastructures import UploadFile
 from starlette.staticfiles import StaticFiles
 
@@ -18,7 +18,7 @@ from throughband.console.desk import CSRF_FIELD, Desk, desk_of, maybe_person_of
 from throughband.console.pages.rendering import STATIC, THEME_COOKIE, render
 from throughband.console.pages.shelf import Shelf
 from throughband.console.pages.works import Works
-from throughband.console.problems import Problem
+from throughband.console.problems import Problem, id_of
 from throughband.people.door import Person, same
 
 POLICY: Final = (
@@ -142,6 +142,17 @@ def fault_page(request: Request, status: int, problem: Problem) -> Response:
         request, template, status, title=TITLES.get(status, "That does not work"),
         message=problem.message, changes=problem.changes, correlation=problem.request_id,
     )  # fmt: skip
+
+
+def wait_page(request: Request, error: Exception) -> Response:
+    """Say that something is being worked out; the page asks again by itself."""
+    if request.url.path.endswith(".json"):
+        problem = Problem(error="StillMade", message=str(error), request_id=id_of(request))
+        answer: Response = JSONResponse(problem.model_dump(), 503)
+    else:
+        answer = page(request, "wait.html", 202)
+    answer.headers["Retry-After"] = "1"
+    return answer
 
 
 def require_gate(request: Request, form: Posted) -> None:

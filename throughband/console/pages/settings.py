@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
+from throughband.bridge.config import read_config
+from throughband.console.config import ConsoleConfig
+
 
 @dataclass(frozen=True, slots=True)
 class PageSettings:
@@ -20,3 +23,16 @@ class PageSettings:
 
     site: str = ""
     zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
+
+
+def settings_of(config: ConsoleConfig) -> PageSettings:
+    """Return what pages say of a configuration: times are told on the clock of the bridge's zone.
+
+    Raises
+    ------
+    ThroughbandError
+        If the bridge's configuration cannot be read.
+    """
+    if config.bridge is None:
+        return PageSettings()
+    return PageSettings(zone=read_config(config.bridge).operating.zone)

@@ -6,12 +6,13 @@ thread beside, and kept; a page that comes first is told that it is being made.
 
 from __future__ import annotations
 
+import json
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as LateError
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -23,6 +24,7 @@ from network.errors import ThroughbandError
 from network.graph import RoadNetwork
 from network.timing import PlanSet, TimingPlan
 from throughband.commands import ANY_WINDOW_S
+from throughband.console.pages.map_drawing import MapDrawing, draw_map
 from throughband.dated_counts import has_dates
 from throughband.demand import Demand, demand, read_counts
 from throughband.demand_file import DEMAND_NAME, read_demand
@@ -60,6 +62,10 @@ class Modeled:
         How approaches fare in the hour-long model; empty without demand.
     collection
         Its GeoJSON.
+    packed
+        The same as it is sent: writing a town's takes longer than a page may.
+    drawings
+        Its maps so far, by what their colors mean.
     """
 
     setting: Setting
@@ -67,6 +73,15 @@ class Modeled:
     street: Street | None
     states: tuple[ApproachState, ...]
     collection: dict[str, Any]
+    packed: bytes
+    drawings: dict[str, MapDrawing] = field(default_factory=dict)
+
+    def drawing(self, show: str) -> MapDrawing:
+        """Return its map, drawn once for each thing that colors can mean."""
+        found = self.drawings.get(show)
+        if found is None:
+            found = self.drawings[show] = draw_map(self.collection, show)
+        return found
 
     @property
     def network(self) -> RoadNetwork:
@@ -209,7 +224,8 @@ def _model(source: str, folder: Path | None) -> Modeled:
         measures = evaluate(tables, begin_s, int(street.horizon_s))
         states = modeled_approaches(street, measures)
     collection = network_geojson(setting.network, states, geo_reference(setting.scenario.net_file))
-    return Modeled(setting, wanted, street, states, collection)
+    packed = json.dumps(collection, separators=(",", ":"), ensure_ascii=False).encode()
+    return Modeled(setting, wanted, street, states, collection, packed)
 
 
 def _demand(setting: Setting, folder: Path | None) -> Demand | None:
