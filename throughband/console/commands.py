@@ -18,6 +18,7 @@ from throughband.console.app import create_app
 from throughband.console.config import ConsoleConfig, read_console_config, read_secret
 from throughband.console.logs import log_as_json, trace_if_wanted
 from throughband.console.pages import furnish, page_routers
+from throughband.console.pages.settings import settings_of
 from throughband.people.door import Door
 from throughband.people.rights import rights_of, told_rights
 from throughband.store import Store, open_store, restore_store
@@ -33,7 +34,7 @@ def serve_console(path: Path) -> None:
     config = read_console_config(path)
     log_as_json()
     app = create_app(config, pages=page_routers())
-    furnish(app)
+    furnish(app, settings_of(config))
     store: Store = app.state.desk.store
     if store.migrated is not None:
         _log.info("the database was brought to the newest form; before, it was kept in %s",
