@@ -126,7 +126,8 @@ def report_page(wish: ReportWish, rates: Rates, teller: Teller) -> str:
         )
     left = left_in(folder, wish.plan)
     setting, changed = open_left(left, wish.scenario)
-    story = replace(story_left(left, setting, wish.counts), findings=changed)
+    story = story_left(left, setting, wish.counts)
+    story = replace(story, findings=(*changed, *story.findings))
     if story.validation is not None:
         benefits = benefits_of(story.validation, rates, story.window_s)
         story = replace(story, benefits=benefits)

@@ -57,6 +57,21 @@ def test_the_model_says_of_the_files_what_it_said_of_the_run(planned: Path) -> N
     assert not changed
 
 
+def test_an_approval_is_told_by_runs_older_than_its_digests(planned: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "run"
+    shutil.copytree(planned, copy)
+    found = json.loads((copy / "validation.json").read_text())
+    given = {"by": "J. Roe", "utc": "2031-03-03T10:00:00+00:00", "notes": ""}
+    given["expires_utc"] = "2031-03-03T22:00:00+00:00"
+    content = {**found, "approval": given, "street": {"controllers": 1}}
+    (copy / "result.json").write_text(json.dumps(content))
+    left = left_in(copy)
+    story = story_left(left, open_left(left)[0])
+    assert story.approval is not None
+    assert story.approval.approver == "J. Roe"
+    assert "journal" in story.findings[0]
+
+
 def test_a_network_that_has_changed_is_told(planned: Path, tmp_path: Path) -> None:
     copy = tmp_path / "run"
     shutil.copytree(planned, copy)
