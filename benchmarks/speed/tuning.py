@@ -5,8 +5,9 @@
 For the signals of the largest coordination group in turn, offsets are drawn at random and tried as
 the console tries them while an engineer drags: safety checks, delay and stops of every movement,
 bands. In turns with it, the hour-long model of the whole street plays the same moved plan once,
-which is what the answer would cost without the cyclic model. Demand is one day counted in SUMO, seed 1. Processor
-time; the limit is 20 ms at the median, and the ratio is to the hour-long model of the same run.
+which is what the answer would cost without the cyclic model. Demand is one day counted in SUMO,
+seed 1. Processor time; the limit is 20 ms at the median, and the ratio is to the hour-long model of
+the same run.
 """
 
 from __future__ import annotations

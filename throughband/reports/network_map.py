@@ -32,7 +32,7 @@ TYPICAL_PART = 0.85
 all others."""
 
 MOST_NAMES, NAME_POINTS = 30, 7.5
-LETTER_POINTS = 8.0
+LETTER_POINTS, LETTER_ASIDE_POINTS = 8.0, 11.0
 
 Points = NDArray[np.float64]
 Box = tuple[float, float, float, float]
@@ -179,21 +179,29 @@ def _frame(axes: Axes, network: RoadNetwork, values: Mapping[str, float]) -> flo
 
 
 def _letters(axes: Axes, lines: Mapping[str, Points], letters: Mapping[str, str]) -> None:
-    """Write a letter on each approach, where it begins: there is most room."""
+    """Write a letter beside the middle of each approach, to its right, clear of the way back."""
     for link, line in lines.items():
-        if link in letters:
-            axes.text(
-                float(line[0, 0]),
-                float(line[0, 1]),
-                letters[link],
-                ha="center",
-                va="center",
-                fontsize=LETTER_POINTS,
-                fontweight="bold",
-                color=style.INK,
-                zorder=4,
-                bbox={"facecolor": style.PAPER, "edgecolor": style.MUTED, "lw": 0.5, "pad": 1.2},
-            )
+        if link not in letters or len(line) < 2:
+            continue
+        steps = np.hypot(*np.diff(line, axis=0).T)
+        passed = np.concatenate([[0.0], np.cumsum(steps)])
+        half = float(passed[-1]) / 2
+        at = min(int(np.searchsorted(passed, half, side="right")), len(line) - 1)
+        x, y = (float(np.interp(half, passed, line[:, column])) for column in (0, 1))
+        along = (line[at] - line[at - 1]) / max(float(steps[at - 1]), 1e-9)
+        axes.annotate(
+            letters[link],
+            (x, y),
+            (LETTER_ASIDE_POINTS * float(along[1]), -LETTER_ASIDE_POINTS * float(along[0])),
+            textcoords="offset points",
+            ha="center",
+            va="center",
+            fontsize=LETTER_POINTS,
+            fontweight="bold",
+            color=style.INK,
+            zorder=4,
+            bbox={"facecolor": style.PAPER, "edgecolor": style.MUTED, "lw": 0.5, "pad": 1.2},
+        )
 
 
 def _colors(values: Mapping[str, float], diverging: bool, end: float = 0.0) -> ScalarMappable:
