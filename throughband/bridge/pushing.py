@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal as signals
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -25,11 +25,14 @@ from controllers.recovery import (
     recover,
     written_on_record,
 )
+from controllers.release import PlanRelease
 from controllers.rollback import LOOK_S
 from controllers.together import at_device, together
 from controllers.watch import withdraw
 from network.errors import ApprovalError, ControllerError, RollbackFailedError
+from network.phasing import Phasing
 from network.safety import require_safe
+from network.timing import PlanSet
 from throughband.approval import approve, read_release, require_usable
 from throughband.bridge.config import BridgeConfig, read_config
 from throughband.bridge.state import StateFolder
@@ -71,47 +74,22 @@ def push_release(
         release = approve(plan_set, {}, "dry run", drill.now_utc(), "nothing is written")
     state = StateFolder(config.state)
     with state.at_work(), _stoppable(state) as stop:
-        reason = stop()
-        if reason:
-            raise ControllerError(f"{reason}; nothing is pushed before it is removed")
-        events = verify(config.journal) if config.journal.exists() else []
-        if release_path is not None:
-            require_usable(release, events)
-        left = open_intents(events)
-        if left:
-            raise ControllerError(
-                f"{config.journal}: a push or withdrawal of {left[0].begun_utc} has no recorded "
-                "end; run 'throughband bridge recover' first"
-            )
-        terms = PushTerms(
-            at_utc=None if at is None else _next(at, config.operating.zone, drill.now_utc()),
-            most_spread_s=config.most_spread_s,
-            ours={signal: call.pattern for signal, call in state.calls().items()},
-            most_steps=config.most_steps,
-            profiles=state.profiles,
-            on_record=written_on_record(events),
-            permanent=permanent,
-            stop=stop,
-            pause=drill.sleep,
-        )
-        journal: Callable[[Mapping[str, object]], None] = (
-            Journal(config.journal).write if write else _refuse
-        )
-        receipt = asyncio.run(
-            push(
+        receipt, file = asyncio.run(
+            push_at_work(
+                config,
+                state,
                 plan_set,
-                release,
-                config.devices,
                 phasings_of(setting),
+                release,
+                approved=release_path is not None,
+                write=write,
+                stop=stop,
                 clock=drill.now_utc,
-                journal=journal,
-                connect=reaching(drill.now_utc, drill.sleep, state.profiles),
-                dry_run=not write,
-                terms=terms,
+                sleep=drill.sleep,
+                at_utc=None if at is None else _next(at, config.operating.zone, drill.now_utc()),
+                permanent=permanent,
             )
         )
-        # Kept before anything is shown: a terminal that is gone must not cost the heartbeat.
-        file = _kept(state, receipt) if write else None
         show_changes(receipt, console)
         if file is None:
             console.print("dry run: nothing was written")
@@ -128,6 +106,97 @@ def push_release(
             "their own schedule after their backup time"
         ),
     )
+
+
+async def push_at_work(
+    config: BridgeConfig,
+    state: StateFolder,
+    plan_set: PlanSet,
+    phasings: Mapping[str, Phasing],
+    release: PlanRelease,
+    *,
+    approved: bool,
+    write: bool,
+    stop: Callable[[], str],
+    clock: Callable[[], datetime],
+    sleep: Callable[[float], Awaitable[None]],
+    at_utc: datetime | None = None,
+    permanent: bool = False,
+    journal: Callable[[Mapping[str, object]], None] | None = None,
+    connect: Connect | None = None,
+) -> tuple[PushReceipt, Path | None]:
+    """Push plans and keep what is called, for whoever holds the lock of `StateFolder.at_work`.
+
+    Parameters
+    ----------
+    config, state
+        The bridge's.
+    plan_set, phasings
+        The plans, and by signal the phases they are made of.
+    release
+        Their approval.
+    approved
+        Whether the release has to be on record and unused; a dry run needs none.
+    write
+        Whether to write at all.
+    stop
+        Says why everything is to stop, or nothing.
+    clock, sleep
+        The present, and how to let time pass.
+    at_utc, permanent
+        As in `controllers.push_terms.PushTerms`.
+    journal, connect
+        How to record and to reach devices, where not as the configuration says.
+
+    Returns
+    -------
+    receipt : PushReceipt
+    file : Path or None
+        Where the receipt is kept; None after a dry run.
+
+    Raises
+    ------
+    ApprovalError, ControllerError, ThroughbandError
+        Nothing may be pushed, or the push failed and was taken back.
+    """
+    reason = stop()
+    if reason:
+        raise ControllerError(f"{reason}; nothing is pushed before it is removed")
+    events = verify(config.journal) if config.journal.exists() else []
+    if approved:
+        require_usable(release, events)
+    left = open_intents(events)
+    if left:
+        raise ControllerError(
+            f"{config.journal}: a push or withdrawal of {left[0].begun_utc} has no recorded "
+            "end; run 'throughband bridge recover' first"
+        )
+    terms = PushTerms(
+        at_utc=at_utc,
+        most_spread_s=config.most_spread_s,
+        ours={signal: call.pattern for signal, call in state.calls().items()},
+        most_steps=config.most_steps,
+        profiles=state.profiles,
+        on_record=written_on_record(events),
+        permanent=permanent,
+        stop=stop,
+        pause=sleep,
+    )
+    if journal is None:
+        journal = Journal(config.journal).write
+    receipt = await push(
+        plan_set,
+        release,
+        config.devices,
+        phasings,
+        clock=clock,
+        journal=journal if write else _refuse,
+        connect=connect or reaching(clock, sleep, state.profiles),
+        dry_run=not write,
+        terms=terms,
+    )
+    # Kept before anything is shown: a terminal that is gone must not cost the heartbeat.
+    return receipt, _kept(state, receipt) if write else None
 
 
 def _kept(state: StateFolder, receipt: PushReceipt) -> Path:
@@ -148,34 +217,10 @@ def withdraw_receipt(path: Path, config_path: Path) -> None:
     config = read_config(config_path)
     receipt = PushReceipt.from_dict(read_json(path), str(path))
     state = StateFolder(config.state)
-    connect = reaching(now_utc, profiles=state.profiles)
-
-    async def tick() -> None:
-        await asyncio.sleep(LOOK_S)
-
-    async def carry_out(record: Callable[[Mapping[str, object]], None]) -> list[str]:
-        await withdraw(
-            receipt,
-            config.devices,
-            clock=now_utc,
-            journal=record,
-            tick=tick,
-            most_ticks=WITHDRAW_LOOKS,
-            connect=connect,
-        )
-        return await _taken_up_again(config, state, connect, {e.signal_id for e in receipt.devices})
-
     with state.at_work(), undisturbed():
-        _require_last(receipt, verify(config.journal) if config.journal.exists() else [])
-        journal = Journal(config.journal)
-
-        def record(event: Mapping[str, object]) -> None:
-            journal.write(event)
-            if event["event"] == "withdraw":
-                # On record now; the running service must not repeat the calls meanwhile.
-                state.drop_push(receipt.push_id)
-
-        again = asyncio.run(carry_out(record))
+        again = asyncio.run(
+            withdraw_at_work(config, state, receipt, clock=now_utc, sleep=asyncio.sleep)
+        )
     console = Console(highlight=False)
     _tell(
         console,
@@ -187,6 +232,63 @@ def withdraw_receipt(path: Path, config_path: Path) -> None:
             f"called again, by us, as before that push: {', '.join(again)}; "
             + ("the running bridge keeps it alive" if state.served else "no bridge runs"),
         )
+
+
+async def withdraw_at_work(
+    config: BridgeConfig,
+    state: StateFolder,
+    receipt: PushReceipt,
+    *,
+    clock: Callable[[], datetime],
+    sleep: Callable[[float], Awaitable[None]],
+    connect: Connect | None = None,
+) -> list[str]:
+    """Take a push back, for whoever holds the lock of `StateFolder.at_work`.
+
+    Parameters
+    ----------
+    config, state
+        The bridge's.
+    receipt
+        The last push at its signals.
+    clock, sleep
+        The present, and how to let time pass.
+    connect
+        How to reach devices, where not as usual.
+
+    Returns
+    -------
+    list of str
+        What is called again by us, as before that push.
+
+    Raises
+    ------
+    ControllerError, RollbackFailedError
+        It is not the last push there, or some device could not be taken back.
+    """
+    reach = connect or reaching(clock, sleep, state.profiles)
+    _require_last(receipt, verify(config.journal) if config.journal.exists() else [])
+    journal = Journal(config.journal)
+
+    def record(event: Mapping[str, object]) -> None:
+        journal.write(event)
+        if event["event"] == "withdraw":
+            # On record now; the running service must not repeat the calls meanwhile.
+            state.drop_push(receipt.push_id)
+
+    async def tick() -> None:
+        await sleep(LOOK_S)
+
+    await withdraw(
+        receipt,
+        config.devices,
+        clock=clock,
+        journal=record,
+        tick=tick,
+        most_ticks=WITHDRAW_LOOKS,
+        connect=reach,
+    )
+    return await _taken_up_again(config, state, reach, {e.signal_id for e in receipt.devices})
 
 
 def _require_last(receipt: PushReceipt, events: Sequence[Mapping[str, object]]) -> None:
@@ -242,34 +344,9 @@ def recover_pushes(config_path: Path) -> None:
         raise ControllerError(f"{config.journal}: there is no journal to recover from")
     state = StateFolder(config.state)
     with state.at_work(), undisturbed():
-        events = verify(config.journal)
-        journal = Journal(config.journal).write
-        reach = reaching(now_utc, profiles=state.profiles)
-
-        async def conclude() -> tuple[tuple[Recovered, ...], tuple[str, ...]]:
-            done = await recover(
-                open_intents(events),
-                config.devices,
-                clock=now_utc,
-                journal=journal,
-                pause=asyncio.sleep,
-                connect=reach,
-            )
-            left = await reclaim_left_open(
-                written_on_record(events),
-                config.devices,
-                clock=now_utc,
-                journal=journal,
-                connect=reach,
-            )
-            for entry in done:
-                if entry.outcome == "taken back":
-                    state.drop_push(entry.intent.push_id)
-            back = [e.intent for e in done if e.intent.kind == "withdraw"]
-            await _taken_up_again(config, state, reach, {s for i in back for s in i.devices})
-            return done, left
-
-        found, reclaimed = asyncio.run(conclude())
+        found, reclaimed = asyncio.run(
+            recover_at_work(config, state, clock=now_utc, sleep=asyncio.sleep)
+        )
     for entry in found:
         _tell(console, f"push of {entry.intent.begun_utc}: {entry.outcome}")
         for detail in entry.details:
@@ -282,6 +359,53 @@ def recover_pushes(config_path: Path) -> None:
             f"{len(still)} of {len(found)} could not be concluded; see above, and try again"
         )
     console.print(f"{len(found)} concluded" if found or reclaimed else "nothing was left open")
+
+
+async def recover_at_work(
+    config: BridgeConfig,
+    state: StateFolder,
+    *,
+    clock: Callable[[], datetime],
+    sleep: Callable[[float], Awaitable[None]],
+    connect: Connect | None = None,
+) -> tuple[tuple[Recovered, ...], tuple[str, ...]]:
+    """Conclude what a crash left open, for whoever holds the lock of `StateFolder.at_work`.
+
+    Parameters
+    ----------
+    config, state
+        The bridge's.
+    clock, sleep
+        The present, and how to let time pass.
+    connect
+        How to reach devices, where not as usual.
+
+    Returns
+    -------
+    concluded : tuple of Recovered
+    reclaimed : tuple of str
+        Rows that were taken back into use.
+    """
+    events = verify(config.journal)
+    journal = Journal(config.journal).write
+    reach = connect or reaching(clock, sleep, state.profiles)
+    done = await recover(
+        open_intents(events),
+        config.devices,
+        clock=clock,
+        journal=journal,
+        pause=sleep,
+        connect=reach,
+    )
+    left = await reclaim_left_open(
+        written_on_record(events), config.devices, clock=clock, journal=journal, connect=reach
+    )
+    for entry in done:
+        if entry.outcome == "taken back":
+            state.drop_push(entry.intent.push_id)
+    back = [e.intent for e in done if e.intent.kind == "withdraw"]
+    await _taken_up_again(config, state, reach, {s for i in back for s in i.devices})
+    return done, left
 
 
 @contextmanager

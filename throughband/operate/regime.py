@@ -121,7 +121,12 @@ def share_off(made_for: Mapping[str, float], now: Mapping[str, float]) -> float:
 
 
 def judge(
-    regime: Regime, rule: RegimeRule, flow_vph: Mapping[str, float], cost_s: float, now: datetime
+    regime: Regime,
+    rule: RegimeRule,
+    flow_vph: Mapping[str, float],
+    cost_s: float,
+    now: datetime,
+    broken: str = "",
 ) -> Judgment:
     """Hold a forecast against what the plan in force was made for.
 
@@ -135,10 +140,12 @@ def judge(
         What the model expects a vehicle to cost under the plan in force, s.
     now
         The present, aware.
+    broken
+        Why the plan does not run as a whole, or nothing; it is no longer the plan that was made.
     """
     share = share_off(regime.flow_vph, flow_vph)
     factor = cost_s / regime.cost_s if regime.cost_s else None
-    reasons = []
+    reasons = [broken] if broken else []
     if share >= rule.leave_share:
         reasons.append(f"{share:.0%} of the traffic is other than planned for")
     if factor is not None and factor >= rule.leave_cost:
@@ -156,7 +163,7 @@ def judge(
         )
     if regime.searched_utc is not None and now - regime.searched_utc < rule.between_searches:
         return Judgment(counted, False, share, factor, f"{why}; the last search was just now")
-    if regime.looked_at:
+    if regime.looked_at and not broken:
         other = share_off(regime.looked_at, flow_vph)
         if other < rule.leave_share:
             told = f"{why}; a search for such traffic found nothing worth a change"

@@ -83,3 +83,11 @@ def test_a_change_has_to_save_a_part_and_a_number_of_hours():
 def test_a_rule_without_sense_is_refused():
     with pytest.raises(ThroughbandError, match="cost factor of 1"):
         RegimeRule(leave_cost=1.0)
+
+
+def test_a_plan_that_no_longer_runs_as_a_whole_is_sought_anew_for_any_traffic():
+    regime = looked_at(settled(MADE_FOR, 20.0, None), MADE_FOR)
+    regime = judge(regime, RULE, MADE_FOR, 20.0, NOON, "gone at A").regime
+    found = judge(regime, RULE, MADE_FOR, 20.0, NOON + minutes(5), "gone at A")
+    assert found.seek
+    assert found.why == "gone at A"

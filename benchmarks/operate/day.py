@@ -1,0 +1,497 @@
+"""A day of a street: its traffic, its history, what goes wrong, and who runs its signals."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import gc
+import json
+import os
+import sqlite3
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Final, TypeVar
+
+from benchmarks.forecast.drawn_days import draw_day, read_trips
+from benchmarks.forecast.watched_street import LEVELS
+from benchmarks.operate.fast_clock import FastClock
+from benchmarks.operate.lamps import LampEye
+from controllers.ntcip.session import connect as open_session
+from controllers.service import Service
+from engine.validate.simulator import RunMeasures, SimulationCase
+from throughband.bridge.config import BridgeConfig
+from throughband.bridge.counting import CountSpool, counting
+from throughband.bridge.detector_map import read_detector_map, scenario_map
+from throughband.bridge.state import StateFolder
+from throughband.demand import counted_days
+from throughband.devices import write_devices
+from throughband.generate import Wish, generate
+from throughband.journal import Journal, verify
+from throughband.operate.config import read_operate_config
+from throughband.operate.console_books import ConsoleBooks
+from throughband.operate.ledger import PREFIX
+from throughband.operate.link_watch import road_end
+from throughband.operate.office import PLANS
+from throughband.operate.operation import Operation
+from throughband.operate.planner import PlanOrder, PlanOutcome, make_plan
+from throughband.pipeline import Setting, open_setting
+from throughband.reaching import reaching
+from throughband.street import Street, Wiring, open_street
+
+OPERATED: Final = date(2026, 5, 7)
+"""A Thursday; the days before it are the history."""
+
+HOUR_S: Final = 3600
+DAY_S: Final = 86_400
+PLANNING_S: Final = 180.0
+"""What making and proving a plan takes of the street's time, whatever the machine takes."""
+
+HISTORY_SEEDS: Final = (1, 2, 3)
+INTERVAL_S: Final = 300
+SAMPLE_S: Final = HOUR_S
+
+
+@dataclass(frozen=True, slots=True)
+class Mishaps:
+    """What goes wrong, s after midnight.
+
+    Attributes
+    ----------
+    incident_s, incident_for_s
+        When vehicles block all lanes between two signals, and for how long.
+    deaf_s
+        When a detector dies for good.
+    reboot_s
+        When a controller restarts.
+    outage_s, outage_for_s
+        When the database is gone, and for how long.
+    """
+
+    incident_s: float
+    incident_for_s: float
+    deaf_s: float
+    reboot_s: float
+    outage_s: float
+    outage_for_s: float
+
+    @classmethod
+    def within(cls, hours: tuple[int, int]) -> Mishaps:
+        """Spread all of them over some hours of a day; of 24, the incident comes at 10:30."""
+        begin_s, span_s = hours[0] * HOUR_S, (hours[1] - hours[0]) * HOUR_S
+        at = [begin_s + part * span_s for part in (0.4375, 0.55, 0.65, 0.53)]
+        return cls(at[0], min(900.0, 0.08 * span_s), at[1], at[2], at[3], min(7200.0, 0.1 * span_s))
+
+
+@dataclass(slots=True)
+class Told:
+    """What came of a day.
+
+    Attributes
+    ----------
+    measures
+        SUMO's.
+    tenths, unlawful, findings
+        Tenths of a second of all signals that were judged; how often something was unlawful; the
+        first of it.
+    events
+        By event of the journal, how often.
+    timeline
+        When what was decided, told or warned, in the street's time.
+    memory
+        Hour by hour: second of the street, resident memory in MB, and thousands of blocks that
+        Python has allocated.
+    notices
+        Notices that the webhook got.
+    missing
+        What should be on record and is not.
+    """
+
+    measures: RunMeasures
+    tenths: int = 0
+    unlawful: int = 0
+    findings: list[str] = field(default_factory=list)
+    events: dict[str, int] = field(default_factory=dict)
+    timeline: list[str] = field(default_factory=list)
+    memory: list[tuple[float, float, float]] = field(default_factory=list)
+    notices: int = 0
+    missing: list[str] = field(default_factory=list)
+
+
+def midnight_utc_s(day: date) -> float:
+    """Return the beginning of a day in UTC, s since 1970."""
+    return datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()
+
+
+def build(folder: Path, signals: int, saturation: float, seed: int) -> Setting:
+    """Generate the arterial, unless it is there."""
+    street = folder / "street"
+    if not street.exists():
+        generate(Wish("arterial", signals, None, None, seed, None, saturation, False), street)
+    (config,) = street.glob("*.sumocfg")
+    return open_setting(str(config))
+
+
+def day_case(
+    setting: Setting,
+    folder: Path,
+    seed: int,
+    hours: tuple[int, int],
+    extra: Sequence[tuple[float, str]] = (),
+) -> SimulationCase:
+    """Draw the traffic of some hours of a day."""
+    folder.mkdir(parents=True, exist_ok=True)
+    trips = read_trips(setting.case.route_files[0])
+    first, last = hours
+    return draw_day(
+        setting.case,
+        trips,
+        LEVELS[first:last],
+        seed,
+        folder / f"day-{seed}-{first}-{last}.rou.xml",
+        extra,
+        clock_s=first * HOUR_S,
+    )
+
+
+def write_history(setting: Setting, folder: Path, counts: Path) -> None:
+    """Count earlier days under the plan in force, as the bridge would have; kept for later."""
+    kept = folder / "history.csv"
+    if not kept.exists():
+        rows = []
+        for number, seed in enumerate(HISTORY_SEEDS):
+            case = day_case(setting, folder / "traffic", seed, (0, 24))
+            (day,) = counted_days(case, setting.network, (seed,))
+            midnight = midnight_utc_s(OPERATED - timedelta(days=len(HISTORY_SEEDS) - number))
+            for at, begin_s in enumerate(day.begins_s):
+                stamp = datetime.fromtimestamp(midnight + float(begin_s), UTC).isoformat()
+                rows += [
+                    (stamp, name, f"{day.volume_veh[at, column]:g}")
+                    for column, name in enumerate(day.series_ids)
+                ]
+        with kept.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(("time", "connection", "count"))
+            writer.writerows(rows)
+    counts.mkdir(parents=True, exist_ok=True)
+    (counts / "history.csv").write_bytes(kept.read_bytes())
+
+
+def blocked_link(setting: Setting) -> str:
+    """Return a link between two signals with two lanes or more, the first by name."""
+    network = setting.network
+    ends = {c.to_link for s in network.signals.values() for c in s.connections}
+    begins = {c.from_link for s in network.signals.values() for c in s.connections}
+    inner = sorted(
+        link
+        for link in ends
+        if network.links[link].lanes >= 2 and road_end(network, link) in begins
+    )
+    if not inner:
+        raise RuntimeError("the street has no link of two lanes between signals")
+    return inner[0]
+
+
+def incident(setting: Setting, mishaps: Mishaps) -> list[tuple[float, str]]:
+    """Return vehicles that block a road between two signals, as `draw_day` takes them."""
+    link = blocked_link(setting)
+    road = setting.network.links[link]
+    at_m = road.length_m * 0.6
+    return [
+        (
+            mishaps.incident_s,
+            f'<vehicle id="blocking{lane}" depart="{mishaps.incident_s:g}" departLane="{lane}" '
+            f'departPos="{at_m - 20:g}" departSpeed="0"><route edges="{link}"/>'
+            f'<stop lane="{link}_{lane}" endPos="{at_m:g}" startPos="{at_m - 8:g}" '
+            f'duration="{mishaps.incident_for_s:g}"/></vehicle>',
+        )
+        for lane in range(road.lanes)
+    ]
+
+
+class Hook:
+    """A webhook of its own on loopback; `broken` makes it answer 503."""
+
+    def __init__(self) -> None:
+        self.got: list[dict[str, object]] = []
+        self.broken = False
+        hook = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                if not hook.broken:
+                    hook.got.append(body)
+                self.send_response(503 if hook.broken else 204)
+                self.end_headers()
+
+            def log_message(self, format: str, *args: object) -> None:
+                """Say nothing."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread.start()
+        self.url = f"http://127.0.0.1:{self._server.server_port}/signals"
+
+    def close(self) -> None:
+        """End it."""
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+def write_files(folder: Path, setting: Setting, street: Street, hook: Hook) -> Path:
+    """Write what a city would: devices, detector map, the bridge's and operation's settings."""
+    write_devices(folder, street.devices)
+    rows = ["signal,detector,connection"]
+    for signal, places in scenario_map(setting.network).places.items():
+        rows += [f"{signal},{number},{name}" for number, name in places.items()]
+    (folder / "detectors.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    (folder / "bridge.toml").write_text(
+        'devices = "devices.toml"\nstate = "state"\njournal = "journal.sqlite"\n'
+        '[counts]\nfolder = "counts"\nmap = "detectors.csv"\n'
+        f"interval_s = {INTERVAL_S}\n",
+        encoding="utf-8",
+    )
+    path = folder / "operate.toml"
+    path.write_text(
+        f'scenario = "{setting.scenario.config_file.resolve()}"\nbridge = "bridge.toml"\n'
+        'folder = "operate"\nmode = "act"\ninterval_s = 60\n'
+        "[planning]\nseeds = 3\neffort = 300\nlongest_cycle_s = 120\n"
+        "[limits]\nmax_cycle_step_s = 60\nmax_changes_per_day = 20\n"
+        f'[notices.webhook]\nurl = "{hook.url}"\n'
+        f'[database]\nurl = "sqlite:///{folder.resolve()}/console/console.sqlite"\n',
+        encoding="utf-8",
+    )
+    (folder / "console").mkdir(exist_ok=True)
+    return path
+
+
+async def fixed_day(setting: Setting, case: SimulationCase, seed: int) -> Told:
+    """Play the day under the plan in force, on the same emulated controllers."""
+    wiring = Wiring(midnight_utc_s=lambda: int(midnight_utc_s(OPERATED)), counted=False)
+    async with open_street(case, setting.network, seed, wiring=wiring) as street:
+        eyes = [LampEye(cabinet) for cabinet in street.cabinets.values()]
+
+        async def pace(street_s: float) -> None:
+            for eye in eyes:
+                eye.look(street_s)
+
+        await street.run_until(case.end_s, pace=pace)
+        told = Told(street.finish())
+    return _judged(told, eyes)
+
+
+def _judged(told: Told, eyes: Sequence[LampEye]) -> Told:
+    told.tenths = sum(eye.tenths for eye in eyes)
+    told.unlawful = sum(eye.count for eye in eyes)
+    told.findings = [text for eye in eyes for text in eye.found]
+    return told
+
+
+async def bridge(config: BridgeConfig, state: StateFolder, clock: FastClock) -> None:
+    """Keep calls alive and count, as ``throughband bridge run`` does, on the fast clock."""
+    journal = Journal(config.journal)
+    reach = clock.holding(reaching(clock.utc, clock.sleep, state.profiles))
+    service = Service(
+        config.devices,
+        state,
+        clock=clock.utc,
+        now=clock.now_s,
+        journal=journal.write,
+        alert=lambda text: None,
+        periods=config.periods,
+        table=config.table,
+        profiles=state.profiles,
+        connect=reach,
+    )
+    try:
+        while True:
+            wait_s = await service.turn()
+            if service.told_news():
+                state.keep_status(
+                    {
+                        "utc": clock.utc().isoformat(),
+                        "text": f"{len(service.statuses)} called",
+                        "signals": {
+                            signal: {"trouble": str(service.troubles.get(signal, ""))}
+                            for signal in service.statuses
+                        },
+                    }
+                )
+            await clock.sleep(min(max(wait_s, 1.0), 10.0))
+    finally:
+        await service.close()
+
+
+async def spooling(config: BridgeConfig, clock: FastClock) -> None:
+    """Count into the folder that the bridge's configuration names."""
+    assert config.counts_folder is not None
+    assert config.counts_map is not None
+    spool = CountSpool(config.counts_folder, config.operating.zone)
+    places = read_detector_map(config.counts_map)
+    work = counting(
+        config.devices,
+        places,
+        spool,
+        config.counts_interval_s,
+        clock.utc,
+        clock.now_s,
+        open_=lambda device: clock.held_open(open_session(device)),
+    )
+    while True:
+        await clock.sleep(max(1.0, await work.turn()))
+
+
+def memory_mb() -> float:
+    """Return the resident memory of this process, MB."""
+    with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE") / 1e6
+
+
+async def operated_day(
+    setting: Setting,
+    case: SimulationCase,
+    seed: int,
+    folder: Path,
+    mishaps: Mishaps,
+    say: Callable[[str], None],
+) -> Told:
+    """Play the day with bridge and operation attached over UDP."""
+    folder.mkdir(parents=True, exist_ok=True)
+    midnight = midnight_utc_s(OPERATED)
+    clock = FastClock(midnight, case.begin_s)
+    wiring = Wiring(midnight_utc_s=lambda: int(midnight), counted=False)
+    hook = Hook()
+    samples: list[tuple[float, float, float]] = []
+    try:
+        async with open_street(case, setting.network, seed, wiring=wiring) as street:
+            config = read_operate_config(write_files(folder, setting, street, hook))
+            eyes = [LampEye(cabinet) for cabinet in street.cabinets.values()]
+            state = StateFolder(config.bridge.state)
+            books = ConsoleBooks(
+                config.database,  # type: ignore[arg-type]
+                config.bridge.journal,
+                setting,
+                config.scenario,
+                config.folder / PLANS,
+                clock.utc,
+            )
+            reach = clock.holding(reaching(clock.utc, clock.sleep, state.profiles))
+            operation = Operation(
+                config,
+                setting,
+                clock.utc,
+                clock.sleep,
+                connect=reach,
+                planning=partial(_planning, clock),
+                mirror=books,
+                approver=books,
+                look=_at_once,
+            )
+            ended = asyncio.Event()
+
+            async def pace(street_s: float) -> None:
+                await clock.pace(street_s)
+                for eye in eyes:
+                    eye.look(street_s)
+
+            console = folder / "console"
+            due = _mishaps(street, setting, mishaps, console, hook)
+            with state.serving():
+                tasks = [
+                    asyncio.create_task(bridge(config.bridge, state, clock)),
+                    asyncio.create_task(spooling(config.bridge, clock)),
+                    asyncio.create_task(operation.run(ended)),
+                ]
+                while street.time_s < case.end_s - 1e-9:
+                    for at_s, act in list(due):
+                        if street.time_s >= at_s:
+                            act()
+                            due.remove((at_s, act))
+                    if street.time_s % SAMPLE_S < 1e-6:
+                        gc.collect()
+                        blocks = sys.getallocatedblocks() / 1000
+                        samples.append((street.time_s, memory_mb(), blocks))
+                        level = operation.office.memory.standing.level.words
+                        say(f"{street.time_s / HOUR_S:5.1f} h  {level}  {memory_mb():.0f} MB")
+                    await street.run_until(min(street.time_s + 60.0, case.end_s), pace=pace)
+                    for task in tasks:
+                        if task.done():
+                            task.result()
+                ended.set()
+                await asyncio.sleep(0)
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+            told = _judged(Told(street.finish()), eyes)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(operation.outbox.deliver(), 30)
+            books.close()
+            told.memory = samples
+            told.notices = len(hook.got)
+    finally:
+        hook.close()
+    _read_journal(told, config.bridge.journal, midnight)
+    return told
+
+
+T = TypeVar("T")
+
+
+async def _at_once(work: Callable[[], T], /) -> T:
+    """Call it here: the street stands still meanwhile."""
+    return work()
+
+
+async def _planning(
+    clock: FastClock, folder: Path, order: PlanOrder, give_up_s: float
+) -> PlanOutcome:
+    with clock.hold():
+        outcome = await make_plan(folder, order, give_up_s)
+    await clock.sleep(PLANNING_S)
+    return outcome
+
+
+def _mishaps(
+    street: Street, setting: Setting, mishaps: Mishaps, console: Path, hook: Hook
+) -> list[tuple[float, Callable[[], None]]]:
+    held: list[sqlite3.Connection] = []
+    signal = sorted(street.cabinets)[0]
+    connection = setting.network.signals[signal].connections[0].connection_id
+
+    def out() -> None:
+        # Somebody holds the only lock there is and does not let go.
+        locker = sqlite3.connect(console / "console.sqlite", isolation_level=None)
+        locker.execute("BEGIN IMMEDIATE")
+        held.append(locker)
+        hook.broken = True
+
+    def back() -> None:
+        for locker in held:
+            locker.execute("ROLLBACK")
+            locker.close()
+        hook.broken = False
+
+    return [
+        (mishaps.deaf_s, lambda: street.deaf.add(connection)),
+        (mishaps.reboot_s, street.cabinets[signal].restart),
+        (mishaps.outage_s, out),
+        (mishaps.outage_s + mishaps.outage_for_s, back),
+    ]
+
+
+def _read_journal(told: Told, journal: Path, midnight: float) -> None:
+    for event in verify(journal):
+        name = str(event["event"])
+        told.events[name] = told.events.get(name, 0) + 1
+        at_s = datetime.fromisoformat(str(event["utc"])).timestamp() - midnight
+        if name.startswith(PREFIX) and "evidence" not in name:
+            said = event.get("text") or event.get("why") or event.get("verdict") or ""
+            told.timeline.append(f"{at_s / HOUR_S:6.2f} h  {name.removeprefix(PREFIX)}: {said}")

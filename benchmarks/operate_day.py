@@ -1,0 +1,97 @@
+"""A day of daily operation beside the same day under the fixed plan.
+
+``python -m benchmarks.operate_day`` plays a street of SUMO with emulated controllers over UDP for
+24 hours on a fast clock, twice with the same seed: under the plan in force, and with ``throughband
+operate`` and the bridge attached. The traffic changes over the day as on a working day; a road
+is blocked, a detector dies, a controller restarts, and the console's database is locked and the
+webhook broken for a while. Every tenth of a second of every signal is judged. It ends with the
+delay of both, and with what is on record.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.operate.day import (
+    HOUR_S,
+    Mishaps,
+    Told,
+    build,
+    day_case,
+    fixed_day,
+    incident,
+    operated_day,
+    write_history,
+)
+
+
+def say(text: str) -> None:
+    """Tell a line."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def tell(fixed: Told, operated: Told) -> None:
+    """Say what both days came to."""
+    for name, told in (("fixed plan", fixed), ("operated", operated)):
+        m = told.measures
+        say(
+            f"{name:10}  delay {m.delay_s:6.2f} s per vehicle, {m.scheduled} due, {m.arrived} "
+            f"arrived, {m.not_inserted} not inserted; {told.tenths} tenths of lamps judged, "
+            f"{told.unlawful} unlawful"
+        )
+        for text in told.findings[:5]:
+            say(f"            {text}")
+    say(f"ratio of delays {operated.measures.delay_s / fixed.measures.delay_s:.3f}")
+    say("what operation decided and told:")
+    for line in operated.timeline:
+        say(f"  {line[:150]}")
+    say("the journal holds: " + ", ".join(f"{n} {k}" for k, n in sorted(operated.events.items())))
+    say(f"notices that the webhook got: {operated.notices}")
+    say("memory hour by hour, resident MB and thousands of blocks that Python has allocated:")
+    say("  " + ", ".join(f"{s / HOUR_S:.0f} h {r:.0f}/{b:.0f}" for s, r, b in operated.memory))
+    later = operated.memory[len(operated.memory) // 3 :]
+    if len(later) > 3:
+        hours = [s / HOUR_S for s, _, _ in later]
+        for what, at in (("MB resident", 1), ("thousand blocks", 2)):
+            slope = float(np.polyfit(hours, [row[at] for row in later], 1)[0])
+            say(f"  trend after the first third: {slope:+.2f} {what} per hour")
+
+
+def main() -> None:
+    """Play and compare."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, default=Path("runs/operate-day"))
+    parser.add_argument("--signals", type=int, default=3)
+    parser.add_argument("--saturation", type=float, default=0.85)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[11])
+    parser.add_argument("--hours", type=int, nargs=2, default=[0, 24], metavar=("FROM", "TO"))
+    given = parser.parse_args()
+    setting = build(given.folder, given.signals, given.saturation, 1)
+    hours = (given.hours[0], given.hours[1])
+    mishaps = Mishaps.within(hours)
+    ratios = []
+    for seed in given.seeds:
+        began_s = time.monotonic()
+        case = day_case(setting, given.folder / "traffic", seed, hours, incident(setting, mishaps))
+        here = given.folder / f"seed-{seed}"
+        shutil.rmtree(here, ignore_errors=True)
+        write_history(setting, given.folder, here / "counts")
+        fixed = asyncio.run(fixed_day(setting, case, seed))
+        say(f"seed {seed}: the fixed day took {time.monotonic() - began_s:.0f} s")
+        operated = asyncio.run(operated_day(setting, case, seed, here, mishaps, say))
+        tell(fixed, operated)
+        ratios.append(operated.measures.delay_s / fixed.measures.delay_s)
+        say(f"seed {seed}: {time.monotonic() - began_s:.0f} s on the wall clock")
+    say(f"ratios of delay, operated over fixed: {', '.join(f'{r:.3f}' for r in ratios)}")
+
+
+if __name__ == "__main__":
+    main()

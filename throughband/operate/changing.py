@@ -1,0 +1,559 @@
+"""How plans come to the street and leave it: sought, proven, asked for or pushed, taken back."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from controllers.release import PlanRelease
+from network.errors import ControllerError, ThroughbandError
+from network.files import read_plan, write_plan
+from network.safety import require_safe
+from network.timing import PlanSet, TimingPlan
+from throughband.approval import (
+    approve,
+    approved_event,
+    policy_objections,
+    read_release,
+    report_digest,
+    write_release,
+)
+from throughband.operate.evidence import Promise
+from throughband.operate.memory import Candidate, Trial
+from throughband.operate.model import Ahead
+from throughband.operate.office import PLANS, Office
+from throughband.operate.planner import (
+    IN_FORCE,
+    OUTCOME,
+    PLAN,
+    REPORT,
+    PlanOrder,
+    PlanOutcome,
+    make_plan,
+)
+from throughband.operate.regime import looked_at, settled, worth_changing
+from throughband.results import read_json
+
+RELEASE: Final = "release.json"
+POLICY: Final = "policy 'delay proven lower, within the limits of operation'"
+VALID: Final = timedelta(hours=1)
+"""A release of operation's own is used at once, or not at all."""
+
+Planning = Callable[[Path, PlanOrder, float], Awaitable[PlanOutcome]]
+
+Rows = dict[str, dict[str, tuple[float, float]]]
+
+Expect = Callable[[Candidate], tuple[Promise, Rows]]
+"""Returns what a plan that goes on the street now is held against; see `memory.Trial`."""
+
+
+def _nothing_expected(candidate: Candidate) -> tuple[Promise, Rows]:
+    raise ThroughbandError(f"nobody said what plan {candidate.plan_digest[:12]} is held against")
+
+
+class Approver(Protocol):
+    """The console's database, where it approves what the policy lets pass."""
+
+    def approve(
+        self, folder: Path, plan_set: PlanSet, report: Mapping[str, Any], why: str, now: datetime
+    ) -> PlanRelease | None:
+        """Return a release that is on record in the journal; None if that is not possible now."""
+        ...
+
+
+class Changes:
+    """Seeks plans and brings them to the street.
+
+    Parameters
+    ----------
+    office
+        What all parts share.
+    planning
+        Who makes plans.
+    approver
+        The console's database; None for none.
+
+    Attributes
+    ----------
+    trouble
+        Why the last plan could not be made, or nothing.
+    expect
+        What a plan on the street is held against.
+    """
+
+    def __init__(
+        self, office: Office, planning: Planning = make_plan, approver: Approver | None = None
+    ) -> None:
+        self._office = office
+        self._planning = planning
+        self._approver = approver
+        self._task: asyncio.Task[tuple[Path, Ahead, PlanOutcome]] | None = None
+        self.trouble = ""
+        self.expect: Expect = _nothing_expected
+
+    @property
+    def seeking(self) -> bool:
+        """Whether a plan is being made."""
+        return self._task is not None
+
+    @property
+    def ready(self) -> bool:
+        """Whether a plan was made that the next turn takes."""
+        return self._task is not None and self._task.done()
+
+    # Seeking
+
+    def seek(self, coming: Ahead, why: str) -> None:
+        """Begin to make a plan for this traffic.
+
+        Raises
+        ------
+        ThroughbandError
+            If it cannot be recorded.
+        """
+        office = self._office
+        now = office.clock()
+        folder = office.plans_folder / f"{now:%Y%m%dT%H%M%S}"
+        office.ledger.write("seek", why=why, folder=folder.name, flow_vph=_whole(coming.mean_vph))
+        config, plans = office.config, office.called()[0]
+        cycles = [plan.cycle_s for plan in self._running(plans).values()]
+        shortest, longest = config.planning.shortest_cycle_s, config.planning.longest_cycle_s
+        step = config.limits.most_steps.cycle_s
+        if config.acts and step is not None and cycles:
+            # What goes too far would have to be asked for; seek where we may go.
+            shortest = max(shortest, min(cycles) - step)
+            longest = max(shortest, min(longest, max(cycles) + step))
+        calibration = config.planning.calibration
+        order = PlanOrder(
+            config.scenario,
+            None if calibration is None else str(calibration),
+            {name: [float(v) for v in flow] for name, flow in coming.movement_vph.items()},
+            coming.period_s,
+            coming.start_s,
+            dict(coming.lane_shares),
+            self._kept(),
+            shortest,
+            longest,
+            config.planning.effort,
+            config.planning.time_limit_s,
+            config.planning.seeds,
+            config.planning.workers,
+            config.regime.worth_share,
+            config.regime.worth_veh_h,
+        )
+        self._task = asyncio.create_task(self._seek(folder, order, plans, coming))
+
+    async def _seek(
+        self, folder: Path, order: PlanOrder, plans: Mapping[str, TimingPlan], coming: Ahead
+    ) -> tuple[Path, Ahead, PlanOutcome]:
+        office = self._office
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            if plans:
+                network = office.setting.network
+                running = PlanSet(network.name, tuple(plans.values()), {})
+                write_plan(folder / IN_FORCE, running, network)
+        except (OSError, ThroughbandError) as error:
+            return folder, coming, PlanOutcome(trouble=f"{folder}: {error}")
+        give_up_s = office.config.planning.give_up_s
+        return folder, coming, await self._planning(folder, order, give_up_s)
+
+    def _running(self, plans: Mapping[str, TimingPlan]) -> dict[str, TimingPlan]:
+        found = dict(plans)
+        for signal in self._office.setting.network.signals.values():
+            if signal.plan_in_force is not None:
+                found.setdefault(signal.signal_id, signal.plan_in_force)
+        return found
+
+    def _kept(self) -> list[str]:
+        """Signals that may not be changed: outside the limits, or without a controller."""
+        limits = self._office.config.limits
+        known = {device.signal_id for device in self._office.config.bridge.devices}
+        return sorted(
+            name
+            for name in self._office.setting.network.signals
+            if name not in known or not limits.has(name)
+        )
+
+    async def turn(self, free: bool) -> None:
+        """Take what planning has brought, and what people have answered.
+
+        Parameters
+        ----------
+        free
+            Whether plans for the forecast are to run at all now.
+
+        Raises
+        ------
+        ThroughbandError
+            If something cannot be recorded or pushed; nothing is half done.
+        """
+        task = self._task
+        if task is not None and task.done():
+            self._task = None
+            await self._take(*task.result(), free)
+        waiting = self._office.memory.waiting
+        if waiting is not None:
+            late = self._office.clock() - waiting.since_utc
+            if late > self._office.config.answer_within:
+                self.drop(f"nobody answered within {late.total_seconds() / 60:.0f} min")
+
+    async def close(self) -> None:
+        """Stop planning; what was being made is forgotten."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+
+    async def _take(self, folder: Path, coming: Ahead, outcome: PlanOutcome, free: bool) -> None:
+        office = self._office
+        now, new = outcome.cost_now_veh_s, outcome.cost_new_veh_s
+        told = {
+            "folder": folder.name,
+            "plan_digest": outcome.plan_digest,
+            "cost_now_veh_s": round(now, 1),
+            "cost_new_veh_s": round(new, 1),
+            "verdict": outcome.verdict,
+            "delay_change_s": outcome.delay_change_s,
+        }
+        self.trouble = outcome.trouble
+        if outcome.trouble:
+            office.ledger.write("no plan", why=outcome.trouble, **told)
+            return
+        _, worth = worth_changing(office.config.regime, now, new)
+        regime = office.memory.regime
+        if not outcome.proven:
+            office.ledger.write("plan stays", why=worth, **told)
+            office.memory.regime = None if regime is None else looked_at(regime, coming.mean_vph)
+            self._tidy()
+            return
+        report = read_json(folder / REPORT)
+        objections = policy_objections(report)
+        if objections:
+            office.ledger.write("not proven", why="; ".join(objections), model=worth, **told)
+            office.memory.regime = None if regime is None else looked_at(regime, coming.mean_vph)
+            self._tidy()
+            return
+        candidate = Candidate(
+            f"{PLANS}/{folder.name}",
+            outcome.plan_digest,
+            dict(coming.mean_vph),
+            _cost_s(coming, new),
+            outcome.delay_change_s,
+            office.clock(),
+        )
+        office.ledger.write("plan ready", why=worth, **told)
+        if not free:
+            office.ledger.write("not used", why="forecast plans are not to run now", **told)
+            return
+        await self.decide(candidate)
+        self._tidy()
+
+    # Deciding
+
+    async def decide(self, candidate: Candidate) -> None:
+        """Push a proven plan if the limits allow it, else ask.
+
+        Raises
+        ------
+        ThroughbandError
+            If it cannot be recorded or pushed.
+        """
+        office = self._office
+        plan_set = self._plan(candidate)
+        config = office.config
+        if not config.acts:
+            self._ask(candidate, "a person approves every plan")
+            return
+        objections = config.limits.objections(
+            self._running(office.called()[0]), plan_set.plans, office.memory.changes, office.clock()
+        )
+        if objections:
+            self._ask(candidate, "; ".join(objections))
+            return
+        await self.push_by_policy(candidate, "proven better, and within the limits")
+
+    def _ask(self, candidate: Candidate, why: str) -> None:
+        office = self._office
+        if office.memory.waiting is not None:
+            self.drop("a newer plan takes its place")
+        office.ledger.write(
+            "waiting",
+            why=why,
+            folder=candidate.folder,
+            plan_digest=candidate.plan_digest,
+            delay_change_s=candidate.delay_change_s,
+        )
+        candidate.why = why
+        office.memory.waiting = candidate
+        office.memory.folders[candidate.plan_digest] = candidate.folder
+        office.save()
+        folder = office.config.folder / candidate.folder
+        promised = candidate.delay_change_s or 0.0
+        office.tell(
+            "approval",
+            f"a plan waits for approval; simulated delay {promised:+.1f} s per vehicle",
+            f"{why}.\nApprove it in the console, or with\n"
+            f"throughband bridge approve {office.config.scenario} --plan {folder / PLAN} "
+            f"--report {folder / REPORT} --journal {office.config.bridge.journal} "
+            f"--out {folder / RELEASE}",
+            facts={
+                "plan_digest": candidate.plan_digest,
+                "folder": str(folder),
+                "why": why,
+                "delay_change_s": candidate.delay_change_s,
+            },
+        )
+
+    def drop(self, why: str) -> None:
+        """Wait no longer for an answer.
+
+        Raises
+        ------
+        ThroughbandError
+            If it cannot be recorded.
+        """
+        office = self._office
+        waiting = office.memory.waiting
+        if waiting is None:
+            return
+        office.ledger.write("no longer asked", why=why, plan_digest=waiting.plan_digest)
+        office.memory.waiting = None
+        office.save()
+        office.tell("approval", f"the plan that waited is not asked for any longer: {why}")
+
+    async def answered(self, events: Sequence[Mapping[str, object]]) -> None:
+        """Look for the approval of the plan that waits, and push it.
+
+        Parameters
+        ----------
+        events
+            What was recorded since the last look.
+
+        Raises
+        ------
+        ThroughbandError
+            If the approval cannot be used or the push fails.
+        """
+        office = self._office
+        for event in events:
+            waiting = office.memory.waiting
+            if waiting is None:
+                return
+            if event.get("plan_digest") != waiting.plan_digest:
+                continue
+            kind = event.get("event")
+            if kind == "plan rejected":
+                self.drop(f"rejected by {event.get('by', 'somebody')}")
+            elif kind == "approved" and event.get("file") and office.config.push_approved:
+                release = read_release(Path(str(event["file"])))
+                office.memory.waiting = None
+                await self.push(waiting, release, f"approved by {release.approved_by}")
+            elif kind == "activated":
+                # Somebody at the console pushed it.
+                office.memory.waiting = None
+                receipt = _receipt(office.hand.state.path, str(event.get("push_id")))
+                self._arrived(waiting, receipt)
+
+    # Pushing
+
+    async def push_by_policy(self, candidate: Candidate, why: str) -> None:
+        """Approve by policy, on record, and push.
+
+        Raises
+        ------
+        ThroughbandError
+            If it cannot be recorded or pushed.
+        """
+        office = self._office
+        folder = office.config.folder / candidate.folder
+        plan_set, report = self._plan(candidate), read_json(folder / REPORT)
+        now = office.clock()
+        release = None
+        if self._approver is not None:
+            release = self._approver.approve(folder, plan_set, report, why, now)
+        if release is None:
+            release = approve(plan_set, report, POLICY, now, why, VALID)
+            (folder / RELEASE).unlink(missing_ok=True)
+            write_release(folder / RELEASE, release)
+            office.ledger.record(
+                {
+                    **approved_event(release),
+                    "release_digest": release.digest,
+                    "file": str(folder / RELEASE),
+                }
+            )
+        await self.push(candidate, release, why)
+
+    async def push(self, candidate: Candidate, release: PlanRelease, why: str) -> None:
+        """Push a plan under a release.
+
+        Raises
+        ------
+        ThroughbandError
+            If it cannot be recorded, or the push fails; it is taken back then, or left for
+            `recover`.
+        """
+        office = self._office
+        plan_set = self._plan(candidate)
+        require_safe(plan_set, office.setting.network)
+        if release.report_digest != report_digest(
+            read_json(office.config.folder / candidate.folder / REPORT)
+        ):
+            raise ControllerError("the release was given on another report than the plan's")
+        office.ledger.write(
+            "push", why=why, plan_digest=candidate.plan_digest, folder=candidate.folder
+        )
+        office.memory.pushing = candidate
+        office.memory.folders[candidate.plan_digest] = candidate.folder
+        office.save()
+        try:
+            _, file = await office.hand.push(plan_set, release, lambda: "")
+        except ThroughbandError as error:
+            office.memory.pushing = None
+            # What cannot be pushed now is not tried again for the same traffic.
+            regime = office.memory.regime
+            if regime is not None:
+                office.memory.regime = replace(regime, searched_utc=office.clock())
+            office.ledger.try_write(
+                "push failed", why=str(error), plan_digest=candidate.plan_digest
+            )
+            office.tell("change", f"a plan could not be pushed: {error}", urgent=True)
+            office.save()
+            raise
+        self._arrived(candidate, file)
+        promised = candidate.delay_change_s
+        office.tell(
+            "change",
+            f"a new plan runs at {len(plan_set.plans)} signals: {why}",
+            f"{why}."
+            + ("" if promised is None else f" Promised: {promised:+.1f} s per vehicle.")
+            + f"\nPlan {candidate.plan_digest[:12]} in {office.config.folder / candidate.folder}",
+            facts={"plan_digest": candidate.plan_digest, "why": why, "delay_change_s": promised},
+        )
+
+    def _arrived(self, candidate: Candidate, receipt: Path | None) -> None:
+        office, memory = self._office, self._office.memory
+        now = office.clock()
+        memory.pushing = None
+        memory.changed(now)
+        memory.folders[candidate.plan_digest] = candidate.folder
+        signals = {plan.signal_id for plan in self._plan(candidate).plans}
+        memory.ours = sorted({*memory.ours, *signals})
+        before = memory.regime
+        memory.regime = settled(candidate.flow_vph, candidate.cost_s, now)
+        memory.trial = None
+        if receipt is not None:
+            promise, rows = self.expect(candidate)
+            memory.trial = Trial(promise, str(receipt), rows, before)
+        office.ledger.try_write(
+            "changed",
+            plan_digest=candidate.plan_digest,
+            receipt=str(receipt or ""),
+            promised_s=candidate.delay_change_s,
+        )
+        office.save()
+
+    async def take_back(self, why: str) -> None:
+        """Take the plan on trial off the street; what ran before it runs again.
+
+        Raises
+        ------
+        ThroughbandError
+            If some controller could not be taken back.
+        """
+        office, memory = self._office, self._office.memory
+        trial = memory.trial
+        if trial is None:
+            return
+        digest = trial.promise.plan_digest
+        office.ledger.write("take back", why=why, plan_digest=digest)
+        again = await office.hand.withdraw(Path(trial.receipt))
+        made_for = memory.regime
+        memory.trial = None
+        memory.ours = sorted(office.hand.calls())
+        memory.changed(office.clock())
+        memory.regime = trial.before
+        if memory.regime is not None and made_for is not None:
+            memory.regime = looked_at(memory.regime, made_for.flow_vph)
+        office.ledger.try_write("taken back", why=why, plan_digest=digest, called_again=again)
+        office.tell("change", f"the new plan was taken back: {why}", urgent=True)
+        office.save()
+
+    async def recover(self) -> None:
+        """Take up what a crash left: a push that ended without us, or did not end.
+
+        Raises
+        ------
+        ThroughbandError
+            If a push that was left open cannot be concluded.
+        """
+        office, memory = self._office, self._office.memory
+        done = await office.hand.recover()
+        for entry in done:
+            office.ledger.write("recovered", outcome=entry.outcome, push_id=entry.intent.push_id)
+        candidate = memory.pushing
+        if candidate is None:
+            return
+        ours = [c for c in office.hand.calls().values() if c.plan_digest == candidate.plan_digest]
+        if ours:
+            self._arrived(candidate, _receipt(office.hand.state.path, ours[0].push_id))
+        else:
+            office.ledger.write("push not begun", plan_digest=candidate.plan_digest)
+            memory.pushing = None
+            office.save()
+
+    def _plan(self, candidate: Candidate) -> PlanSet:
+        found = read_plan(self._office.config.folder / candidate.folder / PLAN)
+        if found.digest != candidate.plan_digest:
+            raise ControllerError(
+                f"{candidate.folder}/{PLAN}: holds {found.digest[:12]}, not the plan "
+                f"{candidate.plan_digest[:12]} that was proven"
+            )
+        return found
+
+    def _tidy(self) -> None:
+        """Remove the oldest folders of plans that nobody needs."""
+        office, memory = self._office, self._office.memory
+        on_street = {call.plan_digest for call in office.hand.calls().values()}
+        needed = {memory.folders[d] for d in on_street if d in memory.folders}
+        needed |= {c.folder for c in (memory.waiting, memory.pushing) if c is not None}
+        if memory.trial is not None:
+            needed.add(memory.folders.get(memory.trial.promise.plan_digest, ""))
+        folders = sorted(f for f in office.plans_folder.iterdir() if (f / OUTCOME).exists())
+        for folder in folders[: -office.config.keep_plans]:
+            if f"{PLANS}/{folder.name}" not in needed:
+                shutil.rmtree(folder, ignore_errors=True)
+        there = {f"{PLANS}/{folder.name}" for folder in office.plans_folder.iterdir()}
+        gone = [
+            d for d, f in memory.folders.items() if f.startswith(f"{PLANS}/") and f not in there
+        ]
+        for digest in gone:
+            del memory.folders[digest]
+
+
+def _receipt(state: Path, push_id: str) -> Path | None:
+    for file in sorted((state / "receipts").glob("*.json"), reverse=True):
+        if read_json(file).get("push_id") == push_id:
+            return file
+    return None
+
+
+def _cost_s(coming: Ahead, cost_veh_s: float) -> float | None:
+    """Return the cost per passage of a signal, as the model has it."""
+    passages = sum(coming.mean_vph.values()) * _hours(coming)
+    return cost_veh_s / passages if passages > 0 else None
+
+
+def _hours(coming: Ahead) -> float:
+    periods = max((len(flow) for flow in coming.movement_vph.values()), default=0)
+    return periods * coming.period_s / 3600
+
+
+def _whole(flow_vph: Mapping[str, float]) -> dict[str, int]:
+    return {name: round(flow) for name, flow in sorted(flow_vph.items())}

@@ -1,0 +1,470 @@
+"""Daily operation, look by look: read, judge, forecast, decide, act or ask, watch, tell.
+
+Nothing in a look may keep the next one from coming: what fails is told as a warning, and the
+street is left with what runs there, which the bridge keeps alive or hands back by its own rules.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from controllers.driver import Connect
+from network.errors import ThroughbandError
+from network.files import read_plan
+from throughband.approval import policy_objections
+from throughband.controller_commands import phasings_of
+from throughband.operate.changing import Approver, Changes, Planning, Rows
+from throughband.operate.config import OperateConfig, PlanOfDay
+from throughband.operate.evidence import Promise, occupied_s_per_veh, weigh
+from throughband.operate.ledger import Ledger, Mirror
+from throughband.operate.levels import Level, stand
+from throughband.operate.memory import Candidate, read_memory
+from throughband.operate.model import ahead, cost_of
+from throughband.operate.notices import NoticeDesk
+from throughband.operate.office import MEMORY, PLANS, Office
+from throughband.operate.outbox import Outbox
+from throughband.operate.planner import PLAN, REPORT, make_plan
+from throughband.operate.pulse import write_pulse
+from throughband.operate.regime import judge, settled
+from throughband.operate.street_hand import StreetHand
+from throughband.operate.warning_book import (
+    URGENT,
+    Kind,
+    News,
+    Sighting,
+    WarningBook,
+)
+from throughband.operate.watching import Look, View, Watching, in_thread
+from throughband.pipeline import Setting
+from throughband.results import read_json
+
+_log = logging.getLogger(__name__)
+
+OUTBOX: Final = "outbox"
+OUTBOX_LOOK_S: Final = 5.0
+FACTS: Final = (Kind.BRIDGE, Kind.COORDINATION, Kind.JOURNAL)
+"""Warned of at once: whoever is concerned says so itself."""
+
+
+class Operation:
+    """Daily operation of one network.
+
+    Parameters
+    ----------
+    config, setting
+        What is operated.
+    clock, sleep
+        The present, and how to let time pass.
+    connect
+        How to reach devices, where not as usual.
+    planning
+        Who makes plans.
+    mirror, approver
+        The console's database; None for none.
+    midnight_utc_s
+        Second zero of a drill's street, in s since 1970; None takes the zone's midnights.
+    look
+        How to turn the forecast, which may take long; in a thread of its own by default.
+
+    Raises
+    ------
+    ThroughbandError
+        If folders cannot be made, or what is remembered is damaged.
+    """
+
+    def __init__(
+        self,
+        config: OperateConfig,
+        setting: Setting,
+        clock: Callable[[], datetime],
+        sleep: Callable[[float], Awaitable[None]],
+        *,
+        connect: Connect | None = None,
+        planning: Planning = make_plan,
+        mirror: Mirror | None = None,
+        approver: Approver | None = None,
+        midnight_utc_s: float | None = None,
+        look: Look = in_thread,
+    ) -> None:
+        for folder in (config.folder, config.folder / PLANS):
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise ThroughbandError(f"{folder}: cannot be made ({error.strerror})") from error
+        memory = read_memory(config.folder / MEMORY, clock())
+        hand = StreetHand(config.bridge, phasings_of(setting), clock, sleep, connect)
+        ledger = Ledger(config.bridge.journal, clock, memory.read, memory.mirrored, mirror)
+        self.office = Office(config, setting, clock, sleep, memory, ledger, hand)
+        self.changes = Changes(self.office, planning, approver)
+        self.watching = Watching(self.office, midnight_utc_s, look)
+        self.book = WarningBook(config.book, memory.warned)
+        self.desk = NoticeDesk(config.notices, memory.held, memory.sent_utc)
+        self.outbox = Outbox(config.folder / OUTBOX, config.channels, clock)
+        self.looks = 0
+        self._since: dict[str, datetime] = {}
+        self._troubles: dict[str, str] = {}
+        self._recovered = False
+        self._view: View | None = None
+        self.changes.expect = self._expect
+
+    async def run(self, ended: asyncio.Event) -> None:
+        """Look until an event is set."""
+        post = asyncio.create_task(self.outbox.run(self.office.sleep, OUTBOX_LOOK_S))
+        begun = False
+        try:
+            while not ended.is_set():
+                if not begun:
+                    begun = self.office.ledger.try_write("begins", mode=self._mode())
+                await self.turn()
+                nap = asyncio.ensure_future(self.office.sleep(self.office.config.interval_s))
+                end = asyncio.create_task(ended.wait())
+                await asyncio.wait({nap, end}, return_when=asyncio.FIRST_COMPLETED)
+                for task in (nap, end):
+                    task.cancel()
+                await asyncio.gather(nap, end, return_exceptions=True)
+        finally:
+            post.cancel()
+            await asyncio.gather(post, return_exceptions=True)
+            await self.close()
+
+    async def close(self) -> None:
+        """End in order: nothing on the street changes by it."""
+        await self.changes.close()
+        self.office.ledger.try_write("ends")
+        for step in (self.watching.close, self._keep):
+            try:
+                step()
+            except ThroughbandError as error:
+                _log.error("%s", error)
+
+    async def turn(self) -> View:
+        """Look once, and do what follows."""
+        began_s = time.monotonic()
+        self._troubles = {}
+        office = self.office
+        if not self._recovered:
+            await self._guard("recovery", self._recover())
+        view = self._view = await self.watching.look(office.memory.ours)
+        await self._guard("answers", self._answers())
+        await self._guard("level", self._level(view))
+        free = office.memory.standing.level is Level.FORECAST
+        await self._guard("change", self.changes.turn(free))
+        await self._guard("evaluation", self._evaluate(view))
+        if free and view.sight is not None and view.sight.taken:
+            await self._guard("planning", self._judge(view))
+        office.ledger.mirror()
+        self._warn(view)
+        self._send()
+        self.looks += 1
+        for step in (self._keep, lambda: self._pulse(view, time.monotonic() - began_s)):
+            try:
+                step()
+            except ThroughbandError as error:
+                _log.error("%s", error)
+        return view
+
+    async def _guard(self, stage: str, work: Awaitable[None]) -> None:
+        try:
+            await work
+        except ThroughbandError as error:
+            self._troubles[stage] = str(error)
+            _log.warning("%s: %s", stage, error)
+
+    def _mode(self) -> str:
+        return "act" if self.office.config.acts else "ask"
+
+    # Taking up, answers
+
+    async def _recover(self) -> None:
+        await self.changes.recover()
+        self._recovered = True
+
+    async def _answers(self) -> None:
+        await self.changes.answered(self.office.ledger.news())
+
+    # Levels
+
+    async def _level(self, view: View) -> None:
+        office = self.office
+        now = office.clock()
+        before = office.memory.standing
+        after = stand(before, self._against(view, now), office.config.ladder, now)
+        office.memory.standing = after
+        if after.level is not before.level:
+            office.ledger.write("level", level=after.level.words, why=after.why)
+            office.tell(
+                "level",
+                f"now {after.level.words}",
+                f"From {before.level.words} to {after.level.words}: {after.why}",
+                urgent=after.level < before.level,
+                facts={"level": int(after.level), "why": after.why},
+            )
+        if after.level is Level.OWN_SCHEDULE:
+            await self._own_schedule(after.why)
+        elif after.level is Level.PLAN_OF_DAY:
+            await self._plan_of_day(now)
+
+    def _against(self, view: View, now: datetime) -> dict[Level, str]:
+        office = self.office
+        stop = office.hand.stopped()
+        if not stop and not office.hand.served:
+            stop = "no bridge runs"
+        if not stop and office.ledger.trouble:
+            stop = f"nothing can be recorded: {office.ledger.trouble}"
+        found: dict[Level, str] = {}
+        if stop or not view.current:
+            found[Level.FORECAST] = stop or view.why_not
+        day = self._of_the_hour(now)
+        if stop:
+            found[Level.PLAN_OF_DAY] = stop
+        elif not office.config.acts:
+            found[Level.PLAN_OF_DAY] = "a person approves every plan"
+        elif day is None:
+            found[Level.PLAN_OF_DAY] = "no plan is set for this hour"
+        return found
+
+    def _of_the_hour(self, now: datetime) -> PlanOfDay | None:
+        days = self.office.config.plans_of_day
+        return next((day for day in days if day.times.contains(now)), None)
+
+    async def _own_schedule(self, why: str) -> None:
+        plans, _ = self.office.called()
+        if not plans:
+            return
+        stuck = await self.office.hand.hand_back(sorted(plans), why)
+        memory = self.office.memory
+        memory.regime, memory.trial, memory.ours = None, None, []
+        self.office.tell(
+            "change",
+            f"{len(plans)} signals were handed back to their own schedule",
+            f"{why}." + "".join(f"\n{text}" for text in stuck),
+            urgent=True,
+        )
+
+    async def _plan_of_day(self, now: datetime) -> None:
+        office, day = self.office, self._of_the_hour(now)
+        if day is None:
+            return
+        plan_set = read_plan(day.plan)
+        called = {c.plan_digest for c in office.hand.calls().values()}
+        if called == {plan_set.digest} or office.config.limits.not_now(office.memory.changes, now):
+            return
+        objections = policy_objections(read_json(day.report))
+        if objections:
+            raise ThroughbandError(f"{day.report}: {'; '.join(objections)}")
+        folder = office.plans_folder / f"day-{plan_set.digest[:12]}"
+        folder.mkdir(exist_ok=True)
+        for source, name in ((day.plan, PLAN), (day.report, REPORT)):
+            _copy(source, folder / name)
+        candidate = Candidate(
+            f"{PLANS}/{folder.name}", plan_set.digest, {}, None, None, now, "plan of the day"
+        )
+        await self.changes.push_by_policy(candidate, "the plan of the day for this hour")
+        # It was not made for a forecast: once forecasts are back they decide anew.
+        office.memory.regime = None
+
+    # Regime
+
+    async def _judge(self, view: View) -> None:
+        office = self.office
+        plans, foreign = office.called()
+        if foreign:
+            raise ThroughbandError(
+                f"plans that operation does not know are called at {', '.join(sorted(foreign))}; "
+                "they are left alone, and nothing is planned meanwhile"
+            )
+        assert view.sight is not None
+        assert view.sight.prediction is not None
+        now = office.clock()
+        coming = ahead(
+            view.sight.prediction,
+            office.setting.network,
+            self.watching.midnight_utc_s(now),
+            view.lately,
+        )
+        cost_s = cost_of(office.setting, plans, coming, office.config.planning.longest_cycle_s)
+        # Nobody knows what is on the street was made for: that is traffic not planned for.
+        regime = office.memory.regime or settled({}, None, None)
+        lost = sorted(set(office.memory.ours) - set(plans))
+        broken = f"the plan no longer runs at {', '.join(lost)}" if lost else ""
+        found = judge(regime, office.config.regime, coming.mean_vph, cost_s, now, broken)
+        office.memory.regime = found.regime
+        if office.memory.waiting is not None:
+            if not found.regime.outside:
+                self.changes.drop("the traffic is again what the plan on the street was made for")
+            return
+        if not found.seek or self.changes.seeking or office.memory.trial is not None:
+            if found.seek:
+                # Not begun: the next look may.
+                office.memory.regime = regime
+            return
+        blocked = office.config.limits.not_now(office.memory.changes, now)
+        if office.config.acts and blocked:
+            office.memory.regime = regime
+            return
+        self.changes.seek(coming, found.why)
+
+    # Evidence
+
+    def _expect(self, candidate: Candidate) -> tuple[Promise, Rows]:
+        """Return what a plan that goes on the street now is held against."""
+        view, usual = self._view, None
+        rows: Rows = {}
+        if view is not None:
+            usual = occupied_s_per_veh(self.watching.believed(view))
+            if view.sight is not None:
+                rows = self.watching.forecast_rows(view.sight)
+        now = self.office.clock()
+        return Promise(candidate.plan_digest, now, candidate.delay_change_s, usual), rows
+
+    async def _evaluate(self, view: View) -> None:
+        office, memory = self.office, self.office.memory
+        trial = memory.trial
+        if trial is None:
+            return
+        digest = trial.promise.plan_digest
+        calls = office.hand.calls()
+        if not any(call.plan_digest == digest for call in calls.values()):
+            memory.trial = None
+            office.ledger.write("trial over", plan_digest=digest, why="it is no longer called")
+            return
+        settled_now = False
+        for begin in view.fresh:
+            row = trial.forecast.pop(f"{begin:.0f}", None)
+            if row is None:
+                continue
+            found = weigh(
+                trial.promise, office.config.evidence, self.watching.seen(begin, row, view)
+            )
+            if found is None:
+                continue
+            trial.promise = found.promise
+            office.ledger.write("evidence", plan_digest=digest, text=found.text)
+            if found.take_back:
+                incidents = [w.sighting.text for w in self.book.open if w.sighting.kind == "queue"]
+                known = f" (known there: {'; '.join(incidents)})" if incidents else ""
+                await self.changes.take_back(f"{found.text}{known}")
+                return
+            settled_now = found.settled
+        newest = max(view.lately, default=0.0)
+        ahead_s = [float(begin) for begin in trial.forecast]
+        if settled_now or not any(begin > newest for begin in ahead_s):
+            memory.trial = None
+            promised = trial.promise.delay_change_s
+            office.ledger.write(
+                "trial over",
+                plan_digest=digest,
+                why=f"judged in {trial.promise.intervals} intervals, and kept",
+                served_veh=round(trial.promise.served_veh, 1),
+                forecast_veh=round(trial.promise.expected_veh, 1),
+                promised_s=promised,
+            )
+
+    # Telling
+
+    def _warn(self, view: View) -> None:
+        office, now = self.office, self.office.clock()
+        sightings = list(view.sightings)
+        for stage, text in sorted(self._troubles.items()):
+            sightings.append(self._fact(Kind.PLANNING, stage, text))
+        if self.changes.trouble:
+            sightings.append(self._fact(Kind.PLANNING, "planner", self.changes.trouble))
+        if office.ledger.mirror_trouble:
+            text = f"the database does not take what is decided: {office.ledger.mirror_trouble}"
+            sightings.append(self._fact(Kind.DATABASE, "database", text))
+        if office.ledger.trouble:
+            sightings.append(self._fact(Kind.JOURNAL, "journal", office.ledger.trouble))
+        known = {f"{each.kind}/{each.where}" for each in sightings}
+        self._since = {name: at for name, at in self._since.items() if name in known}
+        for news in self.book.look(sightings, now, view.blind, FACTS):
+            self._news(news)
+
+    def _fact(self, kind: Kind, where: str, text: str) -> Sighting:
+        since = self._since.setdefault(f"{kind}/{where}", self.office.clock())
+        return Sighting(kind, where, since, 1.0, text)
+
+    def _news(self, news: News) -> None:
+        office, told = self.office, news.warned.sighting
+        facts: dict[str, Any] = {
+            "kind": str(told.kind),
+            "where": told.where,
+            "since_utc": told.since_utc.isoformat(),
+            "sure": round(told.sure, 3),
+            "text": told.text,
+        }
+        office.ledger.try_write(f"warning {news.what}", **facts)
+        if news.what == "back":
+            return
+        over = news.what == "cleared"
+        title = f"over: {told.text}" if over else told.text
+        text = f"{title}\nSince {told.since_utc:%Y-%m-%d %H:%M} UTC, {told.sure:.0%} sure"
+        urgent = told.kind in URGENT and not over
+        office.tell("warning", title, text, urgent=urgent, facts={**facts, "state": news.what})
+
+    def _send(self) -> None:
+        office = self.office
+        new, office.notices = office.notices, []
+        for notice in self.desk.turn(new, office.clock()):
+            try:
+                self.outbox.put(notice)
+            except ThroughbandError as error:
+                # Kept in memory, and tried again in the next look.
+                _log.error("%s", error)
+                office.notices.append(notice)
+
+    def _keep(self) -> None:
+        memory = self.office.memory
+        memory.warned = self.book.kept
+        memory.held, memory.sent_utc = self.desk.held, self.desk.sent_utc
+        self.office.save()
+
+    def _pulse(self, view: View, look_s: float) -> None:
+        office, now = self.office, self.office.clock()
+        zone = office.config.limits.hours.zone
+        today = now.astimezone(zone).date()
+        standing = office.memory.standing
+        waiting = office.memory.waiting
+        content = {
+            "utc": now.isoformat(),
+            "interval_s": office.config.interval_s,
+            "mode": self._mode(),
+            "level": standing.level.words,
+            "why": standing.why,
+            "counts": "current" if view.current else view.why_not,
+            "planning": self.changes.seeking,
+            "waiting": None if waiting is None else waiting.plan_digest,
+            "on_trial": None
+            if office.memory.trial is None
+            else office.memory.trial.promise.plan_digest,
+            "warnings": [each.to_dict() for each in self.book.open],
+            "troubles": dict(self._troubles),
+        }
+        numbers: Mapping[str, float] = {
+            "level": int(standing.level),
+            "looks_total": self.looks,
+            "changes_today": sum(
+                at.astimezone(zone).date() == today for at in office.memory.changes
+            ),
+            "warnings_open": len(self.book.open),
+            "notices_waiting": len(self.outbox.waiting) + len(self.desk.held),
+            "notices_delivered_total": self.outbox.delivered,
+            "notice_failures_total": self.outbox.failed_tries,
+            "journal_entries_total": office.ledger.written,
+            "counts_current": int(view.current),
+            "database_behind": int(bool(office.ledger.mirror_trouble)),
+            "look_seconds": look_s,
+        }
+        write_pulse(office.config.folder, content, numbers)
+
+
+def _copy(source: Path, target: Path) -> None:
+    try:
+        target.write_bytes(source.read_bytes())
+    except OSError as error:
+        raise ThroughbandError(f"{target}: cannot be copied ({error.strerror})") from error
