@@ -2,10 +2,11 @@
 
     python -m benchmarks.console.schemathesis_calls [--calls 50000] [--seed 1]
 
-A console with an empty database listens on the loopback; somebody with every right is signed in
-by a token. Schemathesis draws calls, positive and negative, for every operation. A call fails
-where the answer is a server error, or a status, a content type or a body that the document does
-not have. Runs are asked for and wait; none is begun, as that would measure the optimizer.
+A console listens on the loopback, with a network, a plan by somebody else, a run that waits, an
+account and a warning, which calls speak of; somebody with every right is signed in by a token.
+Schemathesis draws calls, positive and negative, for every operation. A call fails where the answer
+is a server error, or a status, a content type or a body that the document does not have. Runs are
+asked for and wait; none is begun, as that would measure the optimizer.
 """
 
 from __future__ import annotations
@@ -19,13 +20,17 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import uvicorn
 
+from network.files import write_plan
+from network.timing import PlanSet
 from throughband.console.app import create_app
 from throughband.console.config import ConsoleConfig
+from throughband.console.desk import Desk
 from throughband.people.rights import Right
 from throughband.people.routes import API
 
@@ -33,12 +38,13 @@ CHECKS = (
     "not_a_server_error,status_code_conformance,content_type_conformance,"
     "response_schema_conformance"
 )
-OPERATIONS = 58
+OPERATIONS = 53
+CITY = "cologne1"
 
 
 @contextmanager
 def served(folder: Path) -> Iterator[tuple[str, str]]:
-    """Serve a console; yield its URL and a token with every right."""
+    """Serve a console; yield its URL and a token with every right. Its rows are in a file."""
     config = ConsoleConfig(
         folder / "console.toml", f"sqlite:///{folder / 'console.sqlite'}", None,
         folder / "journal.sqlite", folder / "runs", folder / "networks", folder / "uploads",
@@ -49,6 +55,9 @@ def served(folder: Path) -> Iterator[tuple[str, str]]:
     desk.door.add_user("fuzz", "Fuzz", list(Right), "a long enough password")
     person = desk.door.sign_in("fuzz", "a long enough password", "")[1]
     token, _ = desk.door.make_token(person, "fuzz", list(Right), 30)
+    rows = furnished(desk, folder)
+    lines = [f'"path.{name}" = "{value}"' for name, value in rows.items()]
+    (folder / "schemathesis.toml").write_text("\n".join(["[parameters]", *lines]) + "\n")
     server = uvicorn.Server(
         uvicorn.Config(app, port=0, log_level="critical", lifespan="off", ws="none")
     )
@@ -65,7 +74,36 @@ def served(folder: Path) -> Iterator[tuple[str, str]]:
         desk.store.close()
 
 
-def fuzz(calls: int, seed: int, report: Path) -> tuple[int, int]:
+def furnished(desk: Desk, folder: Path) -> dict[str, str]:
+    """Put a row of each kind into a console; return their ids by the name of the parameter."""
+    now = desk.clock()
+    scenario, summary = desk.scenes.summary(CITY)
+    network = desk.store.networks.add(CITY, "catalog", CITY, scenario, summary, "somebody", now)
+    setting = desk.scenes.setting(CITY)
+    plans = [
+        replace(plan, offset_s=(plan.offset_s + plan.cycle_s // 2) % plan.cycle_s)
+        for signal in setting.network.signals.values()
+        if (plan := signal.plan_in_force) is not None
+    ]
+    plan_set = PlanSet(scenario, tuple(plans), {})
+    write_plan(folder / "plan.json", plan_set, setting.network)
+    draft = desk.store.plans.add(
+        network.id, "half a cycle later", (folder / "plan.json").read_text(), scenario,
+        plan_set.digest, "upload", "somebody", now,
+        report={"plan_digest": plan_set.digest, "scenario": scenario, "verdict": "better"},
+    )  # fmt: skip
+    run = desk.orders.optimize(network.id, "somebody")
+    user = desk.door.add_user("other", "Other", [Right.VIEW], None)
+    warning, _ = desk.store.warnings.raise_("queue", "link 7", now, 0.9, "250 m", network.id)
+    return {
+        "network_id": network.id, "plan_id": draft.id, "run_id": run.id, "user_id": user.id,
+        "warning_id": warning.id, "token_id": "0123456789ab", "name": "plan.json",
+    }  # fmt: skip
+
+
+def fuzz(
+    calls: int, seed: int, report: Path, phases: str = "examples,coverage,fuzzing"
+) -> tuple[int, int]:
     """Make about so many calls.
 
     Returns
@@ -79,7 +117,7 @@ def fuzz(calls: int, seed: int, report: Path) -> tuple[int, int]:
                 str(Path(sys.executable).with_name("schemathesis")), "run",
                 f"{url}{API}/openapi.json", "--url", url,
                 "-H", f"Authorization: Bearer {token}",
-                "--checks", CHECKS, "--phases", "examples,coverage,fuzzing",
+                "--checks", CHECKS, "--phases", phases,
                 "--exclude-path-regex", "/session$|/login/|/me/password|/metrics",
                 "--max-examples", str(max(1, calls // OPERATIONS)), "--seed", str(seed),
                 "--generation-database", "none", "--no-color", "--request-timeout", "60",

@@ -8,7 +8,7 @@ import pytest
 from tests.throughband.console.serving import QUICK, Console, config_in
 from throughband.console.app import create_app, routes_of
 from throughband.people.rights import ROLES, Right
-from throughband.people.routes import API, ROUTES
+from throughband.people.routes import API, ROUTES, told_table
 
 NOWHERE = "0123456789ab"
 ALLOWED = {None: {None, *ROLES}} | {
@@ -80,3 +80,9 @@ def test_every_error_that_is_answered_is_documented_in_one_form(console: Console
                     schema = answer["content"]["application/json"]["schema"]["$ref"]
                     assert schema.endswith("/Problem"), (method, path, status)
             assert {"400", "401", "403", "422", "503"} <= operation["responses"].keys()
+
+
+def test_the_table_in_the_docs_is_the_one_that_is_checked() -> None:
+    page = Path(__file__).parents[3] / "docs" / "console.md"
+
+    assert told_table() in page.read_text(encoding="utf-8")
