@@ -6,6 +6,7 @@ import base64
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 from urllib.parse import parse_qs, urlencode
 
@@ -15,6 +16,12 @@ from joserfc import jwt
 from joserfc.jwk import RSAKey
 
 CLIENT, SECRET = "throughband", "a client's secret"
+
+
+@cache
+def key_of(kid: str, owner: str = "provider") -> RSAKey:
+    """Return somebody's key; made once, as that takes time."""
+    return RSAKey.generate_key(2048, {"kid": kid, "tb_owner": owner})
 
 
 @dataclass
@@ -37,13 +44,13 @@ class SmallProvider:
     url: str = ""
 
     def __post_init__(self) -> None:
-        self.key = RSAKey.generate_key(2048, {"kid": "one"})
+        self.key = key_of("one")
         self.signs_with = self.key
         self.begun: dict[str, dict[str, str]] = {}
 
     def rotate(self) -> None:
         """Use another key from now on."""
-        self.key = self.signs_with = RSAKey.generate_key(2048, {"kid": "two"})
+        self.key = self.signs_with = key_of("two")
 
     def app(self) -> FastAPI:
         app = FastAPI()

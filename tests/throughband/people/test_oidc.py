@@ -7,11 +7,10 @@ from typing import Any
 
 import httpx
 import pytest
-from joserfc.jwk import RSAKey
 
 from network.errors import SignInError
 from tests.throughband.console.serving import QUICK, Console, config_in, listening
-from tests.throughband.people.provider import CLIENT, SECRET, SmallProvider
+from tests.throughband.people.provider import CLIENT, SECRET, SmallProvider, key_of
 from tests.throughband.store.conftest import Clock
 from throughband.console.app import create_app
 from throughband.people.oidc import Oidc, Pending, Provider
@@ -131,7 +130,7 @@ def test_a_word_that_is_not_for_us_and_now_lets_nobody_in(
 
 
 def test_a_word_signed_by_somebody_else_lets_nobody_in(agency: Agency) -> None:
-    agency.provider.signs_with = RSAKey.generate_key(2048, {"kid": "one"})
+    agency.provider.signs_with = key_of("one", "somebody else")
 
     _, answer = agency.comes_back()
 
