@@ -93,7 +93,8 @@ def played(setting: Setting, blocks: frozenset[str], plan: Path | None, seed: in
 
 def blocks_of(street: Street) -> frozenset[str]:
     """Return the links before stop lines that other signals lead to."""
-    rooms = zip(street.approach_names, street.approaches.storage_veh, strict=True)
+    count = len(street.approach_names)
+    rooms = zip(street.approach_names, street.approaches.storage_veh[:count], strict=True)
     return frozenset(name for name, room_veh in rooms if room_veh < UNLIMITED_VEH)
 
 

@@ -100,10 +100,13 @@ def cyclic_group(street: Street, signals: Iterable[str]) -> CyclicGroup:
 
     exit_vps = np.zeros(street.streams.exit_approach.size)
     np.add.at(exit_vps, street.lanes.exit, street.way_volume_vps)
-    steady = street.approaches.outside_vps[:, approaches].mean(axis=0)
+    outside = np.zeros(len(street.approach_names))
+    np.add.at(outside, street.joined_to, street.approaches.outside_vps.mean(axis=0))
+    steady = outside[approaches]
+    stream_approach = street.joined_to[street.streams.approach]
     inside: list[list[_Feeding]] = [[] for _ in approaches]
-    for s in np.flatnonzero(np.isin(street.streams.approach, approaches)).tolist():
-        at = approach_at[int(street.streams.approach[s])]
+    for s in np.flatnonzero(np.isin(stream_approach, approaches)).tolist():
+        at = approach_at[int(stream_approach[s])]
         x = int(street.streams.exit[s])
         share = float(street.streams.share[s])
         if x in exit_at:

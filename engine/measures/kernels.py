@@ -168,6 +168,7 @@ def play(
     inflow = np.zeros(n_approaches)
     rate = np.zeros(n_ways)
     full = np.zeros(n_approaches, dtype=np.bool_)
+    passed = np.zeros(n_approaches)
     arriving = np.zeros(n_lanes)
     behind = np.zeros(n_lanes)
     limited = lanes.limit_veh.min() < NO_LIMIT_VEH
@@ -202,21 +203,31 @@ def play(
             behind[:] = 0.0
         for a in range(n_approaches):
             standing = 0.0
+            gap_vps = 1e9
+            if approaches.yields_to[a] >= 0:
+                # Whoever joins another road finds gaps in what has just passed there.
+                step = passed[approaches.yields_to[a]] * GAP_STEPS_PER_VPS
+                step = min(step, gap_table.size - 1.001)
+                below = int(step)
+                gap_vps = gap_table[below]
+                gap_vps += (step - below) * (gap_table[below + 1] - gap_vps)
+            passed[a] = 0.0
             for g in range(approaches.first_gate[a], approaches.first_gate[a + 1]):
                 gate[g] += inflow[a] * approaches.gate_share[period, g]
-                through = min(gate[g], approaches.gate_rate_vps[g])
+                through = min(gate[g], approaches.gate_rate_vps[g], gap_vps)
                 for k in range(approaches.first_lane[g], approaches.first_lane[g + 1]):
                     lane = approaches.gate_lane[k]
                     if approaches.lane_share[period, k] > TINY:
-                        room = lanes.storage_veh[lane] - queue[lane]
+                        room = lanes.storage_veh[lane] - queue[lane] - arriving[lane]
                         through = min(through, max(room, 0.0) / approaches.lane_share[period, k])
                 for k in range(approaches.first_lane[g], approaches.first_lane[g + 1]):
                     lane = approaches.gate_lane[k]
                     arriving[lane] += through * approaches.lane_share[period, k]
                 gate[g] -= through
+                passed[a] += through
                 standing += gate[g]
                 for k in range(approaches.first_lane[g], approaches.first_lane[g + 1]):
-                    standing += queue[approaches.gate_lane[k]]
+                    standing += queue[approaches.gate_lane[k]] * approaches.queue_part[k]
                 if counts:
                     total += gate[g]
                     # Those who wait behind the gate wait for the lanes it feeds.

@@ -84,6 +84,8 @@ class Stream:
     deviation_s
         Standard deviation of the travel time between drivers, who keep their pace: those of the
         links add up.
+    links
+        The links of the way, both ends included.
     """
 
     exit_link: str
@@ -92,6 +94,7 @@ class Stream:
     distance_m: float
     travel_time_s: float
     deviation_s: float
+    links: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +105,7 @@ class Way:
     distance_m: float
     travel_time_s: float
     deviation_s: float
+    links: tuple[str, ...] = ()
 
 
 def ways_onward(
@@ -136,7 +140,8 @@ def ways_onward(
     lost = 0.0
     pace = pace or Pace()
     start = network.links[exit_link]
-    frontier = [(exit_link, Way(1.0, start.length_m, *pace.over_link(start, 0.0)))]
+    begun = Way(1.0, start.length_m, *pace.over_link(start, 0.0), (exit_link,))
+    frontier = [(exit_link, begun)]
     while frontier:
         link, way = frontier.pop()
         if link in approaches:
@@ -163,6 +168,7 @@ def ways_onward(
                         way.distance_m + turn.length_m + onward.length_m,
                         way.travel_time_s + time_s,
                         way.deviation_s + deviation_s,
+                        (*way.links, turn.to_link),
                     ),
                 )
             )
@@ -226,8 +232,8 @@ def fit_streams(
             ways[link, approach] = way
             place(row[link], column[approach], way.weight * departing[link])
     for approach in approaches:
-        outside_weight = _outside_weight(network, approach, leaving)
-        place(len(exits), column[approach], outside_weight * arriving[approach])
+        weight = outside_weight(network, approach, leaving)
+        place(len(exits), column[approach], weight * arriving[approach])
     fitted = _fit(
         np.array(rows),
         np.array(columns),
@@ -237,7 +243,15 @@ def fit_streams(
     )
     flows = dict(zip(zip(rows, columns, strict=True), fitted.tolist(), strict=True))
     streams = tuple(
-        Stream(exit_link, approach, share, way.distance_m, way.travel_time_s, way.deviation_s)
+        Stream(
+            exit_link,
+            approach,
+            share,
+            way.distance_m,
+            way.travel_time_s,
+            way.deviation_s,
+            way.links,
+        )
         for (exit_link, approach), way in sorted(ways.items())
         if (share := _ratio(flows[row[exit_link], column[approach]], departing[exit_link]))
         > SMALLEST_SHARE
@@ -249,7 +263,7 @@ def fit_streams(
     return streams, outside
 
 
-def _outside_weight(network: RoadNetwork, approach: str, exits: set[str]) -> float:
+def outside_weight(network: RoadNetwork, approach: str, exits: set[str]) -> float:
     """Prior share of an approach's traffic that passes no signal before it."""
     outside = 0.0
     frontier = [(approach, 1.0, 0.0)]

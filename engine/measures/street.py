@@ -3,7 +3,8 @@
 *Stop lanes* end at a signal. Behind them, where the road has fewer lanes, lies a *gate*: a lane
 from which vehicles spread over several stop lanes, first come first served, so that one full
 turn pocket holds up its neighbors. An *approach* is everything between a stop line and the
-signals upstream of it. *Streams* carry what leaves one signal to an approach of another.
+signals upstream of it; a road from other signals that joins it is an approach to the same stop
+lanes. *Streams* carry what leaves one signal to an approach of another.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.measures.joins import Mouth, Place, mouth, road_flows, road_of
 from engine.measures.objective import LanePrices, Objective, lane_prices
 from engine.measures.riders import Rider, riders_of
 from engine.measures.streams import Pace, Stream, fit_streams
@@ -118,7 +120,7 @@ class LaneArrays(NamedTuple):
 
 
 class ApproachArrays(NamedTuple):
-    """Approaches and their gates.
+    """Approaches and their gates, approaches of their own first, then roads that join them.
 
     Approach a owns gates ``first_gate[a]`` to ``first_gate[a + 1]``; gate g spreads over the
     lanes ``gate_lane[first_lane[g]:first_lane[g + 1]]``.
@@ -132,6 +134,8 @@ class ApproachArrays(NamedTuple):
     first_lane: Integers
     gate_lane: Integers
     lane_share: Floats  # [period, gate-lane pair], of the gate's traffic
+    queue_part: Floats  # per gate-lane pair, of the lane's queue that stands on this approach
+    yields_to: Integers  # per approach, the one before it that it joins and gives way to, or -1
 
 
 class StreamArrays(NamedTuple):
@@ -165,7 +169,10 @@ class Street:
     lane_names, lane_approach
         Name of each stop lane; row of its approach.
     approach_names
-        Name (link) of each approach.
+        Name (link) of each approach that ends at a stop line.
+    joined_to
+        Row of `approach_names` of every row of `ApproachArrays`: its own, or of the approach that
+        the road joins.
     ways
         The connection of each way; where several of a lane lead to the same link under the same
         aspects, the first of them.
@@ -190,6 +197,7 @@ class Street:
     lane_names: tuple[str, ...]
     lane_approach: Integers
     approach_names: tuple[str, ...]
+    joined_to: Integers
     ways: tuple[Connection, ...]
     lane_volume_vps: Floats
     way_volume_vps: Floats
@@ -433,6 +441,7 @@ class _Builder:
         ).T
         first = _firsts([len(lane) for lane in self.by_lane.values()])
         volume = np.add.reduceat(flows, first[:-1], axis=1)
+        self._find_joins(stream_table, ways, flows.mean(axis=0), outside_vps)
         lanes, approaches = self._gates_and_lanes(ways, flows, volume, outside_vps)
         lane_approach = np.array(
             [self.approach_names.index(link) for link, _ in self.by_lane], dtype=np.int32
@@ -450,6 +459,10 @@ class _Builder:
             tuple(f"{link}_{lane}" for link, lane in self.by_lane),
             lane_approach,
             self.approach_names,
+            np.array(
+                [*range(len(self.approach_names)), *(joined for joined, _ in self.joining)],
+                dtype=np.int32,
+            ),
             ways,
             volume.mean(axis=0),
             flows.mean(axis=0),
@@ -476,7 +489,8 @@ class _Builder:
             for connection in movement.connections
         }
         beside = np.bincount(lane_approach, minlength=len(self.approach_names))
-        room_veh = (approaches.storage_veh / np.maximum(beside, 1))[lane_approach]
+        storage_veh = approaches.storage_veh[: len(self.approach_names)]
+        room_veh = (storage_veh / np.maximum(beside, 1))[lane_approach]
         speeds = [self.network.links[link].speed_mps for link, _ in self.by_lane]
         return lane_prices(
             self.objective,
@@ -524,6 +538,52 @@ class _Builder:
         """Vehicles that can wait inside the node for a gap."""
         return float(self.driving.box_part * way.wait_m / self.driving.spacing_m)
 
+    def _find_joins(
+        self,
+        stream_table: tuple[Stream, ...],
+        ways: tuple[Connection, ...],
+        way_vps: Floats,
+        outside_vps: Floats,
+    ) -> None:
+        """Find where stop lanes begin, and the roads that join there.
+
+        The main road is one that gives way to none, the busiest if there are several. Others are
+        told apart from it where most of what they bring passed signals; of what comes from outside
+        nobody knows by which road it came.
+        """
+        lanes_of: dict[str, list[int]] = {}
+        for name, lane in self.by_lane:
+            lanes_of.setdefault(name, []).append(lane)
+        exits = set(self.exit_names)
+        exit_vps = dict.fromkeys(self.exit_names, 0.0)
+        for way, flow in zip(ways, way_vps, strict=True):
+            exit_vps[way.to_link] += flow
+        self.mouths: list[Mouth] = []
+        self.main_road: list[str] = []
+        self.outside_part = np.ones(len(self.approach_names))
+        self.joining: list[tuple[int, str]] = []
+        self.joining_part: list[float] = []
+        for a, link in enumerate(self.approach_names):
+            found = mouth(self.network, link, lanes_of.get(link, []), exits)
+            coming = [stream for stream in stream_table if stream.approach_link == link]
+            outside = float(outside_vps[:, a].mean())
+            flows = road_flows(self.network, found.roads, coming, exit_vps, outside, exits)
+            main = max(
+                found.roads,
+                key=lambda road: (road not in found.yielding, flows[road].whole_vps, road),
+                default="",
+            )
+            joining = [road for road in found.roads if road != main and flows[road].is_known]
+            if len(found.roads) > 1 and not joining:
+                found = found.undivided(link)
+                main = link
+            self.mouths.append(found)
+            self.main_road.append(main)
+            for road in joining:
+                self.joining.append((a, road))
+                self.joining_part.append(flows[road].outside_part)
+                self.outside_part[a] -= flows[road].outside_part
+
     def _gates_and_lanes(
         self,
         ways: tuple[Connection, ...],
@@ -532,87 +592,41 @@ class _Builder:
         outside_vps: Floats,
     ) -> tuple[LaneArrays, ApproachArrays]:
         storage_veh = [0.0] * len(self.by_lane)
-        gates_per_approach: list[int] = []
-        gate_share: list[Floats] = []
-        gate_rate: list[float] = []
-        lanes_per_gate: list[int] = []
-        gate_lane: list[int] = []
-        lane_share: list[Floats] = []
+        gates = _Gates(self.driving)
         approach_storage: list[float] = []
-        lanes_of: dict[str, list[int]] = {}
-        for name, lane in self.by_lane:
-            lanes_of.setdefault(name, []).append(lane)
-        for link in self.approach_names:
-            lanes = lanes_of.get(link, [])
-            reach_m, mapping = self._upstream(link, lanes)
-            gates = sorted({gate for found in mapping.values() for gate in found})
-            for lane in lanes:
-                row = self.lane_row[link, lane]
-                storage_veh[row] = max(1.0, reach_m / self.driving.spacing_m)
-                if len(gates) == len(lanes):
+        for a, link in enumerate(self.approach_names):
+            found, main = self.mouths[a], self.main_road[a]
+            rows = {lane: self.lane_row[link, lane] for lane in found.feeders}
+            for row in rows.values():
+                storage_veh[row] = max(1.0, found.reach_m / self.driving.spacing_m)
+                if len(found.roads) == 1 and len(set().union(*found.feeders.values())) == len(rows):
                     storage_veh[row] = UNLIMITED_VEH
-            gates_per_approach.append(len(gates))
-            through: list[Floats] = []
-            for gate in gates:
-                fed = [lane for lane in lanes if gate in mapping[lane]]
-                parts = [volume[:, self.lane_row[link, lane]] / len(mapping[lane]) for lane in fed]
-                through.append(np.sum(parts, axis=0))
-                lane_share.extend(_shares(parts))
-                gate_rate.append(
-                    UNLIMITED_VEH if len(fed) == 1 else self.driving.saturation_vps(1e3)
-                )
-                lanes_per_gate.append(len(fed))
-                gate_lane.extend(self.lane_row[link, lane] for lane in fed)
-            gate_share.extend(_shares(through))
-            approach_storage.append(self._storage(link))
-        approaches = ApproachArrays(
-            _firsts(gates_per_approach),
+            feeders = found.from_road(main) if main else {}
+            gates.add({rows[lane]: places for lane, places in feeders.items()}, volume, stands=True)
+            approach_storage.append(self._storage(link, main if len(found.roads) > 1 else None))
+        for a, road in self.joining:
+            link = self.approach_names[a]
+            feeders = self.mouths[a].from_road(road)
+            mapped = {self.lane_row[link, lane]: places for lane, places in feeders.items()}
+            gates.add(mapped, volume, stands=False)
+            shared_veh = self.mouths[a].reach_m / self.driving.spacing_m
+            approach_storage.append(self._storage(road) + shared_veh)
+        joined = [a for a, _ in self.joining]
+        yields_to = [a if self._gives_way(a, road) else -1 for a, road in self.joining]
+        approaches = gates.arrays(
             np.array(approach_storage),
-            outside_vps,
-            np.array(gate_share).T.copy(),
-            np.array(gate_rate),
-            _firsts(lanes_per_gate),
-            np.array(gate_lane, dtype=np.int32),
-            np.array(lane_share).T.copy(),
+            np.column_stack(
+                [outside_vps * self.outside_part, outside_vps[:, joined] * self.joining_part]
+            ),
+            np.array([-1] * len(self.approach_names) + yields_to, dtype=np.int32),
         )
         return self._lanes(ways, flows, storage_veh), approaches
 
-    def _upstream(
-        self, link: str, lanes: list[int]
-    ) -> tuple[float, dict[int, frozenset[tuple[str, int]]]]:
-        """Go upstream while every lane stays a lane of its own.
+    def _storage(self, link: str, onto: str | None = None) -> float:
+        """Vehicles that can stand between the stop line and the signals upstream.
 
-        Returns the length of road over which the stop lanes are separate, m, and for each stop
-        lane the upstream lanes that feed it where they no longer are.
+        Where several roads join, `onto` is the one that is gone back on.
         """
-        reach_m = self.network.links[link].length_m
-        origin = {lane: (link, lane) for lane in lanes}
-        exits = set(self.exit_names)
-        seen: set[str] = set()
-        while True:
-            current = {place[0] for place in origin.values()}
-            if current & exits or current & seen:
-                return reach_m, {lane: frozenset([origin[lane]]) for lane in lanes}
-            seen |= current
-            feeders: dict[int, set[tuple[str, int]]] = {lane: set() for lane in lanes}
-            for lane in lanes:
-                at_link, at_lane = origin[lane]
-                for connection in self.network.turns_into[at_link]:
-                    if connection.to_lane == at_lane and connection.turn != "t":
-                        feeders[lane].add((connection.from_link, connection.from_lane))
-            found = [place for places in feeders.values() for place in places]
-            if len({place[0] for place in found}) != 1:
-                # The road begins or several roads join: lanes are separate up to here.
-                return reach_m, {lane: frozenset([origin[lane]]) for lane in lanes}
-            if len(found) != len(set(found)) or any(len(f) != 1 for f in feeders.values()):
-                return reach_m, {
-                    lane: frozenset(places or {origin[lane]}) for lane, places in feeders.items()
-                }
-            origin = {lane: next(iter(places)) for lane, places in feeders.items()}
-            reach_m += self.network.links[found[0][0]].length_m
-
-    def _storage(self, link: str) -> float:
-        """Vehicles that can stand between the stop line and the signals upstream."""
         exits = set(self.exit_names)
         lane_m = 0.0
         seen: set[str] = set()
@@ -629,6 +643,9 @@ class _Builder:
             straight = [
                 c.from_link for c in self.network.turns_into[name] if c.turn in ("s", "L", "R")
             ]
+            joining = {c.from_link for c in self.network.turns_into[name]} if onto else set()
+            if onto in joining:
+                straight = [onto]
             if not straight:
                 # Nothing upstream but the edge of the network: outside there is room.
                 return UNLIMITED_VEH
@@ -642,13 +659,12 @@ class _Builder:
         lane_approach: Integers,
     ) -> StreamArrays:
         exit_row = {name: row for row, name in enumerate(self.exit_names)}
-        approach_row = {name: row for row, name in enumerate(self.approach_names)}
+        rows = [self._row_of_stream(stream) for stream in stream_table]
         blocked = np.full(len(self.exit_names), -1, dtype=np.int32)
-        for stream in stream_table:
+        for stream, row in zip(stream_table, rows, strict=True):
             # A full approach holds its feeders only where the way leads nowhere else.
             if stream.share > 0.5:
-                row = exit_row[stream.exit_link]
-                blocked[row] = approach_row[stream.approach_link]
+                blocked[exit_row[stream.exit_link]] = row
         smoothing: list[float] = []
         delays: list[int] = []
         for stream in stream_table:
@@ -659,7 +675,7 @@ class _Builder:
             delays.append(max(1, round(stream.travel_time_s - (1.0 - factor) / factor)))
         return StreamArrays(
             np.array([exit_row[s.exit_link] for s in stream_table], dtype=np.int32),
-            np.array([approach_row[s.approach_link] for s in stream_table], dtype=np.int32),
+            np.array(rows, dtype=np.int32),
             np.array([s.share for s in stream_table]),
             np.array(delays, dtype=np.int32),
             np.array(smoothing),
@@ -671,6 +687,67 @@ class _Builder:
             np.array([rider.flow_vps for rider in riders], dtype=np.float64),
             np.array([rider.delay_s for rider in riders], dtype=np.int32),
             np.array([rider.smoothing for rider in riders], dtype=np.float64),
+        )
+
+    def _gives_way(self, a: int, road: str) -> bool:
+        """Tell whether a road that joins an approach gives way to its main road."""
+        yielding = self.mouths[a].yielding
+        return road in yielding and self.main_road[a] not in yielding
+
+    def _row_of_stream(self, stream: Stream) -> int:
+        """Row of the approach, or of the road that joins it, on which a stream arrives."""
+        a = self.approach_names.index(stream.approach_link)
+        road = road_of(stream, self.mouths[a].roads)
+        if road is None or (a, road) not in self.joining:
+            return a
+        return len(self.approach_names) + self.joining.index((a, road))
+
+
+class _Gates:
+    """Collects the gates of approaches, in order."""
+
+    def __init__(self, driving: Driving) -> None:
+        self._driving = driving
+        self._per_approach: list[int] = []
+        self._share: list[Floats] = []
+        self._rate: list[float] = []
+        self._lanes_per_gate: list[int] = []
+        self._lane: list[int] = []
+        self._lane_share: list[Floats] = []
+        self._part: list[float] = []
+
+    def add(self, feeders: Mapping[int, frozenset[Place]], volume: Floats, *, stands: bool) -> None:
+        """Add an approach: by stop lane, what feeds it; `stands` if queues of the lanes are its."""
+        gates = sorted({gate for found in feeders.values() for gate in found})
+        self._per_approach.append(len(gates))
+        through: list[Floats] = []
+        for gate in gates:
+            fed = [row for row in feeders if gate in feeders[row]]
+            parts = [volume[:, row] / len(feeders[row]) for row in fed]
+            through.append(np.sum(parts, axis=0))
+            self._lane_share.extend(_shares(parts))
+            self._part.extend(1.0 / len(feeders[row]) if stands else 0.0 for row in fed)
+            self._rate.append(UNLIMITED_VEH if len(fed) == 1 else self._driving.saturation_vps(1e3))
+            self._lanes_per_gate.append(len(fed))
+            self._lane.extend(fed)
+        if gates:
+            self._share.extend(_shares(through))
+
+    def arrays(
+        self, storage_veh: Floats, outside_vps: Floats, yields_to: Integers
+    ) -> ApproachArrays:
+        """Return them as arrays, with what else is known of each approach."""
+        return ApproachArrays(
+            _firsts(self._per_approach),
+            storage_veh,
+            outside_vps,
+            np.array(self._share).T.copy(),
+            np.array(self._rate),
+            _firsts(self._lanes_per_gate),
+            np.array(self._lane, dtype=np.int32),
+            np.array(self._lane_share).T.copy(),
+            np.array(self._part),
+            yields_to,
         )
 
 

@@ -309,7 +309,7 @@ def _platoons(
     flows: dict[tuple[int, int], float] = {}
     for (signal, exit_row), profile in sorted(profiles.items()):
         for stream in np.flatnonzero(streams.exit == exit_row):
-            key = (signal, int(streams.approach[stream]))
+            key = (signal, int(street.joined_to[streams.approach[stream]]))
             share = float(streams.share[stream])
             table_kernels.disperse(
                 profile * share,

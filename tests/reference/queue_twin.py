@@ -119,6 +119,7 @@ class TwinApproach:
     gates: list[TwinGate]
     under_way_veh: float = 0.0
     full: bool = False
+    passed_veh: float = 0.0
 
 
 class TwinStreet:
@@ -168,7 +169,7 @@ class TwinStreet:
                     for g in range(approaches.first_gate[a], approaches.first_gate[a + 1])
                 ],
             )
-            for a in range(len(street.approach_names))
+            for a in range(len(approaches.storage_veh))
         ]
         self.left_by: dict[int, list[float]] = {
             x: [] for x in range(street.streams.exit_approach.size)
@@ -216,19 +217,22 @@ class TwinStreet:
                 )
                 inflow += self.smoothed[s]
                 approach.under_way_veh -= self.smoothed[s]
+            joining_vps = self._joining_vps(approach)
+            approach.passed_veh = 0.0
             for gate in approach.gates:
                 gate.waiting_veh += inflow * float(arrays.gate_share[period, gate.row])
                 parts = [(lane, float(arrays.lane_share[period, k])) for k, lane in gate.lanes]
                 # First come first served: the fullest lane holds up all behind it.
                 passing = min(
-                    [gate.waiting_veh, gate.rate_vps]
+                    [gate.waiting_veh, gate.rate_vps, joining_vps]
                     + [
-                        max(lane.storage_veh - lane.queue_veh, 0.0) / part
+                        max(lane.storage_veh - lane.queue_veh - arriving[lane.row], 0.0) / part
                         for lane, part in parts
                         if part > NOTHING_VEH
                     ]
                 )
                 gate.waiting_veh -= passing
+                approach.passed_veh += passing
                 for lane, part in parts:
                     arriving[lane.row] += passing * part
                 if counts:
@@ -238,10 +242,18 @@ class TwinStreet:
                         lane.behind_veh += gate.waiting_veh * part
         return arriving
 
+    def _joining_vps(self, approach: TwinApproach) -> float:
+        """Drivers who may join the road that their own gives way to; no limit where it does not."""
+        row = int(self.street.approaches.yields_to[approach.row])
+        if row < 0:
+            return math.inf
+        return self._tabled_vps(self.approaches[row].passed_veh)
+
     def _note_full_approaches(self) -> None:
+        part = self.street.approaches.queue_part
         for approach in self.approaches:
             standing = sum(
-                gate.waiting_veh + sum(lane.queue_veh for _, lane in gate.lanes)
+                gate.waiting_veh + sum(lane.queue_veh * part[k] for k, lane in gate.lanes)
                 for gate in approach.gates
             )
             under_way = max(approach.under_way_veh, 0.0)
@@ -265,14 +277,18 @@ class TwinStreet:
             on_lane = sum(foe.left_before_vps for foe in foes)
             opposing += on_lane
             free *= max(0.0, 1.0 - driving.bunch_s * on_lane)
-        steps = min(opposing / TABLE_STEP_VPS, TABLE_END_VPS / TABLE_STEP_VPS - 0.001)
+        return min(free * self._tabled_vps(opposing), 1.0 / way.headway_s)
+
+    def _tabled_vps(self, opposing_vps: float) -> float:
+        """Drivers who find a gap, between the steps of the kernel's table."""
+        driving = self.street.driving
+        steps = min(opposing_vps / TABLE_STEP_VPS, TABLE_END_VPS / TABLE_STEP_VPS - 0.001)
         below = math.floor(steps)
         less, more = (
             harders_vps(step * TABLE_STEP_VPS, driving.critical_gap_s, driving.follow_up_s)
             for step in (below, below + 1)
         )
-        found = free * (less + (steps - below) * (more - less))
-        return min(found, 1.0 / way.headway_s)
+        return less + (steps - below) * (more - less)
 
     def _serve(
         self, lane: TwinLane, arriving: float, time_s: int, period: int, counts: bool

@@ -27,6 +27,7 @@ PLAIN = Driving(reaction_s=1.4, spacing_m=7.5, discharge_mps=12.5, start_loss_s=
 """Two seconds per vehicle and no loss, for sums that can be done by hand."""
 
 TWO_PHASES = Phasing((Phase(1, "GGrr", 5, 30, 10), Phase(2, "rrGG", 5, 30, 10)), {})
+ONE_EACH = Phasing((Phase(1, "Gr", 5, 30, 10), Phase(2, "rG", 5, 30, 10)), {})
 LEFTS = Phasing(
     (Phase(1, "GgGgrrrr", 5, 30, 10), Phase(2, "rrrrGgGg", 5, 30, 10)),
     {},
@@ -319,3 +320,32 @@ def laid_streets(draw: st.DrawFn) -> tuple[Street, Tables]:
     )
     street = build_street(network, flows, draw(st.sampled_from([60, 90, 300])), driving)
     return street, tables_of(network, street)
+
+
+def joined(reach_m: float, side_m: float = 60.0, yields: bool = True) -> RoadNetwork:
+    """Build a side road that joins a main one ``reach_m`` before signal S.
+
+    ``stop`` has a lane for ``stop>on`` (group 0) and one for ``stop>off`` (group 1). The main road
+    leads to both; ``side``, fed by ``in>side`` of signal B, only to the first.
+    """
+    roads = Roads()
+    roads.link("main", lanes=2)
+    roads.link("side", side_m)
+    roads.link("stop", reach_m, 2)
+    first = roads.turn("main", "stop")
+    second = roads.turn("main", "stop", from_lane=1, to_lane=1)
+    joining = roads.turn("side", "stop", "r")
+    if yields:
+        above = frozenset([first.connection_id, second.connection_id])
+        roads.connections[-1] = replace(joining, foes=above, yields_to=above)
+    ends = [
+        roads.turn("stop", roads.link("on"), group=0),
+        roads.turn("stop", roads.link("off"), "l", from_lane=1, group=1),
+    ]
+    roads.signal("S", ends, ONE_EACH, two_phase_plan("S"))
+    begins = [
+        roads.turn(roads.link("in"), "side", group=0),
+        roads.turn(roads.link("across"), roads.link("acrossx"), group=1),
+    ]
+    roads.signal("B", begins, ONE_EACH, two_phase_plan("B"))
+    return roads.network()
