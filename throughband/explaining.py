@@ -269,6 +269,7 @@ def _cost(cost: SecondCost | None) -> dict[str, Any] | None:
         "veh_s_per_h": round(cost.veh_s_per_h, 1),
         "s_per_veh": round(cost.s_per_veh, 5),
         "hourly_veh_s_per_h": _rounded(cost.hourly_veh_s_per_h),
+        "ample_veh_s_per_h": _rounded(cost.ample_veh_s_per_h),
         "pays": asdict(cost.pays) if cost.pays else None,
         "gains": asdict(cost.gains) if cost.gains else None,
     }

@@ -12,6 +12,7 @@ from engine.measures.corridor import Corridor
 from engine.measures.evaluation import StreetMeasures, Tables, evaluate
 from engine.measures.street import Floats, Street
 from engine.optimize.alternatives import Cycles, NextSequence, cycles_around, next_sequence
+from engine.optimize.appraisal import scaled
 from engine.optimize.binding import Bound, CriticalPath, bounds_of, critical_path
 from engine.optimize.groups import coordination_groups, coupling
 from engine.optimize.locks import Locks
@@ -102,6 +103,8 @@ class GroupExplanation:
         The cycles around; None where not asked.
     regrets
         Under errors of volumes, clocks and speeds; empty where not asked.
+    margin
+        Factor on the flows under which plans are looked for, so that they hold when more comes.
     """
 
     cycle_s: int
@@ -111,6 +114,7 @@ class GroupExplanation:
     refit_gain_pct: float | None
     cycles: Cycles | None
     regrets: tuple[Regret, ...]
+    margin: float = 1.0
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -203,16 +207,20 @@ def explanation_of(question: Question, progress: Progress | None = None) -> Expl
     checked = question.demand is not None and len(plans) <= LARGEST_CHECKED
     hourly = HourlyModel(tables, question.start_s, plans) if checked else None
     graph = coupling(street)
+    ample = scaled(street, question.limits.demand_margin)
     found = []
     done = 0
     for names in timed_groups(street, plans, question.together):
         own = {name: plans[name] for name in names}
         trials = GroupTrials(street, network, own)
+        strained: GroupTrials | None = None
         signals = []
         for name in names:
             near = _near(graph, name, own)
             local = trials if len(near) == len(own) else GroupTrials(street, network, near)
-            signals.append(_signal(question, local, able[name], hourly))
+            if strained is None or len(near) < len(own):
+                strained = GroupTrials(ample, network, near)
+            signals.append(_signal(question, local, able[name], hourly, strained))
             done += 1
             tell("signals", done, len(plans))
         found.append(_group(question, trials, able, tuple(signals), tell))
@@ -293,11 +301,15 @@ def _near(graph: nx.Graph, name: str, plans: Mapping[str, TimingPlan]) -> dict[s
 
 
 def _signal(
-    question: Question, trials: GroupTrials, choice: Choice, hourly: HourlyModel | None
+    question: Question,
+    trials: GroupTrials,
+    choice: Choice,
+    hourly: HourlyModel | None,
+    ample: GroupTrials,
 ) -> SignalExplanation:
     name = choice.signal.signal_id
     plan = trials.plans[name]
-    seconds = seconds_of(trials, choice, hourly)
+    seconds = seconds_of(trials, choice, hourly, ample)
     curve: Floats = np.zeros(0)
     exchanges: dict[int, tuple[tuple[int, float], ...]] = {}
     following = None
@@ -349,4 +361,5 @@ def _group(
         gain_pct,
         cycles,
         lost,
+        question.limits.demand_margin,
     )

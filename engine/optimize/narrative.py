@@ -239,6 +239,10 @@ def _seconds(signal: SignalExplanation, group: GroupExplanation) -> Iterator[str
     if least.veh_s_per_h < -WORTH_TELLING * whole:
         saved = _minutes(-least.veh_s_per_h)
         yield f"The best move, {_moved(least)}, would save {saved} of waiting an hour{_who(least)}."
+        ample = least.ample_veh_s_per_h
+        if ample is not None and ample > 0.0:
+            more = 100.0 * (group.margin - 1.0)
+            yield f"With {more:.0f} % more traffic, for which plans are made, it {_would(ample)}."
     else:
         yield (
             f"No move of a second pays noticeably; the cheapest, {_moved(least)}, changes "

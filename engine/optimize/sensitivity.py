@@ -57,6 +57,8 @@ class SecondCost:
         The same per vehicle that passes a signal of the group, s.
     hourly_veh_s_per_h
         The same by the hour-long model of the whole street; None where it was not asked.
+    ample_veh_s_per_h
+        The same with the traffic that plans are made to hold; None where that is not asked.
     pays, gains
         The lane that loses most and the one that gains most; None where none does.
     """
@@ -66,6 +68,7 @@ class SecondCost:
     veh_s_per_h: float
     s_per_veh: float
     hourly_veh_s_per_h: float | None
+    ample_veh_s_per_h: float | None
     pays: LaneChange | None
     gains: LaneChange | None
 
@@ -134,7 +137,10 @@ class HourlyModel:
 
 
 def seconds_of(
-    trials: GroupTrials, choice: Choice, hourly: HourlyModel | None = None
+    trials: GroupTrials,
+    choice: Choice,
+    hourly: HourlyModel | None = None,
+    ample: GroupTrials | None = None,
 ) -> SignalSeconds:
     """Price every second of a signal's plan.
 
@@ -146,6 +152,8 @@ def seconds_of(
         The signal's phases.
     hourly
         The hour-long model with the same plans, to check what is told.
+    ample
+        The same plans under the traffic that they are made to hold.
 
     Returns
     -------
@@ -154,7 +162,7 @@ def seconds_of(
     name = choice.signal.signal_id
     plan = trials.plans[name]
     base = trials.lane_costs()
-    pricing = _Pricing(trials, plan, base, hourly)
+    pricing = _Pricing(trials, plan, base, hourly, ample)
     exchanges = [(trials.trial([moved]), moved) for moved in split_moves(choice, plan, 1)]
     told: dict[TimingPlan, SecondCost] = {}
     more: dict[int, SecondCost | None] = {}
@@ -220,8 +228,15 @@ class _Pricing:
     """Tells what a changed plan costs, and where."""
 
     def __init__(
-        self, trials: GroupTrials, plan: TimingPlan, base: Floats, hourly: HourlyModel | None
+        self,
+        trials: GroupTrials,
+        plan: TimingPlan,
+        base: Floats,
+        hourly: HourlyModel | None,
+        ample: GroupTrials | None,
     ) -> None:
+        self._ample = ample
+        self._ample_cost = ample.cost() if ample is not None else 0.0
         self._trials = trials
         self._plan = plan
         self._base = base
@@ -241,9 +256,15 @@ class _Pricing:
             total,
             total / SECONDS_PER_HOUR / max(self._trials.volume_vps, 1e-12),
             self._hourly.change(moved) if self._hourly else None,
+            self._with_margin(moved),
             self._lane(change, int(np.argmax(change)), 1.0),
             self._lane(change, int(np.argmin(change)), -1.0),
         )
+
+    def _with_margin(self, moved: TimingPlan) -> float | None:
+        if self._ample is None:
+            return None
+        return (self._ample.trial([moved]) - self._ample_cost) * SECONDS_PER_HOUR
 
     def _lane(self, change: Floats, row: int, sign: float) -> LaneChange | None:
         if sign * change[row] < LEAST_TOLD_VEH_S:

@@ -74,6 +74,23 @@ def test_a_signals_paragraph_holds_its_numbers(told: Explanation) -> None:
                 assert f"{100 * phase.saturation:.0f} % of capacity" in text
 
 
+def test_a_move_that_pays_today_but_not_with_the_margin_is_told_so(told: Explanation) -> None:
+    group = told.groups[0]
+    signal = group.signals[0]
+    whole = group.cost_s_per_veh * group.volume_vph
+    for ample, said in ((1200.0, True), (-1200.0, False), (None, False)):
+        costs = {
+            number: replace(cost, veh_s_per_h=-0.1 * whole, ample_veh_s_per_h=ample)
+            for number, cost in signal.seconds.more.items()
+            if cost is not None
+        }
+        seconds = replace(signal.seconds, more=costs, less={})
+        text = signal_paragraph(replace(signal, seconds=seconds), group)
+        assert "The best move" in text
+        sentence = "With 15 % more traffic, for which plans are made, it would cost 20 min"
+        assert (sentence in text) is said
+
+
 def test_a_groups_paragraph_holds_its_numbers(told: Explanation) -> None:
     group = told.groups[0]
     text = group_paragraph(group, 3)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from engine.measures.cyclic import cyclic_cost
 from engine.measures.evaluation import Tables, evaluate
+from engine.optimize.appraisal import scaled
 from engine.optimize.isolated import split_moves
 from engine.optimize.sensitivity import HourlyModel, exchanged, seconds_of
 from engine.optimize.trials import GroupTrials
@@ -127,6 +128,18 @@ def test_the_hour_long_model_is_asked_of_the_same_plans() -> None:
         assert cost.hourly_veh_s_per_h == pytest.approx(
             played.cost_s * played.volume_veh - hourly.cost_veh_s_per_h, abs=1e-3
         )
+
+
+def test_seconds_are_priced_under_the_traffic_that_plans_are_to_hold() -> None:
+    network = row()
+    trials = trials_of(network)
+    ample = GroupTrials(scaled(trials.street, 1.15), network, plans_of(network))
+    before = ample.cost()
+    found = seconds_of(trials, choices_of(network)["B"], None, ample)
+    for cost in found.costs:
+        expected = SECONDS_PER_HOUR * (ample.trial([cost.plan]) - before)
+        assert cost.ample_veh_s_per_h == pytest.approx(expected, abs=1e-6)
+    assert any(cost.ample_veh_s_per_h != cost.veh_s_per_h for cost in found.costs)
 
 
 def test_both_models_agree_on_seconds_that_matter_where_nothing_blocks() -> None:
