@@ -109,8 +109,6 @@ class Told:
         Python has allocated.
     notices
         Notices that the webhook got.
-    missing
-        What should be on record and is not.
     """
 
     measures: RunMeasures
@@ -121,7 +119,6 @@ class Told:
     timeline: list[str] = field(default_factory=list)
     memory: list[tuple[float, float, float]] = field(default_factory=list)
     notices: int = 0
-    missing: list[str] = field(default_factory=list)
 
 
 def midnight_utc_s(day: date) -> float:

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import ValidationError
 
 from controllers.steps import MostSteps
 from network.errors import ThroughbandError
@@ -21,6 +21,12 @@ from throughband.bridge.config import (
     read_config,
 )
 from throughband.operate.channels import Email, Mqtt, Webhook
+from throughband.operate.config_entries import (
+    DatabaseEntry,
+    NoticesEntry,
+    OperateEntry,
+    PlanningEntry,
+)
 from throughband.operate.evidence import EvidenceRule
 from throughband.operate.levels import LadderRule
 from throughband.operate.limits import CityLimits
@@ -29,165 +35,7 @@ from throughband.operate.outbox import Channel
 from throughband.operate.regime import RegimeRule
 from throughband.operate.warning_book import BookRule
 
-FILE: Final = "operate.toml"
 MOST_SECRET_BYTES: Final = 4096
-
-Minutes = Annotated[float, Field(ge=0, le=10_080, allow_inf_nan=False)]
-Share = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
-Port = Annotated[int, Field(ge=1, le=65_535)]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class RegimeEntry(_Strict):
-    """``[regime]``: when a new plan is sought, and when it is worth a change."""
-
-    leave_share: Share = 0.15
-    leave_cost: float = Field(1.25, gt=1, allow_inf_nan=False)
-    looks: int = Field(2, ge=1, le=100)
-    between_searches_min: Minutes = 20
-    worth_share: Share = 0.04
-    worth_veh_h: float = Field(1.0, ge=0, allow_inf_nan=False)
-
-
-class LimitsEntry(_Strict):
-    """``[limits]``: what may be done without asking."""
-
-    signals: list[str] = Field(default_factory=list)
-    hours: list[OperatingEntry] = Field(default_factory=list)
-    max_cycle_step_s: int | None = Field(30, ge=0)
-    max_split_step_s: int | None = Field(None, ge=0)
-    max_offset_step_s: int | None = Field(None, ge=0)
-    max_changes_per_day: int = Field(12, ge=0)
-    least_between_min: Minutes = 30
-
-
-class PlanningEntry(_Strict):
-    """``[planning]``: how plans are made and proven."""
-
-    horizon_min: int = Field(60, ge=15, le=240)
-    effort: int = Field(400, ge=1)
-    time_limit_s: float = Field(120.0, gt=0, allow_inf_nan=False)
-    give_up_s: float = Field(900.0, gt=0, allow_inf_nan=False)
-    seeds: int = Field(4, ge=2, le=50)
-    workers: int = Field(2, ge=1, le=64)
-    shortest_cycle_s: int = Field(30, ge=10, le=240)
-    longest_cycle_s: int = Field(120, ge=20, le=300)
-    calibration: Path | None = None
-
-
-class EvaluationEntry(_Strict):
-    """``[evaluation]``: when a plan on the street is taken back."""
-
-    settle_min: Minutes = 10
-    least_intervals: int = Field(2, ge=1)
-    most_intervals: int = Field(12, ge=1)
-    lost_share: Share = 0.10
-    sure_sd: float = Field(3.0, gt=0, allow_inf_nan=False)
-    most_occupied: float = Field(2.0, gt=1, allow_inf_nan=False)
-
-
-class LevelsEntry(_Strict):
-    """``[levels]``: patience with falling back and coming back."""
-
-    fall_after_min: Minutes = 10
-    return_after_min: Minutes = 15
-
-
-class WarningsEntry(_Strict):
-    """``[warnings]``: how soon they come and go."""
-
-    raise_after: int = Field(2, ge=1)
-    clear_after: int = Field(2, ge=1)
-    same_within_min: Minutes = 30
-    reports_per_week: float = Field(0.5, gt=0, allow_inf_nan=False)
-
-
-class WebhookEntry(_Strict):
-    """``[notices.webhook]``."""
-
-    url: str = Field(pattern=r"^https?://\S+$")
-    token_file: Path | None = None
-
-
-class EmailEntry(_Strict):
-    """``[notices.email]``."""
-
-    host: str = Field(min_length=1)
-    port: Port = 587
-    security: Literal["starttls", "tls", "none"] = "starttls"
-    sender: str = Field(min_length=3)
-    to: list[str] = Field(min_length=1)
-    user: str | None = None
-    password_file: Path | None = None
-
-    @field_validator("sender", "to")
-    @classmethod
-    def _one_line(cls, value: str | list[str]) -> str | list[str]:
-        each = [value] if isinstance(value, str) else value
-        if any("@" not in one or any(c.isspace() for c in one) for one in each):
-            raise ValueError("an address has an @ and no blanks")
-        return value
-
-
-class MqttEntry(_Strict):
-    """``[notices.mqtt]``."""
-
-    host: str = Field(min_length=1)
-    port: Port = 1883
-    topic: str = Field("throughband", pattern=r"^[^#+\s]+$")
-    user: str | None = None
-    password_file: Path | None = None
-    tls: bool = False
-
-
-class NoticesEntry(_Strict):
-    """``[notices]``: who is told, and when not."""
-
-    quiet: list[OperatingEntry] = Field(default_factory=list)
-    urgent_breaks_in: bool = True
-    most_per_hour: int = Field(12, ge=1)
-    webhook: WebhookEntry | None = None
-    email: EmailEntry | None = None
-    mqtt: MqttEntry | None = None
-
-
-class PlanOfDayEntry(OperatingEntry):
-    """One ``[[plan_of_day]]`` table: a plan for these hours, with the report that proves it."""
-
-    plan: Path
-    report: Path
-
-
-class DatabaseEntry(_Strict):
-    """``[database]``: that of the console; without it the journal is all there is."""
-
-    url: str = Field(min_length=1)
-    backups: Path | None = None
-
-
-class OperateEntry(_Strict):
-    """The whole file."""
-
-    scenario: str = Field(min_length=1)
-    bridge: Path
-    folder: Path
-    mode: Literal["ask", "act"] = "ask"
-    push_approved: bool = True
-    interval_s: int = Field(60, ge=1, le=3600)
-    keep_plans: int = Field(50, ge=1)
-    answer_within_min: Minutes = 720
-    regime: RegimeEntry = Field(default_factory=lambda: RegimeEntry.model_validate({}))
-    limits: LimitsEntry = Field(default_factory=lambda: LimitsEntry.model_validate({}))
-    planning: PlanningEntry = Field(default_factory=lambda: PlanningEntry.model_validate({}))
-    evaluation: EvaluationEntry = Field(default_factory=lambda: EvaluationEntry.model_validate({}))
-    levels: LevelsEntry = Field(default_factory=lambda: LevelsEntry.model_validate({}))
-    warnings: WarningsEntry = Field(default_factory=lambda: WarningsEntry.model_validate({}))
-    notices: NoticesEntry = Field(default_factory=lambda: NoticesEntry.model_validate({}))
-    plan_of_day: list[PlanOfDayEntry] = Field(default_factory=list)
-    database: DatabaseEntry | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -412,120 +260,3 @@ def _secret(here: Path, file: Path | None) -> str | None:
     if not text or len(text) > MOST_SECRET_BYTES or not text.isprintable():
         raise ThroughbandError(f"{path}: holds no secret of one line")
     return text
-
-
-def write_operate_config(path: Path, scenario: str, bridge: str) -> None:
-    """Write a configuration in which everything that may be set stands as a comment.
-
-    Raises
-    ------
-    ThroughbandError
-        If there is one already, or it cannot be written.
-    """
-    text = _TEMPLATE.format(scenario=scenario, bridge=bridge)
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError as error:
-        raise ThroughbandError(f"{path}: exists already; name a new file") from error
-    except OSError as error:
-        raise ThroughbandError(f"{path}: cannot be written ({error.strerror})") from error
-
-
-_TEMPLATE: Final = """\
-# Configuration of 'throughband operate'; paths are relative to this file.
-scenario = "{scenario}"            # the network: a folder that 'import' made, a .sumocfg, a name
-bridge = "{bridge}"             # devices, journal, state and [counts] are the bridge's
-folder = "operate"                # plans, outbox and state of operation
-# mode = "ask"                    # a person approves every plan; "act": by itself within [limits]
-# push_approved = true            # false leaves pushing to the console's operators
-# interval_s = 60                 # between two looks
-# answer_within_min = 720         # a plan that waits longer for an answer is dropped
-# keep_plans = 50                 # folders of plans to keep
-
-# [regime]                        # when a new plan is sought
-# leave_share = 0.15              # share of the traffic other than the plan was made for, or
-# leave_cost = 1.25               # expected cost per vehicle over that when it was made,
-# looks = 2                       # in so many forecasts in a row,
-# between_searches_min = 20       # and not sooner after the last search
-# worth_share = 0.04              # a change has to save both in the model
-# worth_veh_h = 1.0
-
-# [limits]                        # beyond them a person is asked
-# signals = ["s1", "s2"]          # none: all of the device list
-# max_cycle_step_s = 30
-# max_split_step_s = 20           # without these two any; a change of the phases served, which
-# max_offset_step_s = 20          # has no step, is then asked for
-# max_changes_per_day = 12
-# least_between_min = 30
-# [[limits.hours]]                # none: always
-# days = ["mon", "tue", "wed", "thu", "fri"]
-# begin = "06:00"
-# end = "22:00"
-
-# [planning]
-# horizon_min = 60
-# effort = 400                    # of the search, and its time limit
-# time_limit_s = 120
-# give_up_s = 900                 # a planner that takes longer is stopped
-# seeds = 4                       # simulated hours of each plan
-# workers = 2
-# shortest_cycle_s = 30
-# longest_cycle_s = 120
-# calibration = "calibration.json"
-
-# [evaluation]                    # a plan is taken back by these
-# settle_min = 10                 # left out after a change
-# least_intervals = 2             # counting intervals before anything is concluded
-# most_intervals = 12             # judged for so long
-# lost_share = 0.10               # served so much less than was forecast,
-# sure_sd = 3.0                   # so many standard deviations beyond chance
-# most_occupied = 2.0             # or a vehicle stands on detectors so many times as long
-
-# [levels]                        # forecast plans, plan of the day, controllers' own schedule
-# fall_after_min = 10
-# return_after_min = 15
-
-# [[plan_of_day]]                 # none: the controllers' own schedule
-# plan = "day/plan-1.json"
-# report = "day/plan-1.validation.json"
-# days = ["mon", "tue", "wed", "thu", "fri"]
-# begin = "06:00"
-# end = "09:00"
-
-# [warnings]
-# raise_after = 2                 # looks in a row that see it
-# clear_after = 2
-# same_within_min = 30            # what comes back so soon is the same warning
-# reports_per_week = 0.5          # false reports of incidents that are borne
-
-# [notices]
-# most_per_hour = 12              # what comes on top is gathered
-# urgent_breaks_in = true
-# [[notices.quiet]]
-# days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-# begin = "22:00"
-# end = "06:00"
-# [notices.webhook]
-# url = "https://hooks.example.org/signals"
-# token_file = "hook.secret"      # readable by its owner alone
-# [notices.email]
-# host = "mail.example.org"
-# port = 587
-# security = "starttls"           # tls, none
-# sender = "signals@example.org"
-# to = ["engineer@example.org"]
-# user = "signals"
-# password_file = "mail.secret"
-# [notices.mqtt]
-# host = "broker.example.org"
-# port = 1883
-# topic = "throughband"
-# user = "signals"
-# password_file = "mqtt.secret"
-# tls = false
-
-# [database]                      # that of the console
-# url = "sqlite:///console.sqlite"
-# backups = "backups"
-"""

@@ -15,7 +15,7 @@ from controllers.release import PlanRelease
 from network.errors import StoreError, ThroughbandError
 from network.timing import PlanSet
 from throughband.approval import release_of
-from throughband.operate.config import DatabaseEntry
+from throughband.operate.config_entries import DatabaseEntry
 from throughband.operate.ledger import PREFIX
 from throughband.operate.planner import PLAN, REPORT
 from throughband.pipeline import Setting

@@ -19,7 +19,7 @@ from network.errors import ThroughbandError
 from network.files import read_plan
 from throughband.approval import policy_objections
 from throughband.controller_commands import phasings_of
-from throughband.operate.changing import Approver, Changes, Planning, Rows
+from throughband.operate.changing import Changes, Planning
 from throughband.operate.config import OperateConfig, PlanOfDay
 from throughband.operate.evidence import Promise, occupied_s_per_veh, weigh
 from throughband.operate.ledger import Ledger, Mirror
@@ -31,6 +31,7 @@ from throughband.operate.office import MEMORY, PLANS, Office
 from throughband.operate.outbox import Outbox
 from throughband.operate.planner import PLAN, REPORT, make_plan
 from throughband.operate.pulse import write_pulse
+from throughband.operate.pushing import Approver, Rows
 from throughband.operate.regime import judge, settled
 from throughband.operate.street_hand import StreetHand
 from throughband.operate.warning_book import (

@@ -8,11 +8,12 @@ import pytest
 from network.errors import ThroughbandError
 from throughband.approval import approve, approved_event, read_release, write_release
 from throughband.journal import Journal, verify
-from throughband.operate.changing import POLICY, Changes
+from throughband.operate.changing import Changes
 from throughband.operate.evidence import Promise
 from throughband.operate.memory import Candidate
 from throughband.operate.model import Ahead
 from throughband.operate.planner import IN_FORCE, PLAN, REPORT, PlanOutcome, read_outcome
+from throughband.operate.pushing import POLICY
 from throughband.operate.regime import settled
 from throughband.results import read_json
 

@@ -4,11 +4,9 @@ import pytest
 
 from network.errors import ThroughbandError
 from throughband.operate.channels import Email, Mqtt, Webhook
-from throughband.operate.config import (
-    OperateEntry,
-    read_operate_config,
-    write_operate_config,
-)
+from throughband.operate.config import read_operate_config
+from throughband.operate.config_entries import OperateEntry
+from throughband.operate.template import write_operate_config
 
 from .cases import NOON, minutes
 from .office_cases import read_files, write_files
