@@ -240,6 +240,9 @@ class Work:
         if ended is not None:
             self._conclude(run, int(ended["code"]))
             self._children.pop(run.id, None)
+            if child is not None:
+                # It has told of its end and goes now; left alone it would stay a zombie.
+                child.wait()
             return
         progress = progress_of(folder / OUTPUT)
         if progress and progress != run.progress:

@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from network.errors import MoveError
+from tests.throughband.console.serving import config_in
+from tests.throughband.store.conftest import Clock
+from throughband.console.carrying import EXIT, OUTPUT, exit_of
+from throughband.console.scenes import Scenes
+from throughband.console.work import TooManyRunsError, Work, last_words, progress_of
+from throughband.store import Store, open_store
+from throughband.store.rows import Run, RunState
+
+
+class Bench:
+    """Work without a web server around it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.clock = Clock()
+        self.config = config_in(folder, runs_waiting=2)
+        self.store: Store = open_store(
+            self.config.database, backups=None, journal=self.config.journal, clock=self.clock
+        )
+        self.works: list[Work] = []
+        self.work = self.anew()
+
+    def anew(self) -> Work:
+        """Return what a restarted console has."""
+        self.works.append(Work(self.config, self.store, self.clock, Scenes()))
+        return self.works[-1]
+
+    def close(self) -> None:
+        for work in self.works:
+            for child in work._children.values():
+                child.wait(60)
+        self.store.close()
+
+    def asked(self, *command: str) -> Run:
+        return self.work.submit("optimize", lambda _: command, "anna")
+
+    def until_ended(self, run: Run) -> Run:
+        end_s = time.monotonic() + 120
+        while exit_of(Path(run.folder)) is None:
+            assert time.monotonic() < end_s
+            time.sleep(0.05)
+        self.work.turn()
+        return self.store.runs.get(run.id)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    found = Bench(tmp_path)
+    yield found
+    found.close()
+
+
+def test_a_run_that_was_begun_is_found_at_its_end_by_a_restarted_console(bench: Bench) -> None:
+    run = bench.asked("schema", "plan")
+    bench.work.turn()
+    assert bench.store.runs.get(run.id).state is RunState.RUNNING
+
+    bench.work = bench.anew()
+    done = bench.until_ended(run)
+
+    assert (done.state, done.exit_code) == (RunState.DONE, 0)
+    assert '"$schema"' in (Path(run.folder) / OUTPUT).read_text()
+
+
+def test_a_run_that_failed_says_why_in_its_last_words(bench: Bench) -> None:
+    run = bench.asked("schema", "nonsense")
+    bench.work.turn()
+
+    done = bench.until_ended(run)
+
+    assert done.state is RunState.FAILED
+    assert done.exit_text.startswith("no schema 'nonsense'")
+
+
+def test_a_run_that_waits_is_canceled_without_ever_beginning(bench: Bench) -> None:
+    run = bench.asked("schema", "plan")
+
+    canceled = bench.work.cancel(run.id, "ben")
+    bench.work.turn()
+
+    assert (canceled.state, canceled.exit_text) == (RunState.CANCELED, "canceled by ben")
+    assert exit_of(Path(run.folder)) is None
+    with pytest.raises(MoveError, match="has ended already"):
+        bench.work.cancel(run.id, "ben")
+
+
+def test_no_more_runs_wait_than_are_allowed(bench: Bench) -> None:
+    bench.asked("schema", "plan")
+    bench.asked("schema", "plan")
+
+    with pytest.raises(TooManyRunsError, match="2 runs wait already"):
+        bench.asked("schema", "plan")
+
+
+def test_what_is_at_work_on_the_street_is_not_canceled(bench: Bench) -> None:
+    run = bench.work.submit("push", lambda _: ["schema", "plan"], "anna")
+
+    with pytest.raises(MoveError, match="at work on the street"):
+        bench.work.cancel(run.id, "ben")
+
+
+def test_a_run_whose_process_is_gone_without_a_word_is_lost(bench: Bench) -> None:
+    run = bench.asked("schema", "plan")
+    bench.store.runs.begin(run.id, 4_000_000, bench.clock())
+    bench.work.turn()
+    assert bench.store.runs.get(run.id).state is RunState.RUNNING
+
+    bench.clock.on(minutes=1)
+    bench.work.turn()
+
+    assert bench.store.runs.get(run.id).state is RunState.LOST
+
+
+def test_an_end_that_was_told_is_not_taken_for_a_loss(bench: Bench) -> None:
+    run = bench.asked("schema", "plan")
+    bench.store.runs.begin(run.id, 4_000_000, bench.clock())
+    (Path(run.folder) / EXIT).write_text(json.dumps({"code": 0, "utc": "x"}))
+    bench.clock.on(minutes=1)
+
+    bench.work.turn()
+
+    assert bench.store.runs.get(run.id).state is RunState.DONE
+
+
+def test_progress_is_read_from_what_a_run_says(tmp_path: Path) -> None:
+    file = tmp_path / "output.txt"
+    file.write_text("[1/3] read the network (0 s)\n[2/3] prove it in sumo (4 s)\n      3 days\n")
+
+    assert progress_of(file) == {
+        "step": 2, "steps": 3, "title": "prove it in sumo", "text": "3 days",
+    }  # fmt: skip
+    assert last_words(file) == "3 days"
+    assert progress_of(tmp_path / "none") == {}
