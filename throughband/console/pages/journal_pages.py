@@ -56,7 +56,7 @@ def show_journal(
     desk: TheDesk,
     event: str = "",
     actor: str = "",
-    contains: str = "",
+    holds: str = "",
     since: str = "",
     until: str = "",
     expect: str = "",
@@ -64,7 +64,7 @@ def show_journal(
 ) -> Response:
     """Show entries, the newest first."""
     chosen = {
-        "event": event, "actor": actor, "contains": contains, "since": since, "until": until,
+        "event": event, "actor": actor, "holds": holds, "since": since, "until": until,
         "expect": expect,
     }  # fmt: skip
     errors: dict[str, str] = {}
@@ -78,7 +78,7 @@ def show_journal(
         for row in reversed(rows)
         if (not event or row.event == event)
         and (not actor or actor.casefold() in row.actor.casefold())
-        and (not contains or contains.casefold() in row.text.casefold())
+        and (not holds or holds.casefold() in row.text.casefold())
         and (first is None or (row.utc is not None and row.utc.astimezone(zone).date() >= first))
         and (last is None or (row.utc is not None and row.utc.astimezone(zone).date() <= last))
         and (not number or str(row.number) == number)

@@ -134,14 +134,17 @@ class Shelf:
 
     def __init__(self, patience_s: float = PATIENCE_S) -> None:
         self.patience_s = patience_s
-        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="shelf")
-        self._modeled = Kept(KEPT, self._pool)
-        self._tunings = Kept(KEPT, self._pool)
+        # Opening the tuning of a town takes minutes: it must not keep a map from being made.
+        self._reading = ThreadPoolExecutor(max_workers=1, thread_name_prefix="reading")
+        self._opening = ThreadPoolExecutor(max_workers=1, thread_name_prefix="opening")
+        self._modeled = Kept(KEPT, self._reading)
+        self._tunings = Kept(KEPT, self._opening)
         self._trial = threading.Lock()
 
     def close(self) -> None:
         """Let threads end."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        for pool in (self._reading, self._opening):
+            pool.shutdown(wait=False, cancel_futures=True)
 
     def modeled(self, network_id: str, source: str, folder: Path | None = None) -> Modeled:
         """Return a network under its plans in force.
