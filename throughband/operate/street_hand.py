@@ -13,6 +13,7 @@ from controllers.kill_switch import release_all
 from controllers.receipt import PushReceipt
 from controllers.recovery import Recovered, open_intents
 from controllers.release import PlanRelease
+from controllers.troubles import MINOR, Trouble
 from network.errors import ControllerError
 from network.phasing import Phasing
 from network.timing import PlanSet
@@ -24,6 +25,9 @@ from throughband.reaching import reaching
 from throughband.results import read_json
 
 RELEASE_LOOK_S: Final = 5.0
+
+BESIDE: Final = MINOR | {Trouble.ALARM}
+"""Troubles with which a pattern runs all the same; the bridge alerts of them itself."""
 
 
 class StreetHand:
@@ -77,7 +81,7 @@ class StreetHand:
         return {
             name: str(entry["trouble"])
             for name, entry in entries.items()
-            if isinstance(entry, dict) and entry.get("trouble")
+            if isinstance(entry, dict) and entry.get("trouble") and entry["trouble"] not in BESIDE
         }
 
     async def push(
