@@ -122,8 +122,9 @@ class PlanBound:
         clock, main = self._clocks[name], self._main[name]
         if stage == planned:
             onward = clock.next_stage(now_s, self._early_s)
-            free = stage not in main and wish != stage
-            return onward if free and onward is not None else stage
+            # Time that the next stage would not use is better left where it is.
+            early = stage not in main and onward is not None and wish == onward
+            return onward if early and onward is not None else stage
         if clock.next_stage(now_s, self._early_s) == stage:
             # Left early; this one's own time has not come yet.
             return stage
