@@ -24,7 +24,6 @@ from throughband.console.problems import tell_errors
 from throughband.console.scenes import Scenes
 from throughband.console.work import Work
 from throughband.people.door import Door
-from throughband.people.oidc import Provider
 from throughband.people.passwords import Passwords
 from throughband.people.routes import API, ROUTES
 from throughband.store import Store, open_store
@@ -103,6 +102,8 @@ def create_app(
     app.state.desk = Desk(config, opened, door, scenes, work, orders, clock)
     app.state.provider = None
     if config.oidc is not None:
+        from throughband.people.oidc import Provider
+
         app.state.provider = Provider(config.oidc, opened, clock)
     app.state.counters = Counters(CollectorRegistry())
     tell_errors(app)

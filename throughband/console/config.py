@@ -13,8 +13,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from network.errors import ThroughbandError
+from throughband.people.agency import Oidc
 from throughband.people.door import Limits
-from throughband.people.oidc import Oidc
 from throughband.people.rights import rights_of
 
 MEBIBYTE: Final = 1 << 20

@@ -8,23 +8,21 @@ an account of ours is bound to issuer and subject, never to a name that somebody
 from __future__ import annotations
 
 import base64
-import json
+import hashlib
 import re
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import quote_plus, urlsplit
 
 import httpx
-from authlib.integrations.base_client import OAuthError
-from authlib.integrations.httpx_client import OAuth2Client
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from network.errors import SignInError, StoreUnavailableError
+from throughband.people.agency import Oidc, Pending
 from throughband.people.door import same
 from throughband.people.rights import Right
 from throughband.store import Store
@@ -37,54 +35,6 @@ LEEWAY_S: Final = 60
 TIMEOUT_S: Final = 10.0
 LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 _ODD: Final = re.compile(r"[^0-9A-Za-z._@-]+")
-
-
-@dataclass(frozen=True, slots=True)
-class Oidc:
-    """How to sign in with a provider.
-
-    Attributes
-    ----------
-    name
-        What the button says.
-    issuer, client_id, client_secret, scopes
-        As registered there.
-    name_claim, roles_claim
-        Claims of the name to sign in with and of the groups.
-    roles
-        By group, the rights it brings.
-    """
-
-    name: str
-    issuer: str
-    client_id: str
-    client_secret: str
-    scopes: tuple[str, ...]
-    name_claim: str
-    roles_claim: str
-    roles: Mapping[str, frozenset[Right]]
-
-
-@dataclass(frozen=True, slots=True)
-class Pending:
-    """A sign-in that was begun; kept by the browser alone, until it comes back."""
-
-    state: str
-    nonce: str
-    verifier: str
-    after: str = "/"
-
-    def to_text(self) -> str:
-        """Return it as the value of a cookie."""
-        return base64.urlsafe_b64encode(json.dumps(asdict(self)).encode()).decode()
-
-    @classmethod
-    def of_text(cls, text: str) -> Pending:
-        """Return what `to_text` told; raise `SignInError` if it is something else."""
-        try:
-            return cls(**{k: str(v) for k, v in json.loads(base64.urlsafe_b64decode(text)).items()})
-        except (ValueError, TypeError, AttributeError) as error:
-            raise SignInError("this sign-in was not begun here; begin again") from error
 
 
 class Provider:
@@ -133,13 +83,18 @@ class Provider:
             If the provider does not answer.
         """
         pending = Pending(*_drawn(), after)
-        with self._client(redirect_uri) as client:
-            url, _ = client.create_authorization_url(
-                self._metadata()["authorization_endpoint"],
-                state=pending.state,
-                nonce=pending.nonce,
-                code_verifier=pending.verifier,
-            )
+        url = httpx.URL(self._metadata()["authorization_endpoint"]).copy_merge_params(
+            {
+                "response_type": "code",
+                "client_id": self._settings.client_id,
+                "redirect_uri": redirect_uri,
+                "scope": " ".join(self._settings.scopes),
+                "state": pending.state,
+                "nonce": pending.nonce,
+                "code_challenge": _challenge(pending.verifier),
+                "code_challenge_method": "S256",
+            }
+        )
         return str(url), pending
 
     def finish(self, pending: Pending, state: str, code: str, redirect_uri: str) -> User:
@@ -154,29 +109,50 @@ class Provider:
         """
         if not same(state, pending.state):
             raise SignInError("this sign-in was not begun here; begin again")
-        metadata = self._metadata()
-        try:
-            with self._client(redirect_uri) as client:
-                token = client.fetch_token(
-                    metadata["token_endpoint"], code=code, code_verifier=pending.verifier
-                )
-        except OAuthError as error:
-            raise SignInError(f"the provider refuses ({error})") from error
-        except httpx.HTTPError as error:
-            raise _silent(self._settings.issuer, error) from error
-        except ValueError as error:
-            raise SignInError("the provider's answer cannot be read") from error
+        token = self._token(code, pending.verifier, redirect_uri)
         return self._account(self._claims(str(token.get("id_token", "")), pending.nonce))
 
-    def _client(self, redirect_uri: str) -> OAuth2Client:
-        return OAuth2Client(
-            self._settings.client_id,
-            self._settings.client_secret,
-            scope=" ".join(self._settings.scopes),
-            redirect_uri=redirect_uri,
-            code_challenge_method="S256",
-            timeout=TIMEOUT_S,
-        )
+    def _token(self, code: str, verifier: str, redirect_uri: str) -> dict[str, Any]:
+        """Exchange a code for the provider's word (RFC 6749, section 4.1.3; RFC 7636)."""
+        metadata = self._metadata()
+        name, secret = self._settings.client_id, self._settings.client_secret
+        fields = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": redirect_uri,
+            "code_verifier": verifier,
+        }
+        # Of what a provider may take, the header, as that is its default (OpenID Connect
+        # Discovery 1.0, section 3) and what RFC 6749 asks every provider to take.
+        taken = metadata.get("token_endpoint_auth_methods_supported") or ["client_secret_basic"]
+        auth = None
+        if "client_secret_basic" in taken or "client_secret_post" not in taken:
+            auth = httpx.BasicAuth(quote_plus(name), quote_plus(secret))
+        else:
+            fields |= {"client_id": name, "client_secret": secret}
+        url = metadata["token_endpoint"]
+        try:
+            answer = httpx.post(
+                url, data=fields, auth=auth, timeout=TIMEOUT_S,
+                headers={"Accept": "application/json"},
+            )  # fmt: skip
+            if answer.status_code >= 500:
+                answer.raise_for_status()
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise _silent(self._settings.issuer, error) from error
+        try:
+            content = answer.json()
+        except ValueError as error:
+            raise SignInError("the provider's answer cannot be read") from error
+        if not isinstance(content, dict):
+            raise SignInError("the provider's answer cannot be read")
+        if "error" in content or not answer.is_success:
+            told = [content.get("error", f"status {answer.status_code}")]
+            told += [text for text in (content.get("error_description"),) if text]
+            raise SignInError(
+                f"the provider refuses ({': '.join(str(text)[:200] for text in told)})"
+            )
+        return content
 
     def _metadata(self) -> dict[str, Any]:
         if "metadata" not in self._known:
@@ -254,12 +230,18 @@ def _drawn() -> tuple[str, str, str]:
     return secrets.token_urlsafe(32), secrets.token_urlsafe(32), secrets.token_urlsafe(32)
 
 
+def _challenge(verifier: str) -> str:
+    """Return what the provider is told of a verifier (RFC 7636, section 4.2)."""
+    digest = hashlib.sha256(verifier.encode("ascii")).digest()
+    return base64.urlsafe_b64encode(digest).decode("ascii").rstrip("=")
+
+
 def _fetched(url: str) -> dict[str, Any]:
     try:
         answer = httpx.get(url, timeout=TIMEOUT_S)
         answer.raise_for_status()
         content = answer.json()
-    except (httpx.HTTPError, ValueError) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
         raise _silent(url, error) from error
     if not isinstance(content, dict):
         raise _silent(url, ValueError("not a JSON object"))

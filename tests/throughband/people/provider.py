@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
-from urllib.parse import parse_qs, urlencode
+from urllib.parse import parse_qs, unquote_plus, urlencode
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
@@ -36,12 +36,18 @@ class SmallProvider:
         Of the person.
     spoil
         What to change in an ID token before it is signed.
+    takes_posted
+        Takes a client's secret in the form only, not in the header.
+    refusal
+        Answers every code with this instead.
     """
 
     now_s: Callable[[], float]
     claims: dict[str, Any] = field(default_factory=lambda: {"sub": "4711"})
     spoil: dict[str, Any] = field(default_factory=dict)
     url: str = ""
+    takes_posted: bool = False
+    refusal: Any = None
 
     def __post_init__(self) -> None:
         self.key = key_of("one")
@@ -56,11 +62,13 @@ class SmallProvider:
         app = FastAPI()
 
         @app.get("/.well-known/openid-configuration")
-        def metadata() -> dict[str, str]:
+        def metadata() -> dict[str, Any]:
+            way = "client_secret_post" if self.takes_posted else "client_secret_basic"
             return {
                 "issuer": self.url,
                 "authorization_endpoint": f"{self.url}/authorize",
                 "token_endpoint": f"{self.url}/token",
+                "token_endpoint_auth_methods_supported": [way],
                 "jwks_uri": f"{self.url}/keys",
             }
 
@@ -82,14 +90,16 @@ class SmallProvider:
         @app.post("/token")
         async def token(request: Request) -> Response:
             form = {k: v[0] for k, v in parse_qs((await request.body()).decode()).items()}
-            basic = base64.b64encode(f"{CLIENT}:{SECRET}".encode()).decode()
+            if self.refusal is not None:
+                return JSONResponse(self.refusal, 400)
             asked = self.begun.pop(form["code"], None)
             challenge = base64.urlsafe_b64encode(
                 hashlib.sha256(form["code_verifier"].encode()).digest()
             ).decode()
             if (
                 asked is None
-                or request.headers.get("authorization") != f"Basic {basic}"
+                or not self._is_client(request.headers.get("authorization"), form)
+                or form["grant_type"] != "authorization_code"
                 or asked["code_challenge"] != challenge.rstrip("=")
                 or asked["redirect_uri"] != form["redirect_uri"]
             ):
@@ -104,3 +114,11 @@ class SmallProvider:
             return JSONResponse({"access_token": "x", "token_type": "Bearer", "id_token": signed})
 
         return app
+
+    def _is_client(self, header: str | None, form: dict[str, str]) -> bool:
+        if self.takes_posted:
+            given = (form.get("client_id"), form.get("client_secret"))
+            return header is None and given == (CLIENT, SECRET)
+        kind, _, basic = (header or "").partition(" ")
+        parts = base64.b64decode(basic).decode().split(":")
+        return kind == "Basic" and [unquote_plus(part) for part in parts] == [CLIENT, SECRET]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +15,8 @@ from tests.throughband.console.serving import QUICK, Console, config_in, listeni
 from tests.throughband.people.provider import CLIENT, SECRET, SmallProvider, key_of
 from tests.throughband.store.conftest import Clock
 from throughband.console.app import create_app
-from throughband.people.oidc import Oidc, Pending, Provider
+from throughband.people.agency import Oidc, Pending
+from throughband.people.oidc import Provider
 from throughband.people.rights import ROLES
 
 ROLES_OF_GROUPS = {"engineers": ROLES["engineer"], "chiefs": ROLES["approver"]}
@@ -145,6 +148,46 @@ def test_a_provider_may_change_its_keys(agency: Agency) -> None:
     _, answer = agency.comes_back()
 
     assert answer.status_code == 303
+
+
+def test_a_provider_may_take_the_secret_in_the_form_only(agency: Agency) -> None:
+    agency.provider.takes_posted = True
+
+    _, answer = agency.comes_back()
+
+    assert answer.status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("refusal", "told"),
+    [
+        ({"error": "invalid_grant", "error_description": "too late"}, "invalid_grant: too late"),
+        ({"error": ["x"]}, "refuses"),
+        ({}, "status 400"),
+        ([], "cannot be read"),
+    ],
+)
+def test_what_a_provider_says_instead_of_its_word_is_told(
+    agency: Agency, refusal: Any, told: str
+) -> None:
+    agency.provider.refusal = refusal
+
+    _, answer = agency.comes_back()
+
+    assert answer.status_code == 401
+    assert told in answer.json()["message"]
+
+
+def test_a_console_without_a_provider_loads_nothing_for_one_and_is_quiet() -> None:
+    code = (
+        "import sys, throughband.console.cli, throughband.console.config\n"
+        "print([name for name in ('joserfc', 'throughband.people.oidc') if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True
+    )
+
+    assert (done.stdout, done.stderr) == ("[]\n", "")
 
 
 def test_a_sign_in_that_another_browser_began_is_not_finished_here(agency: Agency) -> None:

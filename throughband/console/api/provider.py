@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse
@@ -11,7 +11,10 @@ from network.errors import MissingError, SignInError
 from throughband.console.api.sessions import set_cookie
 from throughband.console.desk import TheDesk
 from throughband.console.problems import documented
-from throughband.people.oidc import Pending, Provider
+from throughband.people.agency import Pending
+
+if TYPE_CHECKING:
+    from throughband.people.oidc import Provider
 
 router = APIRouter(tags=["people"])
 
