@@ -22,11 +22,11 @@ import stat
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 from urllib.parse import quote
 
 from network.errors import ThroughbandError
@@ -59,6 +59,8 @@ _HEADER_BYTES: Final = 100
 _WRITE_AHEAD: Final = 2
 _LOOK_S: Final = 0.002
 _COPY_ATTEMPTS: Final = 20
+
+_T = TypeVar("_T")
 
 _ALONE = threading.RLock()
 # POSIX drops a process's locks on a file when any descriptor of it is closed, so a thread that
@@ -192,16 +194,54 @@ def read_rows(path: Path, wait_s: float = WAIT_S, after: int = 0) -> list[Row]:
     ThroughbandError
         If the file is damaged or not a journal.
     """
+
+    def look(connection: sqlite3.Connection) -> list[Row]:
+        verdict = "ok"
+        if not after:
+            verdict = str(connection.execute("PRAGMA integrity_check(1)").fetchone()[0])
+        if verdict != "ok":
+            first = " ".join(verdict.split())
+            raise ThroughbandError(f"{path}: the journal's database is damaged ({first})")
+        # A whole reading leaves nothing out, not even numbers that should not be.
+        where = f"WHERE number > {after:d} " if after else ""
+        rows = connection.execute(f"SELECT {COLUMNS} FROM entry {where}ORDER BY number")  # noqa: S608
+        return [Row(*values) for values in rows]
+
+    return look_into(path, look, [], wait_s)
+
+
+def look_into(
+    path: Path, look: Callable[[sqlite3.Connection], _T], nothing: _T, wait_s: float = WAIT_S
+) -> _T:
+    """Ask a journal's database something, in one consistent state, changing nothing.
+
+    Parameters
+    ----------
+    path
+        The database.
+    look
+        Asks it; may be called a second time, on a copy.
+    nothing
+        The answer of a file in which nobody has written yet.
+    wait_s
+        Longest wait for a writer.
+
+    Raises
+    ------
+    ThroughbandError
+        If the file is damaged or not a journal.
+    """
     _require_one_file(path, "wal" if _WRITE_AHEAD in _header(path)[18:20] else "delete")
     try:
         with _ALONE:
             try:
-                return _rows(path, path, wait_s, after=after)
+                return _looked(path, path, look, nothing, wait_s)
             except sqlite3.Error as error:
                 if _code(error) != sqlite3.SQLITE_READONLY_ROLLBACK:
                     raise
             with tempfile.TemporaryDirectory(prefix="journal-") as folder:
-                return _rows(_copied(path, Path(folder) / "copy"), path, wait_s, "rw", after)
+                copy = _copied(path, Path(folder) / "copy")
+                return _looked(copy, path, look, nothing, wait_s, "rw")
     except sqlite3.Error as error:
         raise ThroughbandError(f"{path}: the journal cannot be read ({error})") from error
     except OSError as error:
@@ -298,24 +338,22 @@ def _header(path: Path) -> bytes:
         raise ThroughbandError(f"{path}: the journal cannot be read ({error.strerror})") from error
 
 
-def _rows(source: Path, path: Path, wait_s: float, mode: str = "ro", after: int = 0) -> list[Row]:
+def _looked(
+    source: Path,
+    path: Path,
+    look: Callable[[sqlite3.Connection], _T],
+    nothing: _T,
+    wait_s: float,
+    mode: str = "ro",
+) -> _T:
     with closing(_connect(source, mode, wait_s)) as connection:
         connection.execute("BEGIN")
         if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
             if source.stat().st_size:
                 raise ThroughbandError(f"{path}: an SQLite database without a journal in it")
-            return []
+            return nothing
         _require_ours(path, connection)
-        verdict = "ok"
-        if not after:
-            verdict = str(connection.execute("PRAGMA integrity_check(1)").fetchone()[0])
-        if verdict != "ok":
-            first = " ".join(verdict.split())
-            raise ThroughbandError(f"{path}: the journal's database is damaged ({first})")
-        # A whole reading leaves nothing out, not even numbers that should not be.
-        where = f"WHERE number > {after:d} " if after else ""
-        rows = connection.execute(f"SELECT {COLUMNS} FROM entry {where}ORDER BY number")  # noqa: S608
-        return [Row(*values) for values in rows]
+        return look(connection)
 
 
 def _copied(path: Path, target: Path) -> Path:

@@ -234,6 +234,34 @@ def test_the_journal_is_filtered_verified_and_exported(site: Site) -> None:
     assert all('"hash"' in line for line in lines)
 
 
+def test_the_journal_is_paged_from_its_end(site: Site) -> None:
+    for at in range(60):
+        site.desk.store.audit("remark", "ada", site.desk.clock(), text=f"line {at}")
+    client = client_of(site, "ada")
+    page = client.get("/journal", params={"event": "remark"}).text
+    assert "line 59" in page
+    assert "line 9<" not in page
+    older = re.search(r'href="(/journal\?[^"]*before=\d+)"', page)
+    assert older is not None
+    page = client.get(html.unescape(older[1])).text
+    assert "line 9<" in page
+    assert "line 59" not in page
+    assert 'href="/journal?event=remark"' in page
+
+
+@pytest.mark.parametrize("before", ["x", "-1", "1e3", "9" * 40])
+def test_a_page_of_the_journal_that_is_not_there_is_its_newest(site: Site, before: str) -> None:
+    answer = client_of(site, "ada").get("/journal", params={"before": before})
+    assert answer.status_code == 200
+    assert 'id="entry-1"' in answer.text or "Older" in answer.text
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
+def test_a_day_that_no_zone_can_tell_is_refused(site: Site, day: str) -> None:
+    answer = client_of(site, "ada").get("/journal", params={"until": day})
+    assert answer.status_code == 422
+
+
 def test_appearance_is_kept_in_a_cookie_and_leads_back(site: Site) -> None:
     client = client_of(site, "vi")
     fields = {"theme": "dark", "back": "/plans?state=draft", "csrf_token": token_in(client, "/")}
