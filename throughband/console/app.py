@@ -118,6 +118,7 @@ def create_app(
         https=config.https,
         new_id=new_id,
         is_open=lambda method, path: f"{method} {path}" in OPEN,
+        public_url=config.public_url,
     )
     return app
 

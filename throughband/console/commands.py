@@ -7,7 +7,7 @@ import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import typer
 import uvicorn
@@ -48,18 +48,20 @@ def serve_console(path: Path) -> None:
     if trace_if_wanted(app):
         _log.info("traces are sent")
     try:
-        uvicorn.run(
-            app,
-            host=config.host,
-            port=config.port,
-            log_config=None,
-            ws="none",
-            proxy_headers=bool(config.trusted_proxies),
-            forwarded_allow_ips=list(config.trusted_proxies),
-            server_header=False,
-        )
+        uvicorn.run(app, host=config.host, port=config.port, **serving(config))
     finally:
         store.close()
+
+
+def serving(config: ConsoleConfig) -> dict[str, Any]:
+    """Return how the server is set, beside where it listens."""
+    return {
+        "log_config": None,
+        "ws": "none",
+        "proxy_headers": bool(config.trusted_proxies),
+        "forwarded_allow_ips": list(config.trusted_proxies),
+        "server_header": False,
+    }
 
 
 def add_account(
@@ -159,7 +161,8 @@ backups = "backups"                    # of the database, before it is brought t
 # [serve]
 # host = "127.0.0.1"
 # port = 8080
-# https = false                        # true behind a proxy that speaks HTTPS: secure cookies
+# public_url = "https://signals.example.org"  # what browsers use, where a proxy stands in front
+# https = true                         # behind a proxy that speaks HTTPS; public_url says so too
 # trusted_proxies = ["127.0.0.1"]      # whose X-Forwarded-For tells the address
 
 # [sessions]

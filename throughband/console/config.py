@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -30,7 +31,34 @@ class ServeEntry(_Strict):
     host: str = "127.0.0.1"
     port: int = Field(8080, ge=0, le=65535)
     https: bool = False
+    public_url: str | None = None
     trusted_proxies: list[str] = Field(default_factory=list)
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_origin(cls, value: str | None) -> str | None:
+        """Take scheme, host and port alone: pages link to each other from the root."""
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        port = f":{parts.port}" if parts.port else ""
+        host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+        origin = f"{parts.scheme}://{host}{port}"
+        if parts.scheme not in ("http", "https") or not host or value.rstrip("/") != origin:
+            raise ValueError(
+                f"{value!r}; allowed are http or https, a host in small letters and a port, such "
+                "as 'https://signals.example.org'"
+            )
+        return origin
+
+    @model_validator(mode="after")
+    def _agrees(self) -> ServeEntry:
+        if self.public_url is not None:
+            is_private = self.public_url.startswith("https:")
+            if "https" in self.model_fields_set and self.https != is_private:
+                raise ValueError(f"https is {self.https}, and public_url is {self.public_url}")
+            self.https = is_private
+        return self
 
 
 class SessionEntry(_Strict):
@@ -98,6 +126,8 @@ class ConsoleConfig:
         Folders.
     host, port, https, trusted_proxies
         Where to listen; whether pages are reached by HTTPS; whose forwarding headers count.
+    public_url
+        Scheme, host and port that browsers reach pages by; None where it is what they say.
     limits
         Of sessions and attempts.
     upload_bytes, runs_at_once, runs_waiting, approval
@@ -124,6 +154,7 @@ class ConsoleConfig:
     runs_waiting: int = 20
     approval: timedelta = timedelta(hours=12)
     oidc: Oidc | None = None
+    public_url: str | None = None
 
 
 def read_console_config(path: Path) -> ConsoleConfig:
@@ -174,6 +205,7 @@ def read_console_config(path: Path) -> ConsoleConfig:
         limits.runs_waiting,
         timedelta(hours=limits.approval_hours),
         _oidc(entry.oidc, here, path),
+        entry.serve.public_url,
     )
 
 

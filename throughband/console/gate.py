@@ -70,6 +70,8 @@ class Gate:
         Whether pages are reached by HTTPS only.
     new_id
         Draws correlation ids.
+    public_url
+        What browsers reach pages by, where a proxy may ask us by another name.
     is_open
         Tells of a method and a path whether somebody who presents nothing may go on.
     """
@@ -82,6 +84,7 @@ class Gate:
         https: bool,
         new_id: Callable[[], str],
         is_open: Callable[[str, str], bool],
+        public_url: str | None = None,
     ) -> None:
         self._app = app
         self._counters = counters
@@ -89,6 +92,7 @@ class Gate:
         self._https = https
         self._new_id = new_id
         self._is_open = is_open
+        self._public_host = urlsplit(public_url or "").netloc.lower()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
@@ -130,7 +134,7 @@ class Gate:
             return 413, f"the body has {length} bytes; allowed are {limit}"
         if scope["method"] in SAFE:
             return None
-        if _is_foreign(headers):
+        if _is_foreign(headers, self._public_host):
             return 403, "the request comes from another site"
         presents = "authorization" in headers or "cookie" in headers
         if not presents and not self._is_open(scope["method"], scope["path"]):
@@ -239,15 +243,15 @@ async def _refuse(answer: _Answer, status: int, text: str, request_id: str) -> N
     await answer({"type": "http.response.body", "body": body})
 
 
-def _is_foreign(headers: dict[str, str]) -> bool:
+def _is_foreign(headers: dict[str, str], public_host: str) -> bool:
     """Tell whether a browser says that another site's page sends this."""
     if headers.get("sec-fetch-site", "same-origin") in ("cross-site", "same-site"):
         return True
     origin = headers.get("origin")
     if origin is None:
         return False
-    host = headers.get("host", "")
+    host = headers.get("host", "").lower()
     try:
-        return urlsplit(origin).netloc.lower() != host.lower()
+        return urlsplit(origin).netloc.lower() not in {host, public_host or host}
     except ValueError:
         return True

@@ -51,6 +51,7 @@ def test_every_commented_setting_is_one_that_is_known(tmp_path: Path) -> None:
 
     config = read_console_config(path)
 
+    assert (config.https, config.public_url) == (True, "https://signals.example.org")
     assert config.oidc is not None
     assert config.oidc.client_secret == "secret"
     assert set(config.oidc.roles) == {"signals-engineers", "signals-chiefs"}
@@ -63,6 +64,11 @@ def test_every_commented_setting_is_one_that_is_known(tmp_path: Path) -> None:
         ("database = 5", "database"),
         ('database = "postgresql://a:b@c/d"', "a password does not belong"),
         ("[serve]\nport = 70000", "serve.port"),
+        ('[serve]\npublic_url = "signals.example.org"', "serve.public_url: .*https://"),
+        ('[serve]\npublic_url = "https://a/console"', "serve.public_url: .*a/console"),
+        ('[serve]\npublic_url = "https://me@a"', "serve.public_url"),
+        ('[serve]\npublic_url = "https://a:99999"', "serve.public_url"),
+        ('[serve]\npublic_url = "https://a"\nhttps = false', "https is False"),
         ('bridge = "nowhere.toml"', "nowhere.toml"),
         (
             '[oidc]\nissuer = "https://a"\nclient_id = "b"\nclient_secret_file = "c"',

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+from pathlib import Path
+
+import httpx
 import pytest
 
-from tests.throughband.console.serving import PASSWORD, Console
+from tests.throughband.console.serving import PASSWORD, QUICK, Console, config_in, listening
+from throughband.console.app import create_app
 from throughband.people.rights import ROLES, Right
 
 SESSION = "/api/v1/session"
@@ -103,6 +107,19 @@ def test_another_sites_page_cannot_sign_anybody_in(
     )
 
     assert answer.status_code == 403
+
+
+def test_our_own_pages_may_sign_in_where_a_proxy_asks_us_by_another_name(tmp_path: Path) -> None:
+    public = "https://signals.example.org"
+    app = create_app(config_in(tmp_path, https=True, public_url=public), passwords=QUICK)
+    with listening(app) as url:
+        status = {
+            origin: httpx.post(f"{url}{SESSION}", json={}, headers={"origin": origin}).status_code
+            for origin in (public, url, "https://evil.example")
+        }
+
+    assert status == {public: 422, url: 422, "https://evil.example": 403}
+    app.state.desk.store.close()
 
 
 def test_a_token_speaks_for_its_person_with_the_rights_it_was_given(console: Console) -> None:

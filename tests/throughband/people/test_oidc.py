@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
@@ -15,6 +16,7 @@ from tests.throughband.console.serving import QUICK, Console, config_in, listeni
 from tests.throughband.people.provider import CLIENT, SECRET, SmallProvider, key_of
 from tests.throughband.store.conftest import Clock
 from throughband.console.app import create_app
+from throughband.console.commands import serving
 from throughband.people.agency import Oidc, Pending
 from throughband.people.oidc import Provider
 from throughband.people.rights import ROLES
@@ -211,6 +213,38 @@ def test_a_refusal_at_the_provider_is_told(agency: Agency) -> None:
     answer = client.get("/login/oidc/back", params={"error": "access_denied"})
 
     assert answer.status_code == 401
+
+
+PUBLIC = "https://signals.example.org"
+
+
+@pytest.mark.parametrize(
+    ("settings", "origin"),
+    [
+        ({}, "http://127.0.0.1"),
+        ({"trusted_proxies": ("127.0.0.1",)}, "https://inside.example"),
+        ({"trusted_proxies": ("192.0.2.1",)}, "http://inside.example"),
+        ({"https": True}, "https://inside.example"),
+        ({"https": True, "public_url": PUBLIC}, PUBLIC),
+        ({"https": True, "public_url": PUBLIC, "trusted_proxies": ("127.0.0.1",)}, PUBLIC),
+    ],
+)
+def test_the_browser_is_sent_back_to_where_browsers_reach_us(
+    agency: Agency, tmp_path: Path, settings: dict[str, Any], origin: str
+) -> None:
+    folder = tmp_path / "behind"
+    folder.mkdir()
+    behind = config_in(folder, oidc=agency.console.desk.config.oidc, **settings)
+    app = create_app(behind, clock=agency.console.clock, passwords=QUICK)
+    sent = {"host": "inside.example", "x-forwarded-proto": "https"} if settings else {}
+    with listening(app, **serving(behind)) as url:
+        location = httpx.get(f"{url}/login/oidc", headers=sent).headers["location"]
+
+    (back,) = parse_qs(urlsplit(location).query)["redirect_uri"]
+    told = urlsplit(back)
+    assert f"{told.scheme}://{told.hostname}" == origin
+    assert told.path == "/login/oidc/back"
+    app.state.desk.store.close()
 
 
 def test_without_a_provider_there_is_none_to_sign_in_with(tmp_path: Path) -> None:

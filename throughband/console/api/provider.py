@@ -9,6 +9,7 @@ from fastapi.responses import RedirectResponse
 
 from network.errors import MissingError, SignInError
 from throughband.console.api.sessions import set_cookie
+from throughband.console.config import ConsoleConfig
 from throughband.console.desk import TheDesk
 from throughband.console.problems import documented
 from throughband.people.agency import Pending
@@ -39,7 +40,7 @@ def begin(
     after: Annotated[str, Query(alias="next", max_length=500)] = "/",
 ) -> RedirectResponse:
     """Begin to sign in with the provider."""
-    url, pending = _provider(request).begin(_back(request), _own(after))
+    url, pending = _provider(request).begin(_back(request, desk.config), _own(after))
     answer = RedirectResponse(url, 303)
     answer.set_cookie(
         PENDING, pending.to_text(), PENDING_S, path=BACK, httponly=True, samesite="lax",
@@ -67,7 +68,7 @@ def finish(
     if error or not kept or not code:
         raise SignInError("the sign-in was not finished at the provider; begin again")
     pending = Pending.of_text(kept)
-    user = provider.finish(pending, state, code, _back(request))
+    user = provider.finish(pending, state, code, _back(request, desk.config))
     token, _ = desk.door.open_session(user, request.headers.get("user-agent", ""))
     answer = RedirectResponse(_own(pending.after), 303)
     set_cookie(answer, desk.config, token)
@@ -88,5 +89,10 @@ def _own(address: str) -> str:
     return address if is_ours and address.isprintable() else "/"
 
 
-def _back(request: Request) -> str:
-    return str(request.url.replace(path=BACK, query="", fragment=""))
+def _back(request: Request, config: ConsoleConfig) -> str:
+    """Return where the provider is to send the browser back to: as registered there."""
+    if config.public_url is not None:
+        return f"{config.public_url}{BACK}"
+    # The proxy that speaks HTTPS may not be one whose headers count.
+    scheme = "https" if config.https else request.url.scheme
+    return str(request.url.replace(scheme=scheme, path=BACK, query="", fragment=""))
