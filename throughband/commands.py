@@ -26,7 +26,7 @@ from engine.validate.sumo import run as run_sumo
 from engine.validate.sumo_files import write_actuated
 from network.errors import CountError, EngineError, PlanError, ThroughbandError
 from network.files import read_plan, write_plan
-from network.readers.counts_csv import write_counts_csv
+from network.readers.counts_csv import write_count_days_csv, write_counts_csv
 from network.readers.xml_files import iterate_elements
 from network.safety import require_safe
 from network.sumo_tls import write_sumo_plan
@@ -41,7 +41,6 @@ from throughband.demand import (
     Demand,
     counted_days,
     demand,
-    mean_day,
     read_counts,
     sources_told,
 )
@@ -257,7 +256,7 @@ def optimize_scenario(
         files = {"counts": counts, "calibration": calibration}
         add_step(folder, out, "optimize", setting, files, COUNTING_SEEDS if counts is None else ())
         if counts is None:
-            write_counts_csv(folder / "counts.csv", mean_day(days))
+            write_count_days_csv(folder / "counts.csv", days)
         signals = setting.network.signals
         same = sum(p == signals[p.signal_id].plan_in_force for p in done.plan_set.plans)
         unchanged = f"{same} as they were, " if same else ""
@@ -284,10 +283,10 @@ def _counted_demand(counts: Path, setting: Setting, tz: str, windowed: bool) -> 
         return dated_demand(counts, setting.network, scenario.begin_s, scenario.end_s, tz)
     if tz:
         raise CountError(f"{counts}: these counts have no dates, and --tz is for those that do")
-    day = read_counts(counts, setting.network)
+    days = read_counts(counts, setting.network)
     if windowed:
-        day = day.slice(scenario.begin_s, scenario.end_s)
-    return demand(setting.network, (day,))
+        days = tuple(day.slice(scenario.begin_s, scenario.end_s) for day in days)
+    return demand(setting.network, days)
 
 
 def validate_plan(

@@ -35,7 +35,7 @@ def propose_corridors(
                 lambda done, whole: teller.tell("days", done, whole),
             )
         else:
-            days = (read_counts(counts, setting.network),)
+            days = read_counts(counts, setting.network)
         wanted = demand(setting.network, days)
         street = build_street(
             setting.network,

@@ -133,10 +133,10 @@ def flows_of(order: DayOrder, setting: Setting, teller: Teller) -> DayFlows:
         return _dated_flows(order, counts, setting, teller)
     else:
         teller.step(f"read the counts of {counts}")
-        day = read_counts(counts, setting.network)
+        days = read_counts(counts, setting.network)
         if order.begin_s is not None or order.end_s is not None:
-            day = day.slice(setting.scenario.begin_s, setting.scenario.end_s)
-        days = (day,)
+            begin_s, end_s = setting.scenario.begin_s, setting.scenario.end_s
+            days = tuple(day.slice(begin_s, end_s) for day in days)
     lanes = lanes_of(setting.network) if days[0].kind == "movement" else {}
     judged: list[CountSeries] = []
     for day in days:

@@ -18,7 +18,7 @@ from engine.validate.sumo_files import DetectorSite
 from network.counts import VALUED, CountSeries, Quality
 from network.errors import CountError, InsufficientDataError
 from network.graph import Connection, RoadNetwork
-from network.readers.counts_csv import read_counts_csv
+from network.readers.counts_csv import read_count_days_csv
 
 COUNTING_SEEDS = (1, 2, 3)
 """Seeds that may be counted and tuned on; validation never uses them."""
@@ -151,9 +151,15 @@ def lane_shares_of(total: Mapping[str, float], network: RoadNetwork) -> dict[str
 
 
 def mean_day(days: Sequence[CountSeries]) -> CountSeries:
-    """Return the mean of days that name the same series and intervals."""
+    """Return the mean of days that name the same series and intervals; a single one as it is.
+
+    What is not good on every day is missing in it.
+    """
     first = days[0]
-    volume = np.mean([day.volume_veh for day in days], axis=0)
+    if len(days) == 1:
+        return first
+    good = [np.where(np.isin(day.quality, VALUED), day.volume_veh, np.nan) for day in days]
+    volume = np.mean(good, axis=0)
     return CountSeries.from_volumes(
         first.kind, first.series_ids, first.start_s, first.interval_s, volume
     )
@@ -280,19 +286,19 @@ def sources_told(flows: Forecast) -> str:
     )
 
 
-def read_counts(path: Path, network: RoadNetwork) -> CountSeries:
-    """Read a counts file and check that it speaks of this network's movements.
+def read_counts(path: Path, network: RoadNetwork) -> tuple[CountSeries, ...]:
+    """Read the days of a counts file and check that they speak of this network's movements.
 
     Movements the file does not name are taken as carrying nothing, and said so by the caller.
     """
-    counts = read_counts_csv(path)
-    if counts.kind == "approach":
+    days = read_count_days_csv(path)
+    if days[0].kind == "approach":
         raise CountError(f"{path}: counts approaches; movements or connections are needed")
     try:
-        counts.require_known(network)
+        days[0].require_known(network)
     except CountError as error:
         some = next(iter(network.movements), "")
         raise CountError(
             f"{path}: {error}; a movement is named by the roads it joins, as in {some!r}"
         ) from error
-    return counts
+    return days

@@ -322,7 +322,7 @@ def _demand(setting: Setting, counts: Path | None, windowed: bool, teller: Telle
             lambda done, whole: teller.tell("days", done, whole),
         )
         return demand(setting.network, days)
-    day = read_counts(counts, setting.network)
+    days = read_counts(counts, setting.network)
     if windowed:
-        day = day.slice(setting.scenario.begin_s, setting.scenario.end_s)
-    return demand(setting.network, (day,))
+        days = tuple(day.slice(setting.scenario.begin_s, setting.scenario.end_s) for day in days)
+    return demand(setting.network, days)

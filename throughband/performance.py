@@ -248,7 +248,7 @@ def model_profiles(
     setting: Setting, plans: Mapping[str, TimingPlan], counts: Path
 ) -> dict[str, tuple[FlowProfile, ...]]:
     """Return the model's flow profiles of plans under counts, group by group."""
-    wanted = demand(setting.network, (read_counts(counts, setting.network),))
+    wanted = demand(setting.network, read_counts(counts, setting.network))
     flows = wanted.flows
     street = build_street(
         setting.network, flows.movement_vph(), flows.interval_s, setting.driving,

@@ -1,17 +1,18 @@
 """Counts as tidy CSV: one row per series and interval.
 
 Columns, in any order: ``begin_s``, ``interval_s``, one of ``movement``, ``approach``,
-``connection`` and ``detector``, ``volume_veh``, and if wanted ``quality`` and ``occupancy_pct``.
-Rows come in any order. A series without a row for an interval that lies between the first and the
-last one is missing there. A count without a number keeps its cell empty and says why in
-``quality``.
+``connection`` and ``detector``, ``volume_veh``, and if wanted ``quality``, ``occupancy_pct`` and
+``day``. Rows come in any order. A series without a row for an interval that lies between the first
+and the last one is missing there. A count without a number keeps its cell empty and says why in
+``quality``. The same hours counted on several days are told apart by ``day``, a whole number; a
+mean of them would hide how much days differ, which tells a forecast what is chance.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
@@ -23,26 +24,48 @@ from network.errors import CountError
 from network.files import replace_file
 
 REQUIRED = ("begin_s", "interval_s", "volume_veh")
-OPTIONAL = ("quality", "occupancy_pct")
+OPTIONAL = ("quality", "occupancy_pct", "day")
+FIRST_DAY = 1
 MOST_CELLS = 20_000_000
 """A file whose first and last interval lie further apart is taken for a slip of the pen."""
 
 _GRID_TOLERANCE = 1e-6
+_DAY_ALLOWED = f"a whole number from {FIRST_DAY}"
 _QUALITIES = {quality.name.lower(): quality for quality in Quality}
 
 
 def read_counts_csv(path: Path) -> CountSeries:
-    """Read counts.
+    """Read counts of one day.
 
     Parameters
     ----------
     path
-        A CSV file in UTF-8, as `write_counts_csv` makes it.
+        As for `read_count_days_csv`.
+
+    Raises
+    ------
+    CountError
+        As there, and if the file holds several days.
+    """
+    days = read_count_days_csv(path)
+    if len(days) > 1:
+        raise CountError(f"{path}: holds {len(days)} days; allowed here is one")
+    return days[0]
+
+
+def read_count_days_csv(path: Path) -> tuple[CountSeries, ...]:
+    """Read counts of one day or several.
+
+    Parameters
+    ----------
+    path
+        A CSV file in UTF-8, as `write_count_days_csv` makes it.
 
     Returns
     -------
-    CountSeries
-        Series in order of their names.
+    tuple of CountSeries
+        Days in the order of their numbers, all with the same intervals and the same series in
+        order of their names; what a day has no row for is missing on it.
 
     Raises
     ------
@@ -68,33 +91,77 @@ def read_counts_csv(path: Path) -> CountSeries:
         raise CountError(f"{path}, row {reader.line_num}: not readable CSV ({error})") from error
     if not rows:
         raise CountError(f"{path}: holds no counts; expected at least one row below the header")
-    return _series(path, kind, rows, "occupancy_pct" in header)
+    return _days(path, kind, rows, "occupancy_pct" in header)
 
 
 def write_counts_csv(path: Path, counts: CountSeries) -> None:
-    """Write counts; the file is replaced whole or not at all.
+    """Write counts of one day; the file is replaced whole or not at all.
 
     Parameters
     ----------
-    path
-        Where to.
-    counts
-        What to write. `read_counts_csv` gives the same back, ordered by name.
+    path, counts
+        Where to, and what. `read_counts_csv` gives the same back, ordered by name.
 
     Raises
     ------
     CountError
         If a name holds line breaks or the like, or the file cannot be written.
     """
+    write_count_days_csv(path, (counts,))
+
+
+def write_count_days_csv(path: Path, days: Sequence[CountSeries]) -> None:
+    """Write counts of one day or several; the file is replaced whole or not at all.
+
+    Parameters
+    ----------
+    path
+        Where to.
+    days
+        What to write, all of the same series and intervals. `read_count_days_csv` gives the same
+        back, ordered by name.
+
+    Raises
+    ------
+    CountError
+        If a name holds line breaks or the like, days are of different series, or the file cannot
+        be written.
+    """
     path = Path(path)
-    for name in counts.series_ids:
+    first = days[0]
+    for name in first.series_ids:
         if not name.isprintable():
             raise CountError(f"{path}: cannot hold the name {name!r}; allowed is printable text")
-    occupancy = counts.occupancy_pct
-    header = ["begin_s", "interval_s", counts.kind, "volume_veh", "quality"]
+    for number, day in enumerate(days, FIRST_DAY):
+        if _form(day) != _form(first):
+            raise CountError(
+                f"{path}: day {number} has other series or intervals than day {FIRST_DAY}; "
+                "allowed are the same"
+            )
+    header = ["begin_s", "interval_s", first.kind, "volume_veh", "quality"]
+    if first.occupancy_pct is not None:
+        header.append("occupancy_pct")
+    several = len(days) > 1
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(header if occupancy is None else [*header, "occupancy_pct"])
+    writer.writerow(["day", *header] if several else header)
+    for number, day in enumerate(days, FIRST_DAY):
+        writer.writerows([str(number), *cells] if several else cells for cells in _cells(day))
+    try:
+        replace_file(path, out.getvalue())
+    except OSError as error:
+        raise CountError(f"{path}: cannot be written ({error.strerror or error})") from error
+
+
+def _form(day: CountSeries) -> tuple[object, ...]:
+    return (
+        *(day.kind, day.series_ids, day.start_s, day.interval_s, day.intervals),
+        day.occupancy_pct is None,
+    )
+
+
+def _cells(counts: CountSeries) -> Iterator[list[str]]:
+    occupancy = counts.occupancy_pct
     for row, begin_s in enumerate(counts.begins_s):
         for column, name in enumerate(counts.series_ids):
             cells = [
@@ -106,16 +173,13 @@ def write_counts_csv(path: Path, counts: CountSeries) -> None:
             ]
             if occupancy is not None:
                 cells.append(_text(float(occupancy[row, column])))
-            writer.writerow(cells)
-    try:
-        replace_file(path, out.getvalue())
-    except OSError as error:
-        raise CountError(f"{path}: cannot be written ({error.strerror or error})") from error
+            yield cells
 
 
 @dataclass(frozen=True, slots=True)
 class _Row:
     line: int
+    day: int
     begin_s: float
     interval_s: int
     name: str
@@ -139,7 +203,7 @@ def _kind(path: Path, header: list[str]) -> Kind:
         raise CountError(
             f"{path}, row 1: found the columns {', '.join(header) or 'none'}; allowed are "
             f"{', '.join(REQUIRED)}, one of {', '.join(KINDS)}, and if wanted "
-            f"{' and '.join(OPTIONAL)}, each once"
+            f"{', '.join(OPTIONAL)}, each once"
         )
     return kinds[0]
 
@@ -177,7 +241,13 @@ def _row(path: Path, line: int, header: list[str], kind: str, cells: list[str]) 
         occupancy_pct = _number(where, "occupancy_pct", cell["occupancy_pct"], "0 to 100")
         if occupancy_pct > 100:
             raise _bad(where, "occupancy_pct", cell["occupancy_pct"], "0 to 100")
-    return _Row(line, begin_s, int(interval_s), cell[kind], volume_veh, quality, occupancy_pct)
+    day = _number(where, "day", cell.get("day", str(FIRST_DAY)), _DAY_ALLOWED)
+    if day < FIRST_DAY or not day.is_integer():
+        raise _bad(where, "day", cell["day"], _DAY_ALLOWED)
+    return _Row(
+        *(line, int(day), begin_s, int(interval_s), cell[kind]),
+        *(volume_veh, quality, occupancy_pct),
+    )
 
 
 def _number(where: str, column: str, text: str, allowed: str) -> float:
@@ -194,26 +264,31 @@ def _bad(where: str, column: str, found: str, allowed: str) -> CountError:
     return CountError(f"{where}, column {column}: found {found!r}; allowed is {allowed}")
 
 
-def _series(path: Path, kind: Kind, rows: list[_Row], occupied: bool) -> CountSeries:
+def _days(path: Path, kind: Kind, rows: list[_Row], occupied: bool) -> tuple[CountSeries, ...]:
     names = sorted({row.name for row in rows})
+    numbers = sorted({row.day for row in rows})
     start_s, interval_s = min(row.begin_s for row in rows), rows[0].interval_s
     intervals = int((max(row.begin_s for row in rows) - start_s) / interval_s + 0.5) + 1
-    if intervals * len(names) > MOST_CELLS:
+    if intervals * len(names) * len(numbers) > MOST_CELLS:
         raise CountError(
             f"{path}: {intervals} intervals of {len(names)} series lie between the first and the "
-            f"last row; allowed are {MOST_CELLS} counts"
+            f"last row"
+            + (f" of {len(numbers)} days" if len(numbers) > 1 else "")
+            + f"; allowed are {MOST_CELLS} counts"
         )
-    volume = np.full((intervals, len(names)), np.nan)
+    volume = np.full((len(numbers), intervals, len(names)), np.nan)
     quality = np.full(volume.shape, int(Quality.MISSING), dtype=np.uint8)
     occupancy = np.full(volume.shape, np.nan)
     column = {name: index for index, name in enumerate(names)}
-    seen: dict[tuple[int, int], int] = {}
+    place = {number: index for index, number in enumerate(numbers)}
+    seen: dict[tuple[int, int, int], int] = {}
     for row, index in _placed(path, rows, start_s, interval_s):
-        cell = (index, column[row.name])
+        cell = (place[row.day], index, column[row.name])
         if cell in seen:
+            on_day = f" on day {row.day}" if len(numbers) > 1 else ""
             raise CountError(
-                f"{path}, row {row.line}, column {kind}: found {row.name!r} at {row.begin_s:g} s "
-                f"again; allowed is one row, and row {seen[cell]} has it"
+                f"{path}, row {row.line}, column {kind}: found {row.name!r} at {row.begin_s:g} s"
+                f"{on_day} again; allowed is one row, and row {seen[cell]} has it"
             )
         seen[cell] = row.line
         volume[cell], quality[cell], occupancy[cell] = (
@@ -221,8 +296,12 @@ def _series(path: Path, kind: Kind, rows: list[_Row], occupied: bool) -> CountSe
             row.quality,
             row.occupancy_pct,
         )
-    return CountSeries(
-        kind, tuple(names), start_s, interval_s, volume, quality, occupancy if occupied else None
+    return tuple(
+        CountSeries(
+            *(kind, tuple(names), start_s, interval_s, volume[day], quality[day]),
+            occupancy[day] if occupied else None,
+        )
+        for day in range(len(numbers))
     )
 
 

@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 
 from network.counts import CountSeries, Quality
 from network.errors import CountError
-from network.readers.counts_csv import KINDS, read_counts_csv, write_counts_csv
+from network.readers.counts_csv import (
+    KINDS,
+    read_count_days_csv,
+    read_counts_csv,
+    write_count_days_csv,
+    write_counts_csv,
+)
 
 HEADER = "begin_s,interval_s,movement,volume_veh\n"
 names = st.text(st.characters(codec="utf-8"), min_size=1, max_size=8).filter(str.isprintable)
@@ -52,6 +58,53 @@ def test_counts_come_back_as_written(counts: CountSeries, tmp_path: Path) -> Non
     np.testing.assert_array_equal(back.quality, counts.quality)
     assert (back.occupancy_pct is None) == (counts.occupancy_pct is None)
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_days_come_back_as_written(tmp_path: Path) -> None:
+    path = tmp_path / "counts.csv"
+    volumes = np.random.default_rng(1).poisson(9.0, (3, 4, 2)).astype(float)
+    volumes[1, 2, 0] = np.nan
+    days = [CountSeries.from_volumes("connection", ("a", "b"), 600.0, 300, v) for v in volumes]
+    write_count_days_csv(path, days)
+    back = read_count_days_csv(path)
+    assert len(back) == 3
+    for day, was in zip(back, days, strict=True):
+        assert (day.series_ids, day.start_s, day.interval_s) == (("a", "b"), 600.0, 300)
+        np.testing.assert_array_equal(day.volume_veh, was.volume_veh)
+        np.testing.assert_array_equal(day.quality, was.quality)
+    with pytest.raises(CountError, match="3 days; allowed here is one"):
+        read_counts_csv(path)
+
+
+def test_days_of_other_series_are_not_written_together(tmp_path: Path) -> None:
+    first = CountSeries.from_volumes("movement", ("a",), 0.0, 300, [[1.0]])
+    other = CountSeries.from_volumes("movement", ("b",), 0.0, 300, [[1.0]])
+    with pytest.raises(CountError, match="day 2 has other series or intervals than day 1"):
+        write_count_days_csv(tmp_path / "counts.csv", (first, other))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_day_lacks_what_it_has_no_row_for(tmp_path: Path) -> None:
+    path = tmp_path / "counts.csv"
+    path.write_text("day," + HEADER + "7,0,300,a,1\n7,300,300,a,2\n2,0,300,a,3\n")
+    second, seventh = read_count_days_csv(path)
+    np.testing.assert_array_equal(second.volume_veh[:, 0], [3.0, np.nan])
+    np.testing.assert_array_equal(seventh.volume_veh[:, 0], [1.0, 2.0])
+
+
+@pytest.mark.parametrize("day", ["0", "1.5", "", "monday"])
+def test_a_day_is_a_whole_number_from_one(tmp_path: Path, day: str) -> None:
+    path = tmp_path / "counts.csv"
+    path.write_text("day," + HEADER + f"{day},0,300,a,1\n")
+    with pytest.raises(CountError, match=r"row 2, column day: .*a whole number from 1"):
+        read_counts_csv(path)
+
+
+def test_one_row_for_a_series_on_a_day(tmp_path: Path) -> None:
+    path = tmp_path / "counts.csv"
+    path.write_text("day," + HEADER + "1,0,300,a,1\n2,0,300,a,1\n2,0,300,a,2\n")
+    with pytest.raises(CountError, match=r"'a' at 0 s on day 2 again.*row 3 has it"):
+        read_count_days_csv(path)
 
 
 def test_rows_in_any_order_and_holes_are_flagged_missing(tmp_path: Path) -> None:

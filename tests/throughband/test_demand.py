@@ -137,7 +137,7 @@ def test_counts_of_approaches_are_refused(network: RoadNetwork, tmp_path: Path) 
 
 
 def test_movements_without_counts_are_not_invented(network: RoadNetwork, tmp_path: Path) -> None:
-    counts = read_counts(counts_file(tmp_path, "0,300,left0A0>A0right0,30"), network)
+    (counts,) = read_counts(counts_file(tmp_path, "0,300,left0A0>A0right0,30"), network)
     assert counts.series_ids == ("left0A0>A0right0",)
     flows = demand(network, (counts,)).flows
     assert flows.movement_vph() == {"left0A0>A0right0": pytest.approx([360.0])}

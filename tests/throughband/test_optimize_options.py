@@ -169,3 +169,20 @@ def test_optimize_keeps_what_is_locked_and_says_so(tmp_path: Path) -> None:
     outcome = call("optimize", street, "--counts", counts, "--lock", locks, "--out", tmp_path / "p")
     assert_one_line(outcome, first, "20 s", "line 4", "too short by")
     assert not (tmp_path / "p").exists()
+
+
+@pytest.mark.sumo
+def test_the_counts_that_optimize_writes_give_its_plan_back(tmp_path: Path) -> None:
+    made = call("generate", "arterial", "--signals", 2, "--out", tmp_path / "a")
+    assert made.code == 0
+    street = next((tmp_path / "a").glob("*.sumocfg"))
+    order = ("optimize", street, "--end", 1200, "--effort", 50)
+    first = call(*order, "--out", tmp_path / "first")
+    assert first.code == 0, first.err
+    counts = tmp_path / "first" / "counts.csv"
+    again = call(*order, "--counts", counts, "--out", tmp_path / "again")
+    assert again.code == 0, again.err
+    flows = [json.loads((tmp_path / n / "demand.json").read_text()) for n in ("first", "again")]
+    assert flows[0] == flows[1]
+    plans = [(tmp_path / n / "plan.json").read_bytes() for n in ("first", "again")]
+    assert plans[0] == plans[1]

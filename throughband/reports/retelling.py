@@ -15,10 +15,17 @@ from engine.optimize.problem import Limits
 from network.counts import CountSeries
 from network.errors import PlanError, ScenarioError, ThroughbandError
 from network.files import read_notes, read_plan
-from network.readers.counts_csv import read_counts_csv
+from network.readers.counts_csv import read_count_days_csv
 from network.timing import PlanSet
 from throughband.approval import POLICY_NAME
-from throughband.demand import Demand, demand, movement_counts, read_counts, sources_told
+from throughband.demand import (
+    Demand,
+    demand,
+    mean_day,
+    movement_counts,
+    read_counts,
+    sources_told,
+)
 from throughband.demand_file import DEMAND_NAME, read_demand
 from throughband.objective_options import objective_in
 from throughband.pipeline import Setting, open_setting
@@ -234,13 +241,13 @@ def story_left(left: Left, setting: Setting, counts: Path | None = None) -> Stor
 
 def _demand(left: Left, setting: Setting, counts: Path | None) -> Demand:
     if counts is not None:
-        return demand(setting.network, (read_counts(counts, setting.network),))
+        return demand(setting.network, read_counts(counts, setting.network))
     for folder in (left.folder, left.plan_file.parent):
         if (folder / DEMAND_NAME).is_file():
             return read_demand(folder / DEMAND_NAME, setting.network)
     for folder in (left.folder, left.plan_file.parent):
         if (folder / COUNTS_NAME).is_file():
-            return demand(setting.network, (read_counts(folder / COUNTS_NAME, setting.network),))
+            return demand(setting.network, read_counts(folder / COUNTS_NAME, setting.network))
     raise ThroughbandError(
         f"{left.folder}: keeps no {DEMAND_NAME} and no {COUNTS_NAME}, so the traffic the plans "
         "were made for is not known; name counts with --counts"
@@ -285,7 +292,7 @@ def _came(left: Left, setting: Setting) -> CountSeries | None:
     file = left.folder / COUNTS_NAME
     if not file.is_file():
         return None
-    return movement_counts(read_counts_csv(file), setting.network)
+    return movement_counts(mean_day(read_count_days_csv(file)), setting.network)
 
 
 def _approval(result: Mapping[str, Any]) -> Approval | None:

@@ -238,7 +238,7 @@ def _demand(setting: Setting, folder: Path | None) -> Demand | None:
     counts = imported_counts(setting.scenario)
     if counts is None or has_dates(counts):
         return None
-    return demand(setting.network, (read_counts(counts, setting.network),))
+    return demand(setting.network, read_counts(counts, setting.network))
 
 
 def _stamp(folder: Path | None) -> tuple[int, int]:
