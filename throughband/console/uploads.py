@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import lzma
 import re
 import shutil
 import stat
 import zipfile
+import zlib
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final
 
@@ -20,6 +23,14 @@ GROWTH: Final = 20
 """An archive may unpack to so many times the largest upload."""
 
 _CHUNK: Final = 1 << 20
+_OF_ITS_NAMES: Final = frozenset(
+    {errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ}
+)
+"""What the disk says to names that cannot stand beside each other, or at all."""
+_UNREADABLE: Final = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, RuntimeError, EOFError,
+    ValueError,
+)  # fmt: skip
 
 
 def safe_name(name: str) -> str:
@@ -104,8 +115,17 @@ def _unpacked(content: BinaryIO, target: Path, most_bytes: int) -> int:
             for entry in entries:
                 left -= _extract(archive, entry, target, drop, left)
             return most_bytes - left
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError) as error:
+    except _UNREADABLE as error:
         raise FormatError(f"not a ZIP archive that can be read ({error})") from error
+    except OSError as error:
+        if error.errno is None:
+            # So bz2 tells of a stream that is none.
+            raise FormatError(f"not a ZIP archive that can be read ({error})") from error
+        if error.errno in _OF_ITS_NAMES:
+            raise FormatError(
+                f"the archive holds names that no folder can hold ({error.strerror})"
+            ) from error
+        raise
 
 
 def _extract(

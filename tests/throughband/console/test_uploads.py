@@ -85,6 +85,39 @@ def test_what_only_claims_to_be_an_archive_is_refused(tmp_path: Path) -> None:
         keep_upload(tmp_path / "u", "a.zip", io.BytesIO(b"PK no"), 1000)
 
 
+@pytest.mark.parametrize(
+    "method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]
+)
+def test_an_archive_with_a_damaged_file_is_refused_whatever_packed_it(
+    tmp_path: Path, method: int
+) -> None:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", method) as file:
+        file.writestr("a.csv", b"begin_s,interval_s\n" * 200)
+    damaged = bytearray(made.getvalue())
+    for at in range(50, 58):
+        damaged[at] ^= 0xFF
+
+    with pytest.raises(FormatError, match="not a ZIP"):
+        keep_upload(tmp_path / "u", "a.zip", io.BytesIO(bytes(damaged)), 10_000)
+
+    assert not (tmp_path / "u").exists()
+
+
+@pytest.mark.parametrize(
+    "names", [("a", "a/b.csv"), ("x/a/b.csv", "x/a"), ("n" * 300 + ".csv", "b.csv")]
+)
+def test_names_that_no_folder_can_hold_are_the_archives_fault(
+    tmp_path: Path, names: tuple[str, str]
+) -> None:
+    content = archive(dict.fromkeys(names, b"1"))
+
+    with pytest.raises(FormatError, match="no folder can hold"):
+        keep_upload(tmp_path / "u", "a.zip", content, 1000)
+
+    assert not (tmp_path / "u").exists()
+
+
 def test_every_kind_is_kept_under_its_own_name(tmp_path: Path) -> None:
     for number, suffix in enumerate(sorted(SUFFIXES - {".zip"})):
         kept, size = keep_upload(tmp_path / str(number), f"a b{suffix}", io.BytesIO(b"12"), 10)
