@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from network.errors import AccessError, SignInError
+from network.errors import AccessError, RightError, SignInError
 from throughband.people.passwords import Passwords, require_strong
 from throughband.people.rights import Right
 from throughband.store import Store
@@ -215,9 +215,13 @@ class Door:
 
         Raises
         ------
+        RightError
+            If a machine asks: a token that made others would outlive its own end.
         AccessError
             If it were to have rights the person has not, or to last longer than a year.
         """
+        if not person.session_hash:
+            raise RightError("a token makes no other tokens; sign in to make one")
         wanted = frozenset(rights)
         if not wanted or wanted - person.rights:
             raise AccessError(

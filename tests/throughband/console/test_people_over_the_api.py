@@ -66,3 +66,17 @@ def test_nobody_gives_a_token_rights_they_have_not(console: Console) -> None:
 
     assert answer.status_code == 422
     assert "some of the rights" in answer.json()["message"]
+
+
+def test_a_token_makes_no_tokens_that_would_outlive_it(console: Console) -> None:
+    anna = console.as_role("engineer")
+    asked = {"name": "counts", "rights": ["view"], "days": 1}
+    made = anna.post(f"{API}/tokens", json=asked).json()
+    machine = console.anybody()
+    machine.headers["authorization"] = f"Bearer {made['token']}"
+
+    answer = machine.post(f"{API}/tokens", json={"name": "for ever", "rights": ["view"]})
+
+    assert answer.status_code == 403
+    assert "sign in" in answer.json()["message"]
+    assert [token["name"] for token in anna.get(f"{API}/tokens").json()] == ["counts"]
