@@ -6,9 +6,10 @@ transaction as the only writer, so that what was read in it stays true until it 
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -86,6 +87,7 @@ class Database:
                 },
             )
         else:
+            _keep_to_owner(Path(self.where))
             engine = create_engine(self.url, connect_args={"timeout": self._wait_s})
             event.listen(engine, "connect", _prepare)
             event.listen(engine, "begin", _begin)
@@ -174,6 +176,15 @@ def _url(text_: str) -> URL:
     if not folder.is_dir():
         raise StoreError(f"{url.database}: there is no folder {folder} for the database")
     return url
+
+
+def _keep_to_owner(file: Path) -> None:
+    """Make the file, readable by its owner alone: it holds hashes of passwords and form tokens.
+
+    SQLite gives its log and its index the rights of the file. What somebody made wider stays so.
+    """
+    with suppress(OSError):
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
 def _prepare(connection: Any, _: object) -> None:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
+import stat
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,8 @@ from sqlalchemy import event, text
 from network.errors import NewerStoreError, StoreError, StoreUnavailableError
 from tests.throughband.store.conftest import Clock, Desk
 from tests.throughband.store.plans import brought_to, draft, network_in
+from throughband.people.door import Door
+from throughband.people.rights import rights_of
 from throughband.plan_life import PlanState
 from throughband.store import Store, migrating, open_store, restore_store
 from throughband.store.backup import read_manifest
@@ -271,3 +275,17 @@ def test_a_damaged_backup_is_refused(tmp_path: Path, clock: Clock, position: flo
 
     with pytest.raises(StoreError, match="not a backup"):
         restore_store(f"sqlite:///{tmp_path / 'b.sqlite'}", backup, clock)
+
+
+def test_only_its_owner_reads_a_database_that_is_made(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        store = open_store(f"sqlite:///{tmp_path / 'console.sqlite'}", backups=tmp_path / "kept")
+        Door(store, Clock()).add_user("anna", "Anna", rights_of(["engineer"]), "a long sentence")
+        made = {file.name: stat.S_IMODE(file.stat().st_mode) for file in tmp_path.glob("console*")}
+        store.close()
+    finally:
+        os.umask(before)
+
+    assert made["console.sqlite"] == 0o600
+    assert set(made.values()) == {0o600}
