@@ -222,8 +222,7 @@ class Tuning:
         for number, names in enumerate(self.groups):
             if signal_id in names:
                 return number
-        why = self.plan_set.left_alone.get(signal_id, "it is not among the plans")
-        raise PlanError(f"signal {signal_id!r} cannot be tuned: {why}")
+        raise _cannot_be_tuned(self.plan_set, signal_id)
 
     def trial(self, moves: Iterable[Move]) -> Trial:
         """Tell what moves within one coordination group would do.
@@ -244,7 +243,7 @@ class Tuning:
             If there is no move, two are of one signal, they are of different groups, or one names
             what the plan has not.
         """
-        plans = self._moved(moves)
+        plans = _moved(self.plan_set, moves)
         numbers = {self.group_of(name) for name in plans}
         if len(numbers) != 1:
             raise PlanError(
@@ -252,7 +251,7 @@ class Tuning:
                 "coordination groups; allowed is one at a time"
             )
         (number,) = numbers
-        refusals = self._refusals(plans.values())
+        refusals = _refusals(self.network, plans.values(), self._judges)
         trials = self._trials_of(number)
         now = None if refusals else self._spread(trials, plans.values())
         total, approaches, movements = self._compared(number, now)
@@ -268,46 +267,8 @@ class Tuning:
         )
 
     def draft(self, moves: Iterable[Move]) -> PlanSet:
-        """Return the set of plans with moves made in it, of one group or of several.
-
-        Raises
-        ------
-        PlanError
-            As for `trial`, except that groups may differ.
-        UnsafePlanError
-            If the moved plans are not lawful, with every reason.
-        """
-        moved = self._moved(moves)
-        refusals = self._refusals(moved.values())
-        if refusals:
-            raise UnsafePlanError(refusals)
-        plans = tuple((self._plans | moved).values())
-        return replace(self.plan_set, plans=plans, left_alone=dict(self.plan_set.left_alone))
-
-    def _moved(self, moves: Iterable[Move]) -> dict[str, TimingPlan]:
-        found: dict[str, TimingPlan] = {}
-        for move in moves:
-            name = move.signal_id
-            self.group_of(name)
-            if name in found:
-                raise PlanError(f"signal {name!r} is moved twice; allowed is once")
-            found[name] = moved(self._plans[name], move)
-        return found
-
-    def _refusals(self, plans: Iterable[TimingPlan]) -> tuple[str, ...]:
-        broken: list[str] = []
-        for plan in plans:
-            name = plan.signal_id
-            if name not in self._judges:
-                signal = self.network.signals[name]
-                self._judges[name] = SignalRules(signal), Watcher(signal)
-            rules, watcher = self._judges[name]
-            for judge in (rules.check, watcher.watch):
-                try:
-                    broken += [found.text for found in judge(plan)]
-                except FAILURES as error:
-                    broken.append(f"signal {name!r} cannot be judged ({error!r})")
-        return tuple(dict.fromkeys(broken))
+        """Return the set of plans with moves made in it; see `drafted`."""
+        return drafted(self.network, self.plan_set, moves)
 
     def _trials_of(self, number: int) -> GroupTrials:
         if number not in self._trials:
@@ -463,6 +424,86 @@ def moved(plan: TimingPlan, move: Move) -> TimingPlan:
     return replace(plan, offset_s=offset_s, splits_s=splits_s)
 
 
+def drafted(network: RoadNetwork, plan_set: PlanSet, moves: Iterable[Move]) -> PlanSet:
+    """Return a set of plans with moves made in it; no traffic needs to be known for that.
+
+    Parameters
+    ----------
+    network
+        The roads.
+    plan_set
+        The plans in preparation; not changed.
+    moves
+        Of one coordination group or of several.
+
+    Raises
+    ------
+    PlanError
+        If two are of one signal, or one names what the plans have not.
+    UnsafePlanError
+        If the moved plans are not lawful, with every reason.
+    """
+    found = _moved(plan_set, moves)
+    refusals = _refusals(network, found.values(), {})
+    if refusals:
+        raise UnsafePlanError(refusals)
+    plans = tuple(found.get(plan.signal_id, plan) for plan in plan_set.plans)
+    return replace(plan_set, plans=plans, left_alone=dict(plan_set.left_alone))
+
+
+def _moved(plan_set: PlanSet, moves: Iterable[Move]) -> dict[str, TimingPlan]:
+    found: dict[str, TimingPlan] = {}
+    for move in moves:
+        plan = plan_set.plan(move.signal_id)
+        if plan is None:
+            raise _cannot_be_tuned(plan_set, move.signal_id)
+        if move.signal_id in found:
+            raise PlanError(f"signal {move.signal_id!r} is moved twice; allowed is once")
+        found[move.signal_id] = moved(plan, move)
+    return found
+
+
+def _cannot_be_tuned(plan_set: PlanSet, signal_id: str) -> PlanError:
+    why = plan_set.left_alone.get(signal_id, "it is not among the plans")
+    return PlanError(f"signal {signal_id!r} cannot be tuned: {why}")
+
+
+def _refusals(
+    network: RoadNetwork,
+    plans: Iterable[TimingPlan],
+    judges: dict[str, tuple[SignalRules, Watcher]],
+) -> tuple[str, ...]:
+    """Return why plans are not lawful; judges of signals are kept for the next time."""
+    broken: list[str] = []
+    for plan in plans:
+        name = plan.signal_id
+        if name not in judges:
+            if name not in network.signals:
+                raise PlanError(f"signal {name!r} is not one of the network")
+            signal = network.signals[name]
+            judges[name] = SignalRules(signal), Watcher(signal)
+        rules, watcher = judges[name]
+        for judge in (rules.check, watcher.watch):
+            try:
+                broken += [found.text for found in judge(plan)]
+            except FAILURES as error:
+                broken.append(f"signal {name!r} cannot be judged ({error!r})")
+    return tuple(dict.fromkeys(broken))
+
+
+def rows_to_draw(setting: Setting, street: Street, plan_set: PlanSet) -> dict[str, Corridor]:
+    """Return the rows of signals that a plan's time-space diagrams show, by name.
+
+    Those that an engineer named, where somebody did; else those that platoons follow within
+    each coordination group. It takes no trial, and so a second or two for a town.
+    """
+    named = corridors_of(setting.scenario, setting.network)
+    if named:
+        return dict(named_corridors(setting.network, street, named))
+    plans = {plan.signal_id: plan for plan in plan_set.plans}
+    return _rows(setting.network, street, timed_groups(street, plans))
+
+
 def open_tuning(
     setting: Setting,
     plan_set: PlanSet,
@@ -499,7 +540,7 @@ def open_tuning(
         plan_set,
         runs,
         [corridor.signals for corridor in named],
-        named_corridors(network, street, named) if named else None,
+        rows_to_draw(setting, street, plan_set),
     )
 
 

@@ -251,6 +251,13 @@ class _Rows:
         self.starts = [
             stream for found in self.by_exit.values() for stream in found if not self.inside(stream)
         ]
+        self.between_signals: dict[tuple[str, ...], list[Stream]] = {}
+        for stream in self.starts:
+            self.between_signals.setdefault(self.ends(stream), []).append(stream)
+        self.onward: dict[str, list[tuple[float, str, bool, str, Stream]]] = {}
+        self.back: dict[tuple[str, ...], list[Stream]] = {}
+        self.leaving_vph: dict[str, float] = {}
+        self.joins: dict[tuple[str, str], Movement] = {}
 
     def candidates(self) -> Iterator[_Row]:
         """Yield every row that the heaviest continuation from some stream makes."""
@@ -294,28 +301,51 @@ class _Rows:
     def follow(self, start: Stream, route: Sequence[str] = ()) -> list[Stream]:
         """Follow the heaviest continuation, along the signals of a route if one is given."""
         chain, seen = [start], [*self.ends(start)]
+        is_inside = self.inside(start)
         while True:
-            options = []
-            for movement in self.out_of[chain[-1].approach_link]:
-                if not self.carries_on(movement):
-                    continue
-                for onward in self.by_exit.get(movement.to_link, []):
-                    signal = self.ends(onward)[1]
-                    if self.inside(onward):
-                        if self.inside(chain[-1]):
-                            continue
-                    elif signal in seen or (
-                        route and route[len(seen) : len(seen) + 1] != (signal,)
-                    ):
-                        continue
-                    options.append(
-                        (-self.onward_vph(movement, onward), onward.approach_link, onward)
+            asked = route[len(seen) : len(seen) + 1]
+            best = next(
+                (
+                    way
+                    for way in self.onward_of(chain[-1])
+                    if (
+                        not is_inside
+                        if way[2]
+                        else way[3] not in seen and (not route or asked == (way[3],))
                     )
-            if not options or (best := min(options, key=lambda o: o[:2]))[0] >= 0:
+                ),
+                None,
+            )
+            if best is None or best[0] <= 0:
                 return chain
-            chain.append(best[2])
-            if not self.inside(best[2]):
-                seen.append(self.ends(best[2])[1])
+            _, _, is_inside, signal, onward = best
+            chain.append(onward)
+            if not is_inside:
+                seen.append(signal)
+
+    def onward_of(self, stream: Stream) -> list[tuple[float, str, bool, str, Stream]]:
+        """Return how a stream may go on, the heaviest first.
+
+        Of each continuation: its flow, veh/h, the link it approaches by, whether it stays inside
+        its signal, the signal it leads to, and the stream.
+        """
+        found = self.onward.get(stream.approach_link)
+        if found is None:
+            found = [
+                (
+                    self.onward_vph(movement, onward),
+                    onward.approach_link,
+                    self.inside(onward),
+                    self.ends(onward)[1],
+                    onward,
+                )
+                for movement in self.out_of[stream.approach_link]
+                if self.carries_on(movement)
+                for onward in self.by_exit.get(movement.to_link, [])
+            ]
+            found.sort(key=lambda way: (-way[0], way[1]))
+            self.onward[stream.approach_link] = found
+        return found
 
     def carries_on(self, movement: Movement) -> bool:
         """Tell whether a corridor may go on by a movement."""
@@ -330,8 +360,11 @@ class _Rows:
 
     def stream_vph(self, stream: Stream) -> float:
         """Flow of a stream."""
-        leaving = sum(self.flow_vph[m.movement_id] for m in self.into[stream.exit_link])
-        return leaving * stream.share
+        if stream.exit_link not in self.leaving_vph:
+            self.leaving_vph[stream.exit_link] = sum(
+                self.flow_vph[m.movement_id] for m in self.into[stream.exit_link]
+            )
+        return self.leaving_vph[stream.exit_link] * stream.share
 
     def least_flow(self, chain: Sequence[Stream]) -> float:
         """Least flow that goes on along a chain, veh/h."""
@@ -342,19 +375,29 @@ class _Rows:
 
     def between(self, stream: Stream, onward: Stream) -> Movement:
         """Return the movement that joins two streams."""
-        return next(m for m in self.out_of[stream.approach_link] if m.to_link == onward.exit_link)
+        key = (stream.approach_link, onward.exit_link)
+        if key not in self.joins:
+            self.joins[key] = next(m for m in self.out_of[key[0]] if m.to_link == key[1])
+        return self.joins[key]
 
     def way_back(self, route: tuple[str, ...]) -> list[Stream]:
         """Return the heaviest chain along a route from its end to its beginning, or nothing."""
+        known = self.back.get(route)
+        if known is not None:
+            return known
         back = route[::-1]
-        found = [self.follow(start, back) for start in self.starts if self.ends(start) == back[:2]]
+        found = [self.follow(start, back) for start in self.between_signals.get(back[:2], [])]
         whole = []
         for chain in found:
             while self.inside(chain[-1]):
                 chain.pop()
             if self.route(chain) == back:
                 whole.append(chain)
-        return min(whole, key=lambda c: (-self.least_flow(c), c[0].exit_link), default=[])
+        best: list[Stream] = min(
+            whole, key=lambda c: (-self.least_flow(c), c[0].exit_link), default=[]
+        )
+        self.back[route] = best
+        return best
 
     def heaviest(self, movements: Sequence[Movement]) -> Movement:
         """Return the movement with the most traffic, of those straight on where any goes."""

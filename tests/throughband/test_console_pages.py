@@ -11,6 +11,7 @@ import pytest
 
 from tests.browser.site import PASSWORD, Site, site_in
 from throughband.console.pages.serving import FILE_POLICY, POLICY
+from throughband.console.pages.shelf import StillMadeError
 from throughband.plan_life import Move, PlanState
 
 INLINE = re.compile(r"<script(?![^>]*\bsrc=)(?![^>]*application/json)|\bon\w+=|\sstyle=", re.I)
@@ -184,6 +185,40 @@ def test_kept_offsets_are_a_draft_of_ones_own(site: Site) -> None:
     kept = site.desk.store.plans.get(found[1])
     assert (kept.author, kept.state, kept.origin) == ("bo", PlanState.DRAFT, "trial")
     assert kept.report is None
+
+
+def slow_tuning(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the tunings of a site never become ready."""
+
+    def never(*_: object) -> None:
+        raise StillMadeError("being made")
+
+    monkeypatch.setattr(site.app.state.shelf, "tuning", never)
+
+
+def test_a_diagram_does_not_wait_for_its_prediction(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow_tuning(site, monkeypatch)
+    client = client_of(site, "ada")
+    answer = client.get(f"/plans/{site.plan_id}/diagram", params={f"o.{site.signal_id}": "3"})
+    assert answer.status_code == 200
+    assert 'class="band ' in answer.text
+    assert f'hx-get="/plans/{site.plan_id}/trial"' in answer.text
+    trial = client.get(f"/plans/{site.plan_id}/trial", params={f"o.{site.signal_id}": "3"})
+    assert trial.status_code == 200
+    assert "Prediction is being prepared" in trial.text
+
+
+def test_offsets_are_kept_before_their_prediction_is_there(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow_tuning(site, monkeypatch)
+    client = client_of(site, "ada")
+    diagram = f"/plans/{site.plan_id}/diagram"
+    fields = {f"o.{site.signal_id}": "4", "csrf_token": token_in(client, diagram)}
+    answer = client.post(f"/plans/{site.plan_id}/tuned", data=fields)
+    assert answer.status_code == 303
 
 
 def test_a_stale_move_is_refused_and_tells_what_changed(site: Site) -> None:

@@ -19,12 +19,12 @@ from throughband.console.pages.networks import folder_of
 from throughband.console.pages.plans import framed, modeled_of
 from throughband.console.pages.reading import content_of
 from throughband.console.pages.serving import Form, page, shelf_of, to, works_of
-from throughband.console.pages.shelf import Modeled, StillMadeError, corridors_drawn, plans_in_force
+from throughband.console.pages.shelf import Modeled, StillMadeError, plans_in_force
 from throughband.console.pages.space import space_of
 from throughband.demand_file import DEMAND_NAME
 from throughband.people.door import Person
 from throughband.store.rows import Plan
-from throughband.tuning import Compared, Move, Trial, Tuning
+from throughband.tuning import Compared, Move, Trial, drafted
 
 router = APIRouter(include_in_schema=False)
 
@@ -68,10 +68,8 @@ def keep_tuned(
         moves = moves_of(plan_set, form.texts)
         if not moves:
             raise PlanError("no offset is moved; move one to keep it")
-        tuning = _tuning(request, desk, plan, plan_set)
-        if tuning is None:
-            raise PlanError("nobody counted here yet, so offsets cannot be tried")
-        drafted = shelf_of(request).alone(lambda: tuning.draft(moves))
+        modeled = modeled_of(request, desk, plan)
+        kept_set = drafted(modeled.network, plan_set, moves)
     except UnsafePlanError as error:
         return _diagram(
             request, desk, person, plan_id, "plan", form["corridor"], form.texts, 422, str(error)
@@ -80,7 +78,7 @@ def keep_tuned(
         return _diagram(
             request, desk, person, plan_id, "plan", form["corridor"], {}, 422, str(error)
         )
-    content = _content(modeled_of(request, desk, plan), drafted, notes, plan)
+    content = _content(modeled, kept_set, notes, plan)
     title = f"{plan.title}, offsets by {person.name}"[:200]
     kept = works_of(request).add_plan(person, plan.network_id, title, content, None, "trial")
     return to(f"/plans/{kept.id}", "drafted")
@@ -132,15 +130,14 @@ def _diagram(
     }  # fmt: skip
     try:
         modeled = modeled_of(request, desk, plan)
-        tuning = _tuning(request, desk, plan, plan_set)
-        corridors = corridors_drawn(modeled, plan_set, tuning)
+        corridors = shelf_of(request).corridors(*_traffic(desk, plan, plan_set))
         if corridors:
             number = int(corridor) if corridor.isdecimal() and len(corridor) < 4 else 0
             number = min(number, len(corridors) - 1)
             plans = plans_in_force(modeled.network)
             if side == "plan":
                 plans |= {one.signal_id: one for one in plan_set.plans}
-                if tuning is not None and not refusal:
+                if not refusal:
                     tried = _tried(request, desk, plan, plan_set, fields)
                     context |= tried
                     trial: Trial | None = tried["trial"]
@@ -162,10 +159,13 @@ def _diagram(
     )
 
 
-def _tuning(request: Request, desk: Desk, plan: Plan, plan_set: PlanSet) -> Tuning | None:
+def _traffic(
+    desk: Desk, plan: Plan, plan_set: PlanSet
+) -> tuple[str, PlanSet, str, str, Path | None]:
+    """Return what the shelf asks of a plan, under the traffic it was made for if that is known."""
     network = desk.store.networks.get(plan.network_id)
     folder = _own_folder(desk, plan) or folder_of(desk, network)
-    return shelf_of(request).tuning(plan.id, plan_set, network.id, network.source, folder)
+    return plan.id, plan_set, network.id, network.source, folder
 
 
 def _own_folder(desk: Desk, plan: Plan) -> Path | None:
@@ -179,21 +179,25 @@ def _own_folder(desk: Desk, plan: Plan) -> Path | None:
 def _tried(
     request: Request, desk: Desk, plan: Plan, plan_set: PlanSet, fields: Mapping[str, str]
 ) -> dict[str, Any]:
+    """Return what offsets would do; a diagram waits for no tuning, whose opening takes longer."""
+    shelf = shelf_of(request)
     try:
         moves = moves_of(plan_set, fields)
+        tuning = shelf.tuning(*_traffic(desk, plan, plan_set))
         if not moves:
             return _untried("")
-        tuning = _tuning(request, desk, plan, plan_set)
         if tuning is None:
             return _untried("Nobody counted here yet, so no delay can be predicted.")
-        trial = shelf_of(request).alone(lambda: tuning.trial(moves))
+        trial = shelf.alone(lambda: tuning.trial(moves))
+    except StillMadeError:
+        return {**_untried(""), "trial_again": f"/plans/{plan.id}/trial"}
     except ThroughbandError as error:
         return _untried(str(error))
-    return {"trial": trial, "trial_trouble": "", "movers": _movers(trial)}
+    return {**_untried(""), "trial": trial, "movers": _movers(trial)}
 
 
 def _untried(trouble: str) -> dict[str, Any]:
-    return {"trial": None, "trial_trouble": trouble, "movers": ()}
+    return {"trial": None, "trial_trouble": trouble, "trial_again": "", "movers": ()}
 
 
 def _movers(trial: Trial) -> list[Compared]:
@@ -207,7 +211,7 @@ def _movers(trial: Trial) -> list[Compared]:
     return sorted(rows, key=moved, reverse=True)[:MOVERS]
 
 
-def _content(modeled: Modeled, drafted: PlanSet, notes: Mapping[str, Any], plan: Plan) -> str:
+def _content(modeled: Modeled, plan_set: PlanSet, notes: Mapping[str, Any], plan: Plan) -> str:
     """Return the text of a plan.json; certificates were those of other offsets."""
     kept = {k: v for k, v in notes.items() if k in ("demand", "objective")}
     kept["reasons"] = {
@@ -215,5 +219,5 @@ def _content(modeled: Modeled, drafted: PlanSet, notes: Mapping[str, Any], plan:
     }
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "plan.json"
-        write_plan(file, drafted, modeled.network, kept)
+        write_plan(file, plan_set, modeled.network, kept)
         return file.read_text(encoding="utf-8")

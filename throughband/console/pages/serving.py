@@ -149,6 +149,12 @@ def wait_page(request: Request, error: Exception) -> Response:
     if request.url.path.endswith(".json"):
         problem = Problem(error="StillMade", message=str(error), request_id=id_of(request))
         answer: Response = JSONResponse(problem.model_dump(), 503)
+    elif request.method != "GET":
+        # What was sent is not kept, and its address shows nothing.
+        said = f"{error}; go back and send it again in a moment"
+        answer = fault_page(
+            request, 503, Problem(error="StillMade", message=said, request_id=id_of(request))
+        )
     else:
         answer = page(request, "wait.html", 202)
     answer.headers["Retry-After"] = "1"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as LateError
 from dataclasses import dataclass, field
@@ -19,7 +19,6 @@ from typing import Any, Final, TypeVar
 from engine.measures.corridor import Corridor
 from engine.measures.evaluation import Tables, evaluate
 from engine.measures.street import Street, build_street
-from engine.optimize.corridors import named_corridors
 from network.errors import ThroughbandError
 from network.graph import RoadNetwork
 from network.timing import PlanSet, TimingPlan
@@ -28,12 +27,12 @@ from throughband.console.pages.map_drawing import MapDrawing, draw_map
 from throughband.dated_counts import has_dates
 from throughband.demand import Demand, demand, read_counts
 from throughband.demand_file import DEMAND_NAME, read_demand
-from throughband.imported import corridors_of, imported_counts
+from throughband.imported import imported_counts
 from throughband.pictures.approaches import ApproachState, modeled_approaches
 from throughband.pictures.geojson import network_geojson
 from throughband.pictures.places import geo_reference
 from throughband.pipeline import Setting, open_setting
-from throughband.tuning import Move, Tuning, open_tuning, running
+from throughband.tuning import Move, Tuning, open_tuning, rows_to_draw, running
 
 KEPT: Final = 12
 """So many networks and tunings are kept; the one not used for longest goes first."""
@@ -139,6 +138,7 @@ class Shelf:
         self._opening = ThreadPoolExecutor(max_workers=1, thread_name_prefix="opening")
         self._modeled = Kept(KEPT, self._reading)
         self._tunings = Kept(KEPT, self._opening)
+        self._drawn = Kept(KEPT, self._reading)
         self._trial = threading.Lock()
 
     def close(self) -> None:
@@ -160,6 +160,19 @@ class Shelf:
         key = (network_id, source, folder, _stamp(folder))
         return self._modeled.get(key, lambda: _model(source, folder), self.patience_s)
 
+    def corridors(
+        self, plan_id: str, plan_set: PlanSet, network_id: str, source: str, folder: Path | None
+    ) -> Mapping[str, Corridor]:
+        """Return the rows of signals that a plan's diagrams show; none without counts."""
+        modeled = self.modeled(network_id, source, folder)
+        if modeled.street is None:
+            return {}
+        street = modeled.street
+        key = (plan_id, plan_set.digest, network_id, folder, _stamp(folder))
+        return self._drawn.get(
+            key, lambda: rows_to_draw(modeled.setting, street, plan_set), self.patience_s
+        )
+
     def tuning(
         self, plan_id: str, plan_set: PlanSet, network_id: str, source: str, folder: Path | None
     ) -> Tuning | None:
@@ -177,18 +190,6 @@ class Shelf:
         """Do a trial alone: a `Tuning` is changed while it tries."""
         with self._trial:
             return work()
-
-
-def corridors_drawn(
-    modeled: Modeled, plan_set: PlanSet, tuning: Tuning | None
-) -> dict[str, Corridor]:
-    """Return the rows of signals a time-space diagram can show, by name."""
-    if tuning is not None:
-        return dict(tuning.corridors)
-    named = corridors_of(modeled.setting.scenario, modeled.network)
-    if named and modeled.street is not None:
-        return dict(named_corridors(modeled.network, modeled.street, named))
-    return {}
 
 
 def plans_in_force(network: RoadNetwork) -> dict[str, TimingPlan]:
