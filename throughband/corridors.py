@@ -67,10 +67,9 @@ def _tell(
         teller.say(f"Arterial {corridor.name}, {two_way}: {', '.join(corridor.signals)}")
     for pair in sorted(proposal.pairs, key=lambda p: -p.index)[:SHOWN_PAIRS]:
         verdict = "together" if pair.joined else "apart"
-        affine = "" if pair.affine else ", cycles do not go together"
         teller.say(
             f"{pair.signals[0]} and {pair.signals[1]}: {verdict}; {pair.flow_vph:.0f} veh/h over "
-            f"{pair.distance_m:.0f} m, index {pair.index:.2f} veh/h/m{affine}"
+            f"{pair.distance_m:.0f} m, {pair.travel_time_s:.0f} s, index {pair.index:.2f} veh/h/m"
         )
     if len(proposal.pairs) > SHOWN_PAIRS:
         teller.say(f"and {len(proposal.pairs) - SHOWN_PAIRS} weaker pairs")

@@ -1,10 +1,10 @@
 """Proposals of what to coordinate: groups of signals with one cycle, and arterials.
 
-Two signals are worth one cycle when a platoon from one still is a platoon at the other and when
-both want about the same cycle, or one twice the other's. How strong the platoon is tells the
-coupling index, flow over distance (Yagoda et al. 1973), here weakened by platoon dispersion.
-The distances within which to couple and beyond which never to are those of FHWA, *Signal Timing
-on a Shoestring* (FHWA-HOP-07-006, 2005), after Hook and Albers (1999).
+Which signals are worth one cycle `engine.optimize.groups.worth_one_cycle` tells, here as in the
+optimizer, so that what is proposed is what plans are made with. How strong the platoon between
+two is tells the coupling index, flow over distance (Yagoda et al. 1973), here weakened by platoon
+dispersion; it orders what is shown. Who times a group at one cycle that Webster's rule gives, and
+not at the best of all as the optimizer does, may keep signals apart whose cycles differ much.
 """
 
 from __future__ import annotations
@@ -16,20 +16,11 @@ from dataclasses import dataclass
 import networkx as nx
 
 from engine.measures.corridor import Corridor, arterials, corridor_along
-from engine.measures.delay import optimal_cycle_s
 from engine.measures.street import Street
-from engine.optimize.groups import LEAST_PLATOON_VPH, connected_groups, coupling
+from engine.optimize.groups import connected_groups, coupling, worth_one_cycle
 from network.derive.corridors import NamedCorridor
 from network.errors import InfeasibleError
 from network.graph import RoadNetwork
-
-ALWAYS_WITHIN_M = 762.0
-NEVER_BEYOND_M = 1524.0
-"""2,500 and 5,000 ft."""
-
-LEAST_INDEX = 0.5
-"""Vehicles per hour and meter from which signals between both distances are coupled: 500 veh/h
-over a kilometer if the platoon stayed whole."""
 
 DISPERSION_ALPHA, DISPERSION_BETA = 0.35, 0.8
 """Robertson's platoon dispersion for moderate friction (TRANSYT-7F; Road Research Laboratory
@@ -53,7 +44,7 @@ class Coupled:
     index
         Coupling index, veh/h per m.
     affine
-        Whether their natural cycles go together; true where one is not known.
+        Whether their given cycles go together; true where one is not known.
     joined
         Whether they are proposed for one cycle.
     """
@@ -136,75 +127,6 @@ def are_affine(first_s: float, second_s: float, tolerance: float = AFFINITY) -> 
     return any(abs(long - times * short) <= tolerance * times * short for times in (1, 2))
 
 
-def natural_cycles_s(network: RoadNetwork, street: Street) -> dict[str, float]:
-    """Return Webster's cycle of each signal for its phases in force, s.
-
-    Parameters
-    ----------
-    network
-        The roads.
-    street
-        The street under its demand.
-
-    Returns
-    -------
-    dict
-        By signal; infinite where it is full. Signals without a plan in force are absent.
-
-    Notes
-    -----
-    A phase needs what the busiest of its protected lanes needs; a lane that several phases
-    serve counts in the first of them. What drivers lose at the begin of green is taken to be
-    what they gain at its end.
-    """
-    rows: dict[str, list[int]] = {}
-    for row, place in enumerate(street.lanes.signal):
-        rows.setdefault(street.signals[place], []).append(row)
-    return {
-        signal_id: _natural_cycle_s(network, street, signal_id, rows.get(signal_id, []))
-        for signal_id, signal in network.signals.items()
-        if signal.phasing is not None and signal.plan_in_force is not None
-    }
-
-
-def _natural_cycle_s(
-    network: RoadNetwork, street: Street, signal_id: str, rows: Sequence[int]
-) -> float:
-    signal = network.signals[signal_id]
-    phasing, plan = signal.phasing, signal.plan_in_force
-    assert phasing is not None
-    assert plan is not None
-    need: dict[int, float] = {}
-    for row in rows:
-        lane = int(street.lanes.lane[row])
-        ratio = float(street.way_volume_vps[row] / street.lanes.saturation_vps[row])
-        need[lane] = need.get(lane, 0.0) + ratio
-    ratios = dict.fromkeys(plan.sequence, 0.0)
-    served: set[int] = set()
-    for lamps in ({"G"}, {"G", "g"}):
-        for number in plan.sequence:
-            aspects = phasing.phase(number).aspects
-            lanes = {
-                int(street.lanes.lane[row])
-                for row in rows
-                if {aspects[group] for group in street.ways[row].groups} <= lamps
-            }
-            fresh = lanes - served
-            ratios[number] = max([ratios[number], *(need[lane] for lane in fresh)])
-            served |= fresh
-    critical = [
-        max(
-            (
-                sum(ratios[n] for n in ring),
-                sum(phasing.phase(n).clearance_s for n in ring),
-            )
-            for ring in segment
-        )
-        for segment in phasing.segments(plan.sequence)
-    ]
-    return optimal_cycle_s(sum(lost for _, lost in critical), sum(ratio for ratio, _ in critical))
-
-
 def propose(
     network: RoadNetwork,
     street: Street,
@@ -222,14 +144,15 @@ def propose(
     members
         Signals to group; all of the street by default. Others are not followed through.
     cycles_s
-        Natural cycle of each signal, s; `natural_cycles_s` by default.
+        Cycle that each signal wants, s, to keep apart those whose cycles do not go together; by
+        default, and where one is not known, signals go with any other.
 
     Returns
     -------
     Proposal
     """
     wanted = set(street.signals) if members is None else members
-    cycles = natural_cycles_s(network, street) if cycles_s is None else cycles_s
+    cycles = cycles_s or {}
     joined = nx.Graph()
     joined.add_nodes_from(sorted(wanted))
     pairs: list[Coupled] = []
@@ -247,8 +170,7 @@ def _coupled(a: str, b: str, data: Mapping[str, float], cycles_s: Mapping[str, f
     flow, distance, travel = data["flow_vph"], data["distance_m"], data["travel_time_s"]
     index = coupling_index(flow, distance, travel)
     affine = a not in cycles_s or b not in cycles_s or are_affine(cycles_s[a], cycles_s[b])
-    near = distance <= ALWAYS_WITHIN_M or (distance < NEVER_BEYOND_M and index >= LEAST_INDEX)
-    joined = affine and near and flow >= LEAST_PLATOON_VPH
+    joined = affine and worth_one_cycle(flow, travel)
     return Coupled((a, b), flow, distance, travel, index, affine, joined)
 
 

@@ -18,6 +18,19 @@ LEAST_PLATOON_VPH = 60.0
 LONGEST_WAY_S = 40.0
 
 
+def worth_one_cycle(flow_vph: float, travel_time_s: float) -> bool:
+    """Tell whether the platoons between two neighbors are worth one cycle.
+
+    Parameters
+    ----------
+    flow_vph
+        Platoon traffic both ways, veh/h.
+    travel_time_s
+        Running time of the shorter way, s.
+    """
+    return flow_vph >= LEAST_PLATOON_VPH and travel_time_s <= LONGEST_WAY_S
+
+
 def coupling(street: Street) -> nx.Graph:
     """Return signals joined by the platoon traffic between them.
 
@@ -83,7 +96,7 @@ def coordination_groups(
     strong = nx.Graph()
     strong.add_nodes_from(sorted(members))
     for a, b, data in graph.edges(data=True):
-        if data["flow_vph"] >= LEAST_PLATOON_VPH and data["travel_time_s"] <= LONGEST_WAY_S:
+        if worth_one_cycle(data["flow_vph"], data["travel_time_s"]):
             strong.add_edge(a, b)
     for wanted in together:
         strong.add_edges_from(pairwise(name for name in wanted if name in members))

@@ -10,24 +10,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.measures.corridor import arterials, corridor_along, strongest_corridor
-from engine.measures.delay import optimal_cycle_s
 from engine.measures.street import Street, build_street
 from engine.optimize.corridors import (
-    ALWAYS_WITHIN_M,
-    NEVER_BEYOND_M,
     are_affine,
     as_named,
     coupling_index,
     named_corridors,
-    natural_cycles_s,
     platoon_kept,
     propose,
 )
+from engine.optimize.groups import LEAST_PLATOON_VPH, LONGEST_WAY_S, coordination_groups
 from network.derive.corridors import NamedCorridor
 from network.errors import InfeasibleError
 from network.graph import RoadNetwork
 from tests.network import streets
-from tests.reference.toy_streets import line, line_flows
+from tests.reference.toy_streets import SPEED_MPS, line, line_flows
 from tests.throughband.reports_street import flows, street_network
 
 
@@ -97,14 +94,12 @@ def test_near_signals_with_platoons_are_proposed_for_one_cycle() -> None:
 @pytest.mark.parametrize(
     ("block_m", "vph", "joined"),
     [
-        (ALWAYS_WITHIN_M - 50.0, 100.0, True),
-        (ALWAYS_WITHIN_M + 100.0, 100.0, False),
-        (ALWAYS_WITHIN_M + 100.0, 900.0, True),
-        (NEVER_BEYOND_M + 50.0, 1800.0, False),
-        (200.0, 10.0, False),
+        (SPEED_MPS * (LONGEST_WAY_S - 5.0), 100.0, True),
+        (SPEED_MPS * (LONGEST_WAY_S + 5.0), 1800.0, False),
+        (200.0, 0.4 * LEAST_PLATOON_VPH, False),
     ],
 )
-def test_distance_and_flow_decide_together(block_m: float, vph: float, joined: bool) -> None:
+def test_travel_time_and_flow_decide_together(block_m: float, vph: float, joined: bool) -> None:
     network, street = laid("AB", block_m, vph)
     assert [pair.joined for pair in propose(network, street).pairs] == [joined]
 
@@ -122,24 +117,10 @@ def test_groups_partition_their_members(members: set[str], block_m: float) -> No
     assert sorted(name for group in found.groups for name in group) == sorted(members)
 
 
-def test_the_natural_cycle_is_websters() -> None:
-    network, street = laid("A", vph=600.0)
-    signal = network.signals["A"]
-    assert signal.phasing is not None
-    assert signal.plan_in_force is not None
-    ratio = 0.0
-    for number in signal.plan_in_force.sequence:
-        phase = signal.phasing.phase(number)
-        ratio += max(
-            street.way_volume_vps[row] / street.lanes.saturation_vps[row]
-            for row, way in enumerate(street.ways)
-            if all(phase.aspects[group] == "G" for group in way.groups)
-        )
-    lost_s = sum(
-        signal.phasing.phase(number).clearance_s for number in signal.plan_in_force.sequence
-    )
-    found = natural_cycles_s(network, street)["A"]
-    assert found == pytest.approx(optimal_cycle_s(lost_s, ratio))
+@pytest.mark.parametrize("name", ["cologne8", "ingolstadt21", "grid4x4"])
+def test_what_is_proposed_is_what_the_optimizer_groups(name: str) -> None:
+    network, street = city(name)
+    assert propose(network, street).groups == coordination_groups(street, set(street.signals))
 
 
 @pytest.mark.parametrize("name", ["cologne8", "ingolstadt21", "grid4x4"])
