@@ -8,6 +8,7 @@ import re
 import shutil
 import signal as signals
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -399,9 +400,9 @@ def test_a_bridge_killed_in_mid_push_is_recovered(town: Path, street: Path) -> N
     before = call("bridge", "identify", street / "devices.toml").out
     scenario, plan = town / "town.sumocfg", town / "plan.json"
     arguments = ("bridge", "push", scenario, "--plan", plan, "--config", config)
-    with started(
-        *arguments, "--release", release, "--write", "--at", "23:59:59", folder=street
-    ) as p:
+    # Far ahead, and while the release still holds, whatever time it is now.
+    later = f"{datetime.now(UTC) + timedelta(hours=1):%Y-%m-%dT%H:%M:%S}"
+    with started(*arguments, "--release", release, "--write", "--at", later, folder=street) as p:
         until(lambda: "stored" in recorded(street))
         p.kill()
         p.wait()
