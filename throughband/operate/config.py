@@ -200,6 +200,7 @@ def read_operate_config(path: Path) -> OperateConfig:
             judged.lost_share,
             judged.sure_sd,
             judged.most_occupied,
+            judged.worse_share,
         ),
         LadderRule(_min(entry.levels.fall_after_min), _min(entry.levels.return_after_min)),
         BookRule(

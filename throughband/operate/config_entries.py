@@ -59,11 +59,12 @@ class EvaluationEntry(_Strict):
     """``[evaluation]``: when a plan on the street is taken back."""
 
     settle_min: Minutes = 10
-    least_intervals: int = Field(2, ge=1)
+    least_intervals: int = Field(3, ge=1)
     most_intervals: int = Field(12, ge=1)
     lost_share: Share = 0.10
     sure_sd: float = Field(3.0, gt=0, allow_inf_nan=False)
     most_occupied: float = Field(2.0, gt=1, allow_inf_nan=False)
+    worse_share: Share = 0.10
 
 
 class LevelsEntry(_Strict):

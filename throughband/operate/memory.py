@@ -20,7 +20,7 @@ from throughband.operate.warning_book import Warned
 from throughband.results import read_json
 
 FORMAT: Final = "throughband operation"
-VERSION: Final = 1
+VERSION: Final = 2
 REMEMBERED: Final = timedelta(days=2)
 
 
@@ -152,6 +152,9 @@ def read_memory(path: Path, now_utc: datetime) -> Memory:
     if not path.exists():
         return Memory(begin(now_utc))
     content = read_json(path)
+    if content.get("version") == 1:
+        # Plans on trial were judged by sums alone; they stay, and are judged no further.
+        content = {**content, "version": VERSION, "trial": None}
     if content.get("format") != FORMAT or content.get("version") != VERSION:
         raise ThroughbandError(
             f"{path}: format {content.get('format')!r} version {content.get('version')!r}; "

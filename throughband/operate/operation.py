@@ -21,7 +21,6 @@ from throughband.approval import policy_objections
 from throughband.controller_commands import phasings_of
 from throughband.operate.changing import Changes, Planning
 from throughband.operate.config import OperateConfig, PlanOfDay
-from throughband.operate.evidence import Promise, occupied_s_per_veh, weigh
 from throughband.operate.ledger import Ledger, Mirror
 from throughband.operate.levels import Level, stand
 from throughband.operate.memory import Candidate, read_memory
@@ -31,9 +30,10 @@ from throughband.operate.office import MEMORY, PLANS, Office
 from throughband.operate.outbox import Outbox
 from throughband.operate.planner import PLAN, REPORT, make_plan
 from throughband.operate.pulse import write_pulse
-from throughband.operate.pushing import Approver, Rows
+from throughband.operate.pushing import Approver
 from throughband.operate.regime import judge, settled
 from throughband.operate.street_hand import StreetHand
+from throughband.operate.trials import Trials
 from throughband.operate.warning_book import (
     URGENT,
     Kind,
@@ -111,8 +111,8 @@ class Operation:
         self._since: dict[str, datetime] = {}
         self._troubles: dict[str, str] = {}
         self._recovered = False
-        self._view: View | None = None
-        self.changes.expect = self._expect
+        self.trials = Trials(self.office, self.changes, self.watching, self.book)
+        self.changes.expect = self.trials.expect
 
     async def run(self, ended: asyncio.Event) -> None:
         """Look until an event is set."""
@@ -151,12 +151,13 @@ class Operation:
         office = self.office
         if not self._recovered:
             await self._guard("recovery", self._recover())
-        view = self._view = await self.watching.look(office.memory.ours)
+        view = await self.watching.look(office.memory.ours)
+        self.trials.saw(view)
         await self._guard("answers", self._answers())
         await self._guard("level", self._level(view))
         free = office.memory.standing.level is Level.FORECAST
         await self._guard("change", self.changes.turn(free))
-        await self._guard("evaluation", self._evaluate(view))
+        await self._guard("evaluation", self.trials.evaluate(view))
         if free and view.sight is not None and view.sight.taken:
             await self._guard("planning", self._judge(view))
         office.ledger.mirror()
@@ -310,62 +311,6 @@ class Operation:
             office.memory.regime = regime
             return
         self.changes.seek(coming, found.why)
-
-    # Evidence
-
-    def _expect(self, candidate: Candidate) -> tuple[Promise, Rows]:
-        """Return what a plan that goes on the street now is held against."""
-        view, usual = self._view, None
-        rows: Rows = {}
-        if view is not None:
-            usual = occupied_s_per_veh(self.watching.believed(view))
-            if view.sight is not None:
-                rows = self.watching.forecast_rows(view.sight)
-        now = self.office.clock()
-        return Promise(candidate.plan_digest, now, candidate.delay_change_s, usual), rows
-
-    async def _evaluate(self, view: View) -> None:
-        office, memory = self.office, self.office.memory
-        trial = memory.trial
-        if trial is None:
-            return
-        digest = trial.promise.plan_digest
-        calls = office.hand.calls()
-        if not any(call.plan_digest == digest for call in calls.values()):
-            memory.trial = None
-            office.ledger.write("trial over", plan_digest=digest, why="it is no longer called")
-            return
-        settled_now = False
-        for begin in view.fresh:
-            row = trial.forecast.pop(f"{begin:.0f}", None)
-            if row is None:
-                continue
-            found = weigh(
-                trial.promise, office.config.evidence, self.watching.seen(begin, row, view)
-            )
-            if found is None:
-                continue
-            trial.promise = found.promise
-            office.ledger.write("evidence", plan_digest=digest, text=found.text)
-            if found.take_back:
-                incidents = [w.sighting.text for w in self.book.open if w.sighting.kind == "queue"]
-                known = f" (known there: {'; '.join(incidents)})" if incidents else ""
-                await self.changes.take_back(f"{found.text}{known}")
-                return
-            settled_now = found.settled
-        newest = max(view.lately, default=0.0)
-        ahead_s = [float(begin) for begin in trial.forecast]
-        if settled_now or not any(begin > newest for begin in ahead_s):
-            memory.trial = None
-            promised = trial.promise.delay_change_s
-            office.ledger.write(
-                "trial over",
-                plan_digest=digest,
-                why=f"judged in {trial.promise.intervals} intervals, and kept",
-                served_veh=round(trial.promise.served_veh, 1),
-                forecast_veh=round(trial.promise.expected_veh, 1),
-                promised_s=promised,
-            )
 
     # Telling
 

@@ -70,11 +70,12 @@ folder = "operate"                # plans, outbox and state of operation
 
 # [evaluation]                    # a plan is taken back by these
 # settle_min = 10                 # left out after a change
-# least_intervals = 2             # counting intervals before anything is concluded
+# least_intervals = 3             # counting intervals before anything is concluded
 # most_intervals = 12             # judged for so long
 # lost_share = 0.10               # served so much less than was forecast,
-# sure_sd = 3.0                   # so many standard deviations beyond chance
-# most_occupied = 2.0             # or a vehicle stands on detectors so many times as long
+# sure_sd = 3.0                   # so many standard deviations beyond what forecasts miss,
+# most_occupied = 2.0             # a vehicle stands on detectors so many times as long, or
+# worse_share = 0.10              # costs so much more in the model with the traffic that came
 
 # [levels]                        # forecast plans, plan of the day, controllers' own schedule
 # fall_after_min = 10

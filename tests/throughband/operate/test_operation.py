@@ -14,7 +14,8 @@ from throughband.operate.operation import Operation
 from throughband.operate.pulse import health
 from throughband.operate.regime import settled
 from throughband.operate.street_counts import Counted
-from throughband.operate.warning_book import Kind
+from throughband.operate.trials import Trials
+from throughband.operate.warning_book import Kind, Sighting
 from throughband.operate.watching import View
 from throughband.pipeline import Setting
 
@@ -42,6 +43,8 @@ class Eyes:
     def believed(self, view):
         return []
 
+    shared_part = (0.02,)
+
     def close(self):
         pass
 
@@ -58,6 +61,8 @@ def operation(folder, more="", **given):
     hand = FakeHand(folder, clock)
     made.office.hand = hand
     eyes = made.watching = Eyes()
+    made.trials = Trials(made.office, made.changes, eyes, made.book)
+    made.changes.expect = made.trials.expect
     return made, hand, clock, eyes
 
 
@@ -69,8 +74,8 @@ def events(made):
     return [str(e["event"]) for e in verify(made.office.config.bridge.journal)]
 
 
-def on_street(made, hand, name="x"):
-    plan_set = planned(made.office.plans_folder / name)
+def on_street(made, hand, name="x", main_s=34):
+    plan_set = planned(made.office.plans_folder / name, main_s)
     made.office.memory.folders[plan_set.digest] = f"plans/{name}"
     made.office.memory.ours = ["A", "B"]
     hand.call(plan_set, "p1")
@@ -163,11 +168,11 @@ def test_a_database_that_goes_is_told_and_holds_up_nothing(tmp_path):
     assert len(books.taken) >= len(ours) - 1
 
 
-def trial(made, hand, expected=100.0):
-    plan_set = on_street(made, hand)
+def trial(made, hand, expected=100.0, main_s=34):
+    plan_set = on_street(made, hand, main_s=main_s)
     rows = {f"{NOON.timestamp() + 300 * at:.0f}": {"d": (expected, 3.0)} for at in range(2, 14)}
     made.office.memory.trial = Trial(
-        Promise(plan_set.digest, NOON, -3.0), "r.json", rows, settled({}, None, None)
+        Promise(plan_set.digest, NOON, -3.0, None, (0.02,)), "r.json", rows, settled({}, None, None)
     )
 
 
@@ -187,6 +192,47 @@ def test_a_plan_that_loses_traffic_is_taken_back_by_rule(tmp_path):
     assert hand.done == ["withdraw"]
     assert made.office.memory.trial is None
     assert "operate: taken back" in events(made)
+
+
+def blocked(at, volume, link):
+    view = counted(at, volume)
+    since = NOON + minutes(5 * at - 10)
+    view.sightings = [Sighting(Kind.QUEUE, link, since, 1.0, f"link {link!r} is blocked")]
+    return view
+
+
+def judged_beside_a_queue(folder, link, main_s=34):
+    made, hand, clock, eyes = operation(folder)
+    eyes.view = current()
+    turn(made)
+    trial(made, hand, main_s=main_s)
+    for at in range(1, 6):
+        clock.now += minutes(5)
+        eyes.view = blocked(at, 60.0, link)
+        turn(made)
+    return made, hand, clock, eyes
+
+
+def test_a_loss_behind_a_blocked_road_takes_no_plan_back(tmp_path):
+    made, hand, clock, eyes = judged_beside_a_queue(tmp_path, "e1")
+    assert hand.done == []
+    told = [e["text"] for e in verify(made.office.config.bridge.journal) if "text" in e]
+    assert "no verdict: link 'e1' is blocked" in told
+    for at in range(6, 12):
+        clock.now += minutes(5)
+        eyes.view = counted(at, 60.0)
+        turn(made)
+    assert hand.done == ["withdraw"]
+
+
+def test_a_queue_where_the_plan_took_green_away_excuses_nothing(tmp_path):
+    _, hand, _, _ = judged_beside_a_queue(tmp_path, "e1", main_s=20)
+    assert hand.done == ["withdraw"]
+
+
+def test_a_queue_elsewhere_excuses_nothing(tmp_path):
+    _, hand, _, _ = judged_beside_a_queue(tmp_path, "far away")
+    assert hand.done == ["withdraw"]
 
 
 def test_a_plan_that_holds_its_promise_is_kept(tmp_path):
