@@ -2,11 +2,12 @@
 
     python -m benchmarks.console.schemathesis_calls [--calls 50000] [--seed 1]
 
-A console listens on the loopback, with a network, a plan by somebody else, a run that waits, an
-account and a warning, which calls speak of; somebody with every right is signed in by a token.
-Schemathesis draws calls, positive and negative, for every operation. A call fails where the answer
-is a server error, or a status, a content type or a body that the document does not have. Runs are
-asked for and wait; none is begun, as that would measure the optimizer.
+A console listens on the loopback, with a network, a plan by somebody else, a run that waits, flows
+under which offsets can be tried, an account and a warning, which calls speak of; somebody with
+every right is signed in by a token. Schemathesis draws calls, positive and negative, for every
+operation. A call fails where the answer is a server error, or a status, a content type or a body
+that the document does not have. Runs are asked for and wait; none is begun, as that would measure
+the optimizer.
 """
 
 from __future__ import annotations
@@ -24,21 +25,28 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import uvicorn
 
+from network.counts import CountSeries
 from network.files import write_plan
+from network.graph import RoadNetwork
 from network.timing import PlanSet
 from throughband.console.app import create_app
+from throughband.console.carrying import FILES
 from throughband.console.config import ConsoleConfig
 from throughband.console.desk import Desk
+from throughband.demand import demand
+from throughband.demand_file import DEMAND_NAME, write_demand
 from throughband.people.rights import Right
 from throughband.people.routes import API
+from throughband.store.rows import RunState
 
 CHECKS = (
     "not_a_server_error,status_code_conformance,content_type_conformance,"
     "response_schema_conformance"
 )
-OPERATIONS = 53
+OPERATIONS = 55
 CITY = "cologne1"
 
 
@@ -92,6 +100,7 @@ def furnished(desk: Desk, folder: Path) -> dict[str, str]:
         plan_set.digest, "upload", "somebody", now,
         report={"plan_digest": plan_set.digest, "scenario": scenario, "verdict": "better"},
     )  # fmt: skip
+    _count(desk, network.id, setting.network)
     run = desk.orders.optimize(network.id, "somebody")
     user = desk.door.add_user("other", "Other", [Right.VIEW], None)
     warning, _ = desk.store.warnings.raise_("queue", "link 7", now, 0.9, "250 m", network.id)
@@ -99,6 +108,22 @@ def furnished(desk: Desk, folder: Path) -> dict[str, str]:
         "network_id": network.id, "plan_id": draft.id, "run_id": run.id, "user_id": user.id,
         "warning_id": warning.id, "token_id": "0123456789ab", "name": "plan.json",
     }  # fmt: skip
+
+
+def _count(desk: Desk, network_id: str, network: RoadNetwork) -> None:
+    """Let a run have counted 200 veh/h on every movement."""
+    now = desk.clock()
+    counted = desk.store.runs.add("optimize", network_id, {}, desk.config.runs, "somebody", now)
+    folder = Path(counted.folder) / FILES
+    folder.mkdir(parents=True)
+    # Drawn, because detectors that count the same in every interval are taken for stuck.
+    volume = np.random.default_rng(1).poisson(200 / 12, (12, len(network.movements)))
+    day = CountSeries.from_volumes(
+        "movement", list(network.movements), 0.0, 300, volume.astype(float)
+    )
+    write_demand(folder / DEMAND_NAME, demand(network, (day,)))
+    desk.store.runs.begin(counted.id, 1, now)
+    desk.store.runs.end(counted.id, RunState.DONE, 0, "", now)
 
 
 def fuzz(

@@ -69,7 +69,7 @@ class Subject:
         """The flows that came with an import, else those counted in force under seeds 1 to 3."""
         brought = imported_counts(self.setting.scenario)
         if brought is not None:
-            return demand(self.network, (read_counts(brought, self.network),))
+            return demand(self.network, read_counts(brought, self.network))
         days = self.days or [self._day(seed) for seed in COUNTING_SEEDS]
         return demand(self.network, days)
 

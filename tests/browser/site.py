@@ -127,8 +127,8 @@ def site_in(folder: Path) -> Iterator[Site]:
     app = create_app(config, passwords=QUICK, pages=page_routers())
     furnish(app)
     # Kernels may have to be compiled on the way.
-    app.state.shelf.patience_s = 300.0
     desk: Desk = app.state.desk
+    desk.shelf.patience_s = 300.0
     now = datetime.now(UTC)
     for name, (full_name, roles) in PEOPLE.items():
         desk.door.add_user(name, full_name, rights_of(roles), PASSWORD)
@@ -176,7 +176,7 @@ def site_in(folder: Path) -> Iterator[Site]:
                 for client in site.clients:
                     client.close()
     finally:
-        app.state.shelf.close()
+        desk.shelf.close()
         desk.store.close()
 
 

@@ -11,7 +11,7 @@ from engine.measures.bandwidth import corridor_bands
 from engine.measures.corridor import Corridor
 from network.timing import TimingPlan
 from tests.throughband.reports_street import story
-from throughband.console.pages.map_drawing import draw_map, letter_of
+from throughband.console.map_drawing import draw_map, letter_of
 from throughband.console.pages.rings import rings_of, seconds_of
 from throughband.console.pages.space import Space, space_of
 from throughband.pictures.approaches import modeled_approaches

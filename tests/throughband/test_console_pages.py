@@ -11,7 +11,7 @@ import pytest
 
 from tests.browser.site import PASSWORD, Site, site_in
 from throughband.console.pages.serving import FILE_POLICY, POLICY
-from throughband.console.pages.shelf import StillMadeError
+from throughband.console.shelf import StillMadeError
 from throughband.plan_life import Move, PlanState
 
 INLINE = re.compile(r"<script(?![^>]*\bsrc=)(?![^>]*application/json)|\bon\w+=|\sstyle=", re.I)
@@ -193,7 +193,7 @@ def slow_tuning(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     def never(*_: object) -> None:
         raise StillMadeError("being made")
 
-    monkeypatch.setattr(site.app.state.shelf, "tuning", never)
+    monkeypatch.setattr(site.desk.shelf, "tuning", never)
 
 
 def test_a_diagram_does_not_wait_for_its_prediction(

@@ -22,6 +22,7 @@ from throughband.console.gate import Counters, Gate
 from throughband.console.orders import Orders
 from throughband.console.problems import tell_errors
 from throughband.console.scenes import Scenes
+from throughband.console.shelf import Shelf
 from throughband.console.work import Work
 from throughband.people.door import Door
 from throughband.people.passwords import Passwords
@@ -79,6 +80,7 @@ def create_app(
     scenes = Scenes()
     work = Work(config, opened, clock, scenes)
     orders = Orders(config, opened, work, scenes, clock)
+    shelf = Shelf()
     door = Door(opened, clock, config.limits, passwords)
 
     @asynccontextmanager
@@ -87,6 +89,7 @@ def create_app(
         try:
             yield
         finally:
+            shelf.close()
             await asyncio.to_thread(work.stop)
 
     app = FastAPI(
@@ -99,7 +102,7 @@ def create_app(
         redoc_url=None,
         dependencies=[Depends(guard)],
     )
-    app.state.desk = Desk(config, opened, door, scenes, work, orders, clock)
+    app.state.desk = Desk(config, opened, door, scenes, work, orders, shelf, clock)
     app.state.provider = None
     if config.oidc is not None:
         from throughband.people.oidc import Provider

@@ -16,6 +16,7 @@ from throughband.console.config import ConsoleConfig
 from throughband.console.gate import SAFE
 from throughband.console.orders import Orders
 from throughband.console.scenes import Scenes
+from throughband.console.shelf import Shelf
 from throughband.console.work import Work
 from throughband.people.door import Door, Person, same
 from throughband.people.rights import Right
@@ -37,6 +38,8 @@ class Desk:
         Settings, rows, people.
     scenes, work, orders
         Networks at hand, runs, and what people may ask for.
+    shelf
+        Networks as modeled, and plans ready for trials.
     clock
         The present.
     """
@@ -47,6 +50,7 @@ class Desk:
     scenes: Scenes
     work: Work
     orders: Orders
+    shelf: Shelf
     clock: Callable[[], datetime]
 
 

@@ -24,6 +24,7 @@ from network.errors import (
     StoreUnavailableError,
     ThroughbandError,
 )
+from throughband.console.shelf import StillMadeError
 from throughband.console.work import TooManyRunsError
 from throughband.people.door import TooManyAttemptsError
 
@@ -130,8 +131,15 @@ def tell_errors(app: FastAPI) -> None:
         return answer
 
     app.add_exception_handler(ThroughbandError, of_ours)
+    app.add_exception_handler(StillMadeError, still_made)
     app.add_exception_handler(RequestValidationError, of_input)
     app.add_exception_handler(HTTPException, of_http)
+
+
+def still_made(request: Request, error: Exception) -> Response:
+    """Say that what was asked for is being worked out, and when to ask again."""
+    problem = Problem(error="StillMade", message=str(error), request_id=id_of(request))
+    return JSONResponse(problem.model_dump(), 202, {"Retry-After": "1"})
 
 
 def id_of(request: Request) -> str:

@@ -65,6 +65,8 @@ ROUTES: Final[Mapping[str, Right | None]] = MappingProxyType(
         f"POST {API}/plans/{{plan_id}}/comments": _E,
         f"POST {API}/plans/upload": _E,
         f"POST {API}/plans/from-run": _E,
+        f"POST {API}/plans/{{plan_id}}/trial": _V,
+        f"POST {API}/plans/{{plan_id}}/tuned": _E,
         f"POST {API}/plans/{{plan_id}}/check": _E,
         f"POST {API}/plans/{{plan_id}}/approve": _A,
         f"POST {API}/plans/{{plan_id}}/reject": _A,

@@ -13,11 +13,12 @@ from throughband.console.api import (
     runs,
     sessions,
     street,
+    trials,
     watching,
 )
 
 
 def routers() -> tuple[APIRouter, ...]:
     """Return the routers of the API."""
-    modules = (watching, sessions, provider, people, networks, runs, plans, street, records)
+    modules = (watching, sessions, provider, people, networks, runs, plans, trials, street, records)
     return tuple(module.router for module in modules)

@@ -19,7 +19,7 @@ from throughband.console.pages import (
 )
 from throughband.console.pages.serving import fault_page, mount_static, wait_page
 from throughband.console.pages.settings import PageSettings
-from throughband.console.pages.shelf import Shelf, StillMadeError
+from throughband.console.shelf import StillMadeError
 
 
 def page_routers() -> tuple[APIRouter, ...]:
@@ -41,7 +41,6 @@ def furnish(app: FastAPI, settings: PageSettings | None = None) -> None:
     settings
         What pages say of the installation.
     """
-    app.state.shelf = Shelf()
     app.state.pages = settings or PageSettings()
     app.state.error_page = fault_page
     app.add_exception_handler(StillMadeError, wait_page)

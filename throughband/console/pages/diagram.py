@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 
 from engine.measures.corridor import Corridor
 from network.errors import PlanError, ThroughbandError, UnsafePlanError
-from network.files import write_plan
 from network.timing import PlanSet
-from throughband.console.carrying import FILES
 from throughband.console.desk import Desk, TheDesk, ThePerson
-from throughband.console.pages.networks import folder_of
 from throughband.console.pages.plans import framed, modeled_of
-from throughband.console.pages.reading import content_of
-from throughband.console.pages.serving import Form, page, shelf_of, to, works_of
-from throughband.console.pages.shelf import Modeled, StillMadeError, plans_in_force
+from throughband.console.pages.serving import Form, page, to
 from throughband.console.pages.space import space_of
-from throughband.demand_file import DEMAND_NAME
+from throughband.console.shelf import StillMadeError, plans_in_force
+from throughband.console.trials import content_of, keep_tried, traffic_of
 from throughband.people.door import Person
 from throughband.store.rows import Plan
-from throughband.tuning import Compared, Move, Trial, drafted
+from throughband.tuning import Compared, Move, Trial
 
 router = APIRouter(include_in_schema=False)
 
@@ -53,7 +47,7 @@ def show_trial(request: Request, plan_id: str, person: ThePerson, desk: TheDesk)
     """Return what offsets would do, for the page on which they are dragged."""
     plan = desk.store.plans.get(plan_id)
     plan_set, _ = content_of(plan.id, plan.content)
-    told = _tried(request, desk, plan, plan_set, request.query_params)
+    told = _tried(desk, plan, plan_set, request.query_params)
     return page(request, "trial.html", **told)
 
 
@@ -63,13 +57,9 @@ def keep_tuned(
 ) -> Response:
     """Keep offsets as a new draft, of the same network."""
     plan = desk.store.plans.get(plan_id)
-    plan_set, notes = content_of(plan.id, plan.content)
+    plan_set, _ = content_of(plan.id, plan.content)
     try:
-        moves = moves_of(plan_set, form.texts)
-        if not moves:
-            raise PlanError("no offset is moved; move one to keep it")
-        modeled = modeled_of(request, desk, plan)
-        kept_set = drafted(modeled.network, plan_set, moves)
+        kept = keep_tried(desk, plan, moves_of(plan_set, form.texts), person.name)
     except UnsafePlanError as error:
         return _diagram(
             request, desk, person, plan_id, "plan", form["corridor"], form.texts, 422, str(error)
@@ -78,9 +68,6 @@ def keep_tuned(
         return _diagram(
             request, desk, person, plan_id, "plan", form["corridor"], {}, 422, str(error)
         )
-    content = _content(modeled, kept_set, notes, plan)
-    title = f"{plan.title}, offsets by {person.name}"[:200]
-    kept = works_of(request).add_plan(person, plan.network_id, title, content, None, "trial")
     return to(f"/plans/{kept.id}", "drafted")
 
 
@@ -130,7 +117,7 @@ def _diagram(
     }  # fmt: skip
     try:
         modeled = modeled_of(request, desk, plan)
-        corridors = shelf_of(request).corridors(*_traffic(desk, plan, plan_set))
+        corridors = desk.shelf.corridors(*traffic_of(desk, plan))
         if corridors:
             number = int(corridor) if corridor.isdecimal() and len(corridor) < 4 else 0
             number = min(number, len(corridors) - 1)
@@ -138,7 +125,7 @@ def _diagram(
             if side == "plan":
                 plans |= {one.signal_id: one for one in plan_set.plans}
                 if not refusal:
-                    tried = _tried(request, desk, plan, plan_set, fields)
+                    tried = _tried(desk, plan, plan_set, fields)
                     context |= tried
                     trial: Trial | None = tried["trial"]
                     if trial is not None and trial.lawful:
@@ -159,36 +146,16 @@ def _diagram(
     )
 
 
-def _traffic(
-    desk: Desk, plan: Plan, plan_set: PlanSet
-) -> tuple[str, PlanSet, str, str, Path | None]:
-    """Return what the shelf asks of a plan, under the traffic it was made for if that is known."""
-    network = desk.store.networks.get(plan.network_id)
-    folder = _own_folder(desk, plan) or folder_of(desk, network)
-    return plan.id, plan_set, network.id, network.source, folder
-
-
-def _own_folder(desk: Desk, plan: Plan) -> Path | None:
-    """Return the folder of the run that made a plan, for the very flows it was made for."""
-    if plan.run_id is None:
-        return None
-    folder = Path(desk.store.runs.get(plan.run_id).folder) / FILES
-    return folder if (folder / DEMAND_NAME).is_file() else None
-
-
-def _tried(
-    request: Request, desk: Desk, plan: Plan, plan_set: PlanSet, fields: Mapping[str, str]
-) -> dict[str, Any]:
+def _tried(desk: Desk, plan: Plan, plan_set: PlanSet, fields: Mapping[str, str]) -> dict[str, Any]:
     """Return what offsets would do; a diagram waits for no tuning, whose opening takes longer."""
-    shelf = shelf_of(request)
     try:
         moves = moves_of(plan_set, fields)
-        tuning = shelf.tuning(*_traffic(desk, plan, plan_set))
+        tuning = desk.shelf.tuning(*traffic_of(desk, plan))
         if not moves:
             return _untried("")
         if tuning is None:
             return _untried("Nobody counted here yet, so no delay can be predicted.")
-        trial = shelf.alone(lambda: tuning.trial(moves))
+        trial = desk.shelf.alone(lambda: tuning.trial(moves))
     except StillMadeError:
         return {**_untried(""), "trial_again": f"/plans/{plan.id}/trial"}
     except ThroughbandError as error:
@@ -209,15 +176,3 @@ def _movers(trial: Trial) -> list[Compared]:
 
     rows = [row for row in trial.approaches if row.now is not None]
     return sorted(rows, key=moved, reverse=True)[:MOVERS]
-
-
-def _content(modeled: Modeled, plan_set: PlanSet, notes: Mapping[str, Any], plan: Plan) -> str:
-    """Return the text of a plan.json; certificates were those of other offsets."""
-    kept = {k: v for k, v in notes.items() if k in ("demand", "objective")}
-    kept["reasons"] = {
-        "": [f"Offsets moved by hand from plan {plan.title!r} ({plan.digest[:12]})."]
-    }
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "plan.json"
-        write_plan(file, plan_set, modeled.network, kept)
-        return file.read_text(encoding="utf-8")

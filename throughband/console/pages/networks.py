@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 
 from engine.measures.hcm_terms import level_of_service
 from network.errors import MissingError, ThroughbandError
-from throughband.console.carrying import FILES
 from throughband.console.config import MEBIBYTE
 from throughband.console.desk import Desk, TheDesk, ThePerson
-from throughband.console.pages.map_drawing import QUEUE_STEPS
+from throughband.console.map_drawing import QUEUE_STEPS
 from throughband.console.pages.rings import rings_of
 from throughband.console.pages.serving import (
     Form,
@@ -22,12 +20,12 @@ from throughband.console.pages.serving import (
     to,
     works_of,
 )
-from throughband.console.pages.shelf import Modeled, Shelf, StillMadeError
-from throughband.demand_file import DEMAND_NAME
+from throughband.console.shelf import Modeled, Shelf, StillMadeError
+from throughband.console.trials import folder_of
 from throughband.pictures.approaches import ApproachState
 from throughband.plan_life import PlanState
 from throughband.reports.timing_sheet import movement_name
-from throughband.store.rows import Network, RunState
+from throughband.store.rows import Network
 
 router = APIRouter(include_in_schema=False)
 
@@ -63,15 +61,6 @@ class MovementRow:
     delay_s: float | None
     level: str | None
     queue_veh: float | None
-
-
-def folder_of(desk: Desk, network: Network) -> Path | None:
-    """Return the folder of the newest run whose flows a network can be modeled with."""
-    for run in desk.store.runs.listed((RunState.DONE,), network.id):
-        folder = Path(run.folder) / FILES
-        if (folder / DEMAND_NAME).is_file():
-            return folder
-    return None
 
 
 @router.get("/networks")

@@ -10,13 +10,11 @@ from fastapi import APIRouter, Request, Response
 from network.errors import MissingError, ThroughbandError
 from network.timing import TimingPlan
 from throughband.console.desk import Desk, TheDesk, ThePerson
-from throughband.console.pages.networks import folder_of
 from throughband.console.pages.overview import names_of
 from throughband.console.pages.paging import paging
 from throughband.console.pages.reading import (
     certificates_of,
     changes_of,
-    content_of,
     life_of,
     moves_offered,
     next_step,
@@ -25,7 +23,8 @@ from throughband.console.pages.reading import (
 )
 from throughband.console.pages.rings import rings_of, seconds_of
 from throughband.console.pages.serving import Form, page, shelf_of, to, works_of
-from throughband.console.pages.shelf import Modeled, plans_in_force
+from throughband.console.shelf import Modeled, plans_in_force
+from throughband.console.trials import content_of, folder_of
 from throughband.people.door import Person
 from throughband.plan_life import PlanState
 from throughband.reports.comparison import cautions, comparison, judgment_of, verdict_sentence

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 from typing import Any, Final
 
-from network.files import read_notes, read_plan
 from network.timing import PlanSet, TimingPlan
 from throughband.people.door import Person
 from throughband.people.rights import Right
@@ -86,21 +82,6 @@ class Change:
     def changed(self) -> bool:
         """Whether anything differs."""
         return any(cell.changed for cell in (self.cycle, self.offset, *self.splits))
-
-
-@lru_cache(maxsize=64)
-def content_of(plan_id: str, content: str) -> tuple[PlanSet, Mapping[str, Any]]:
-    """Return the plans and the notes in the text of a plan.json.
-
-    Raises
-    ------
-    PlanError
-        If it is malformed or was edited.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / f"plan {plan_id}"
-        file.write_text(content, encoding="utf-8")
-        return read_plan(file), read_notes(file)
 
 
 def changes_of(plan_set: PlanSet, in_force: Mapping[str, TimingPlan]) -> list[Change]:

@@ -16,9 +16,9 @@ from starlette.staticfiles import StaticFiles
 from network.errors import RightError, ThroughbandError
 from throughband.console.desk import CSRF_FIELD, Desk, desk_of, maybe_person_of
 from throughband.console.pages.rendering import STATIC, THEME_COOKIE, render
-from throughband.console.pages.shelf import Shelf
 from throughband.console.pages.works import Works
-from throughband.console.problems import Problem, id_of
+from throughband.console.problems import Problem, id_of, still_made
+from throughband.console.shelf import Shelf
 from throughband.people.door import Person, same
 
 POLICY: Final = (
@@ -101,8 +101,7 @@ def works_of(request: Request) -> Works:
 
 def shelf_of(request: Request) -> Shelf:
     """Return what pages look at again and again."""
-    shelf: Shelf = request.app.state.shelf
-    return shelf
+    return desk_of(request).shelf
 
 
 def page(request: Request, template: str, status: int = 200, /, **context: Any) -> HTMLResponse:
@@ -146,6 +145,8 @@ def fault_page(request: Request, status: int, problem: Problem) -> Response:
 
 def wait_page(request: Request, error: Exception) -> Response:
     """Say that something is being worked out; the page asks again by itself."""
+    if request.url.path.startswith("/api/"):
+        return still_made(request, error)
     if request.url.path.endswith(".json"):
         problem = Problem(error="StillMade", message=str(error), request_id=id_of(request))
         answer: Response = JSONResponse(problem.model_dump(), 503)

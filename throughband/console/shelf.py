@@ -23,7 +23,7 @@ from network.errors import ThroughbandError
 from network.graph import RoadNetwork
 from network.timing import PlanSet, TimingPlan
 from throughband.commands import ANY_WINDOW_S
-from throughband.console.pages.map_drawing import MapDrawing, draw_map
+from throughband.console.map_drawing import MapDrawing, draw_map
 from throughband.dated_counts import has_dates
 from throughband.demand import Demand, demand, read_counts
 from throughband.demand_file import DEMAND_NAME, read_demand
