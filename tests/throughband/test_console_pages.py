@@ -10,9 +10,10 @@ import httpx
 import pytest
 
 from tests.browser.site import PASSWORD, Site, site_in
+from throughband.console.pages.reading import BY_PEOPLE, offered
 from throughband.console.pages.serving import FILE_POLICY, POLICY
 from throughband.console.shelf import StillMadeError
-from throughband.plan_life import Move, PlanState
+from throughband.plan_life import MOVES, Move, PlanState
 
 INLINE = re.compile(r"<script(?![^>]*\bsrc=)(?![^>]*application/json)|\bon\w+=|\sstyle=", re.I)
 FOREIGN = re.compile(r"""(?:src|href|action|hx-get)=["'](?:https?:)?//""")
@@ -143,6 +144,17 @@ def test_a_started_run_waits_with_what_was_asked_for(site: Site) -> None:
     site.desk.work.cancel(run.id, "ada")
 
 
+def test_a_title_given_to_a_run_is_kept_for_its_plan(site: Site) -> None:
+    client = client_of(site, "ada")
+    for kind in ("optimize", "run"):
+        fields = {"network": site.network_id, "kind": kind, "title": f"Evening peak by {kind}"}
+        fields["csrf_token"] = token_in(client, "/runs/new")
+        answer = client.post("/runs/new", data=fields)
+        assert answer.status_code == 303
+        assert f"Evening peak by {kind}" in client.get(answer.headers["location"]).text
+        site.desk.work.cancel(answer.headers["location"].rpartition("/")[2], "ada")
+
+
 def test_a_report_of_a_run_can_do_nothing_in_the_page(site: Site) -> None:
     answer = client_of(site, "ada").get(f"/runs/{site.run_id}/files/report.html")
     assert answer.status_code == 200
@@ -253,6 +265,25 @@ def test_an_author_cannot_approve_even_by_hand(site: Site) -> None:
     answer = client.post(f"/plans/{own.id}/moves/approve", data=fields)
     assert answer.status_code == 409
     assert store.plans.get(own.id).state is PlanState.CHECKED
+
+
+def test_an_author_is_told_why_there_is_no_page_to_approve_on(site: Site) -> None:
+    store, now = site.desk.store, site.desk.clock()
+    old = store.plans.get(site.plan_id)
+    own = store.plans.add(
+        old.network_id, "Own too", old.content, old.scenario, old.digest, "upload", "bo", now,
+        report=old.report,
+    )  # fmt: skip
+    store.plans.move(own.id, Move.CHECK, "bo", now)
+    answer = client_of(site, "bo").get(f"/plans/{own.id}/moves/approve")
+    assert answer.status_code == 403
+    assert "this plan is your own; somebody else has to approve it" in answer.text
+
+
+@pytest.mark.parametrize("move", BY_PEOPLE)
+def test_a_page_to_decide_on_does_not_speak_as_if_it_had_happened(move: Move) -> None:
+    assert offered(move).meaning.lower() != f"{MOVES[move].meaning}."
+    assert not re.search(r"\b(was taken|accept it, and)\b", offered(move).meaning)
 
 
 def test_the_journal_is_filtered_verified_and_exported(site: Site) -> None:

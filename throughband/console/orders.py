@@ -50,16 +50,18 @@ class Orders:
 
     # Runs
 
-    def optimize(self, network_id: str, by: str, **options: Any) -> Run:
+    def optimize(self, network_id: str, by: str, title: str = "", **options: Any) -> Run:
         """Have plans computed; `options` are those of ``throughband optimize``."""
         network = self.network(network_id)
         files = self._uploaded(options, "counts")
-        return self._submit("optimize", network, by, [network.source], options, files)
+        asked = _titled(options, title)
+        return self._submit("optimize", network, by, [network.source], options, files, asked)
 
-    def whole_path(self, network_id: str, by: str, **options: Any) -> Run:
+    def whole_path(self, network_id: str, by: str, title: str = "", **options: Any) -> Run:
         """Have the whole path played on an emulated street; nothing is approved by it."""
         network = self.network(network_id)
-        return self._submit("run", network, by, [network.source], options, {})
+        asked = _titled(options, title)
+        return self._submit("run", network, by, [network.source], options, {}, asked)
 
     def validate(self, plan_id: str, by: str, **options: Any) -> Run:
         """Have a draft played against the plan in force; its report is attached at the end."""
@@ -364,6 +366,11 @@ class Orders:
 
     def _move(self, plan_id: str, move: Move, by: str, why: str, seen_version: int) -> Plan:
         return self._store.plans.move(plan_id, move, by, self._clock(), why, seen_version)
+
+
+def _titled(options: dict[str, Any], title: str) -> dict[str, Any]:
+    """Return what was asked for, with the title its plan is to have."""
+    return {**options, "title": title} if title else options
 
 
 def _options(given: dict[str, Any]) -> list[str]:

@@ -36,6 +36,11 @@ def show_move(
     """Show what a move means, and ask for what it needs."""
     plan = desk.store.plans.get(plan_id)
     wanted = _move(move)
+    rule = MOVES[wanted]
+    if not person.may(rule.right):
+        raise RightError(f"{person.name} has not the right to {rule.right}; this move asks for it")
+    if rule.by_other and plan.author == person.name:
+        raise RightError(f"this plan is your own; somebody else has to {wanted} it")
     if str(wanted) not in {one.key for one in moves_offered(plan, person)}:
         raise MoveError(f"this plan is {plan.state}; you cannot {BY_PEOPLE[wanted][0].lower()} it")
     return _page(request, desk, plan, wanted, {}, {}, (), 200)

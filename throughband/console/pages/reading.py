@@ -30,6 +30,16 @@ BY_PEOPLE: Final[Mapping[Move, tuple[str, str]]] = {
 }
 """Moves that people make on a page, with the button's text and kind; the street makes the rest."""
 
+EFFECTS: Final[Mapping[Move, str]] = {
+    Move.CHECK: "Safety rules and timeline look at it; without their consent it stays a draft.",
+    Move.APPROVE: "You, who are not its author, approve exactly this plan on this report.",
+    Move.ARM: "It is written to the controllers, read back and activated, now or at a time.",
+    Move.DISARM: "It is not asked for any longer; nothing was changed on the street.",
+    Move.ROLL_BACK: "Takes it off the street: its controllers call what they called before.",
+    Move.REJECT: "It is not to be used any more; nobody can take that back.",
+}
+"""What a move will do, for whoever is about to make it; nothing of it has happened yet."""
+
 NEXT: Final[Mapping[PlanState, str]] = {
     PlanState.DRAFT: "Next: prove it in simulation against the plan in force, then check it.",
     PlanState.CHECKED: "Next: somebody other than its author approves it.",
@@ -153,9 +163,8 @@ def moves_offered(plan: Plan, person: Person) -> list[Offered]:
 def offered(move: Move) -> Offered:
     """Return how a move is shown."""
     text, style = BY_PEOPLE[move]
-    meaning = MOVES[move].meaning
     return Offered(
-        str(move), text, style, f"{meaning[:1].upper()}{meaning[1:]}.",
+        str(move), text, style, EFFECTS[move],
         move is Move.ARM, move in (Move.REJECT, Move.ROLL_BACK),
     )  # fmt: skip
 

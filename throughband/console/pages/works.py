@@ -68,11 +68,12 @@ class Works:
             for name in RUN_OPTIONS[kind]
             if name in arguments
         }
+        title = str(arguments.get("title", ""))
         if kind == "validate":
             return self.desk.orders.validate(arguments["plan"], person.name, **options)
         if kind == "run":
-            return self.desk.orders.whole_path(network_id, person.name, **options)
-        return self.desk.orders.optimize(network_id, person.name, **options)
+            return self.desk.orders.whole_path(network_id, person.name, title, **options)
+        return self.desk.orders.optimize(network_id, person.name, title, **options)
 
     def move_plan(
         self,
