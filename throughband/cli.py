@@ -193,6 +193,10 @@ def explain(
         int, typer.Option(help="For the volumes, clocks and speeds that are drawn.", min=0)
     ] = 1,
     calibration: CalibrationFile = None,
+    lock: Annotated[
+        Path | None,
+        typer.Option(help="Locks that the plans were made under (TOML): what each one costs."),
+    ] = None,
 ) -> None:
     """Tell why plans are what they are: what each second is worth, what binds, what errors cost.
 
@@ -200,7 +204,7 @@ def explain(
     """
     from throughband.explaining import explain_scenario
 
-    explain_scenario(scenario, plan, counts, out, begin, end, seed, calibration)
+    explain_scenario(scenario, plan, counts, out, begin, end, seed, calibration, lock)
 
 
 @app.command()

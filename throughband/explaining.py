@@ -30,6 +30,7 @@ from network.timing import PlanSet
 from throughband.calibration_tables import summary
 from throughband.commands import Teller, plan_for
 from throughband.demand import COUNTING_SEEDS, Demand, counted_days, demand, read_counts
+from throughband.explained_locks import HeldLocks, held_locks, locks_met
 from throughband.imported import corridors_of, imported_counts
 from throughband.objective_options import objective_in
 from throughband.pipeline import Setting, open_setting
@@ -51,6 +52,7 @@ def explain_scenario(
     end_s: float | None,
     seed: int,
     calibration: Path | None = None,
+    lock: Path | None = None,
 ) -> None:
     """Carry out ``throughband explain``."""
     with Teller(4) as teller, output_folder(out) as folder:
@@ -60,16 +62,25 @@ def explain_scenario(
             teller.say(summary(setting.calibration))
         plan_set = plans_in_force(setting.network) if plan is None else plan_for(plan, setting)
         require_safe(plan_set, setting.network)
+        locks = None if lock is None else locks_met(lock, setting.network, plan_set)
         teller.step("measure the traffic")
         wanted = _demand(setting, counts, begin_s is not None or end_s is not None, teller)
         teller.step("price every second")
         objective = Objective() if plan is None else objective_in(plan)
         found = explained(setting, wanted, plan_set, seed, teller, objective)
+        held = HeldLocks()
+        if locks is not None:
+            together = [c.signals for c in corridors_of(setting.scenario, setting.network)]
+            held = held_locks(
+                *(setting.network, found.street, plan_set, locks, objective), together
+            )
         teller.step("write the explanation")
         source = "the plans in force" if plan is None else f"the plans of {plan}"
-        write_explanation(folder, setting.scenario.name, plan_set, found, source)
+        write_explanation(folder, setting.scenario.name, plan_set, found, source, held)
         for number, group in enumerate(found.groups, 1):
             teller.say(group_paragraph(group, number))
+        for line in held.lines():
+            teller.say(line)
         teller.say(f"Explanation: {out / TEXT_NAME}, {out / JSON_NAME}")
 
 
@@ -140,7 +151,12 @@ def explained(
 
 
 def write_explanation(
-    folder: Path, scenario: str, plan_set: PlanSet, found: Explanation, source: str
+    folder: Path,
+    scenario: str,
+    plan_set: PlanSet,
+    found: Explanation,
+    source: str,
+    held: HeldLocks | None = None,
 ) -> None:
     """Write explain.json, explain.txt and their figures into a folder.
 
@@ -154,7 +170,10 @@ def write_explanation(
         The explanation.
     source
         Where the plans come from, for the text.
+    held
+        The locks that the plans were made under.
     """
+    held = held or HeldLocks()
     from throughband.reports.explanation_charts import SIGNALS_SHOWN, seconds_chart
 
     figures: dict[int, str] = {}
@@ -171,12 +190,16 @@ def write_explanation(
         title = "Signals on their own: what seconds are worth"
         seconds_chart([alone[n] for n in numbers], title).savefig(folder / name, dpi=DPI)
         figures |= dict.fromkeys(numbers, name)
-    write_document(folder / JSON_NAME, EXPLANATION_FORM, document_of(scenario, plan_set, found))
-    text = "\n".join(_page(scenario, plan_set, found, source, figures)) + "\n"
+    write_document(
+        folder / JSON_NAME, EXPLANATION_FORM, document_of(scenario, plan_set, found, held)
+    )
+    text = "\n".join(_page(scenario, plan_set, found, source, figures, held)) + "\n"
     (folder / TEXT_NAME).write_text(text, encoding="utf-8")
 
 
-def document_of(scenario: str, plan_set: PlanSet, found: Explanation) -> dict[str, object]:
+def document_of(
+    scenario: str, plan_set: PlanSet, found: Explanation, held: HeldLocks | None = None
+) -> dict[str, object]:
     """Return an explanation as JSON holds it, as the schema ``explanation`` describes it."""
     return {
         "scenario": scenario,
@@ -191,6 +214,7 @@ def document_of(scenario: str, plan_set: PlanSet, found: Explanation) -> dict[st
             }
             for name, corridor in found.corridors.items()
         ],
+        "locks": (held or HeldLocks()).documents(),
         "left_alone": dict(plan_set.left_alone),
     }
 
@@ -284,7 +308,12 @@ def _rounded(value: Any) -> Any:
 
 
 def _page(
-    scenario: str, plan_set: PlanSet, found: Explanation, source: str, figures: Mapping[int, str]
+    scenario: str,
+    plan_set: PlanSet,
+    found: Explanation,
+    source: str,
+    figures: Mapping[int, str],
+    held: HeldLocks,
 ) -> Iterator[str]:
     yield f"# {scenario}: why the signals are timed as they are"
     yield ""
@@ -298,6 +327,9 @@ def _page(
     if not found.street.objective.is_default:
         yield ""
         yield f"What is wanted: {found.street.objective}. Every price below is in these terms."
+    if held.locks:
+        yield from ("", "## Locks", "")
+        yield from (f"- {line}" for line in held.lines())
     if found.corridors:
         yield from ("", "## Corridors")
     for name, corridor in found.corridors.items():
@@ -306,7 +338,8 @@ def _page(
         yield from ("", f"## Group {number}", "", group_paragraph(group, number), "")
         yield f"![What seconds are worth in group {number}]({figures[number]})"
         for signal in group.signals:
-            yield from ("", f"### Signal {signal.signal_id}", "", signal_paragraph(signal, group))
+            told = " ".join([signal_paragraph(signal, group), *held.sentences(signal.signal_id)])
+            yield from ("", f"### Signal {signal.signal_id}", "", told)
     if plan_set.left_alone:
         yield from ("", "## Left alone", "")
         yield from (f"- {name}: {why}" for name, why in plan_set.left_alone.items())

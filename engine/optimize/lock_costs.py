@@ -59,7 +59,8 @@ def lock_costs(
     Returns
     -------
     tuple of LockCost
-        In the order of the signals; locks in groups too large to be refitted are absent.
+        In the order of the signals; locks in groups too large to be refitted, and of signals
+        without plans, are absent.
     """
     every = tuple(
         dict.fromkeys(lock for hold in limits.locks.holds.values() for lock in hold.locks)
@@ -69,7 +70,8 @@ def lock_costs(
     for lock in every:
         rest = locked(network, [other for other in every if other != lock])
         concerned = [g for g in groups if set(g) & set(lock.signals)]
-        if any(len(group) > LARGEST_REFITTED for group in concerned):
+        # A lock on signals without plans costs nobody knows what.
+        if not concerned or any(len(group) > LARGEST_REFITTED for group in concerned):
             continue
         saved = 0.0
         for group in concerned:

@@ -15,7 +15,7 @@ from engine.optimize.alternatives import Cycles
 from engine.optimize.binding import BARRIER, MINIMUM_GREEN, WALK, CriticalPath
 from engine.optimize.explanation import Explanation, GroupExplanation, SignalExplanation
 from engine.optimize.lock_costs import LockCost
-from engine.optimize.locks import Locks
+from engine.optimize.locks import Lock, Locks
 from engine.optimize.regret import CLOCKS, SPEEDS, VOLUMES, Regret
 from engine.optimize.sensitivity import LaneChange, SecondCost
 
@@ -189,13 +189,16 @@ def lock_sentences(signal_id: str, locks: Locks, costs: Sequence[LockCost]) -> I
     """
     price = {cost.lock: cost.veh_s_per_h for cost in costs}
     for lock in locks.hold(signal_id).locks:
-        if lock not in price:
-            yield f"Locked: {lock}."
-        elif price[lock] < 1.0:
-            yield f"Locked: {lock}; it costs nothing."
-        else:
-            saved = _minutes(price[lock])
-            yield f"Locked: {lock}; letting it go would save {saved} of waiting an hour."
+        yield lock_sentence(lock, price.get(lock))
+
+
+def lock_sentence(lock: Lock, veh_s_per_h: float | None) -> str:
+    """Return what is locked and what that costs; without the price where it is not known."""
+    if veh_s_per_h is None:
+        return f"Locked: {lock}."
+    if veh_s_per_h < 1.0:
+        return f"Locked: {lock}; it costs nothing."
+    return f"Locked: {lock}; letting it go would save {_minutes(veh_s_per_h)} of waiting an hour."
 
 
 def _need(path: CriticalPath) -> str:

@@ -141,6 +141,44 @@ def test_plans_in_force_and_a_plan_file_are_explained(
     assert len(documents[0]["groups"][0]["signals"]) == 2
 
 
+LOCKS = 'format = "throughband.locks"\nversion = 1\n\n'
+
+
+@pytest.mark.sumo
+def test_locks_are_named_with_what_they_cost(street: Path, counts: Path, tmp_path: Path) -> None:
+    first, second = sorted(open_setting(str(street)).network.signals)
+    locks = tmp_path / "locks.toml"
+    locks.write_text(f'{LOCKS}[[plan]]\nsignals = ["{first}"]\n')
+    told = call(
+        "explain", street, "--counts", counts, "--lock", locks, "--out", tmp_path / "o"
+    )  # fmt: skip
+    assert told.code == 0, told.err
+    document = json.loads((tmp_path / "o" / "explain.json").read_text())
+    Draft202012Validator(schema("explanation")).validate(document)
+    (lock,) = document["locks"]
+    assert lock["signals"] == [first]
+    assert lock["veh_s_per_h"] > 1.0
+    text = (tmp_path / "o" / "explain.txt").read_text()
+    section, rest = text.split("## Locks")[1].split("## ", 1)
+    assert "locks.toml" in section
+    assert "letting it go would save" in section
+    assert "Locked:" in rest.split(f"### Signal {first}")[1].split("###")[0]
+    assert "Locked:" not in rest.split(f"### Signal {second}")[1]
+
+
+@pytest.mark.sumo
+def test_locks_that_the_plans_do_not_meet_are_refused(
+    street: Path, counts: Path, tmp_path: Path
+) -> None:
+    locks = tmp_path / "locks.toml"
+    locks.write_text(f"{LOCKS}[[cycle]]\ncycle_s = 77\n")
+    outcome = call(
+        "explain", street, "--counts", counts, "--lock", locks, "--out", tmp_path / "o"
+    )  # fmt: skip
+    assert_one_line(outcome, "does not keep")
+    assert not (tmp_path / "o").exists()
+
+
 @pytest.mark.sumo
 def test_an_unlawful_plan_and_another_scenarios_are_refused(
     street: Path, counts: Path, tmp_path: Path
