@@ -46,7 +46,7 @@ from throughband.imported import (
     SUMMARY_NAME,
 )
 from throughband.results import write_json
-from throughband.sources import SourceKind, kind_of
+from throughband.sources import SourceKind, kind_of, source_in
 from throughband.sumo_import import copy_config, copy_net, net_only_config, other_programs
 
 CONVERT_TIMEOUT_S: Final = 1800.0
@@ -68,8 +68,8 @@ def import_source(
     Parameters
     ----------
     source
-        A SUMO network or configuration, an OpenStreetMap extract, a UTDF file or folder, or a
-        GMNS folder.
+        A SUMO network or configuration, or a folder with one, an OpenStreetMap extract, a UTDF
+        file or folder, or a GMNS folder.
     out
         Folder for it; made, or empty.
     counts, mapping
@@ -87,6 +87,7 @@ def import_source(
     found = SourceKind(kind) if kind in list(SourceKind) else None
     if kind and found is None:
         raise ScenarioError(f"--format {kind!r}: allowed are {', '.join(SourceKind)}")
+    source = source_in(source)
     found = found or kind_of(source)
     with fresh_folder(out) as folder:
         name = out.resolve().name

@@ -14,6 +14,7 @@ from defusedxml import ElementTree
 from defusedxml.common import DefusedXmlException
 
 from network.errors import FormatError
+from scenarios.scenario import load_scenario
 
 _HEAD_BYTES: Final = 1 << 16
 _MOST_FILES: Final = 500
@@ -49,9 +50,10 @@ _ROOTS: Final = {
     "osm": SourceKind.OSM,
 }
 _ALLOWED: Final = (
-    "a SUMO network or configuration, an OpenStreetMap extract (XML), a UTDF file or folder, or a "
-    "GMNS folder"
+    "a SUMO network or configuration or a folder with one, an OpenStreetMap extract (XML), a UTDF "
+    "file or folder, or a GMNS folder"
 )
+_SUMO: Final = (SourceKind.SUMO_CONFIG, SourceKind.SUMO_NET)
 
 
 def kind_of(source: Path) -> SourceKind:
@@ -86,6 +88,50 @@ def kind_of(source: Path) -> SourceKind:
     if _is_gmns_table(text):
         raise FormatError(f"{source}: one table of a GMNS folder; name the folder")
     raise FormatError(f"{source}: not recognized; allowed is {_ALLOWED}")
+
+
+def source_in(source: Path) -> Path:
+    """Return what of a source is read: of a folder of SUMO's files its configuration or network.
+
+    Raises
+    ------
+    FormatError
+        If a folder holds more than one of them, or its configuration names files outside.
+    """
+    if not source.is_dir() or _inventory_of(_files_of(source)) is not None:
+        return source
+    kinds = {path: _sumo_kind(path) for path in _files_of(source)}
+    for kind in _SUMO:
+        found = [path for path, its_kind in kinds.items() if its_kind is kind]
+        if len(found) > 1:
+            raise FormatError(
+                f"{source}: holds {len(found)} files of kind {kind} ("
+                f"{', '.join(path.name for path in found[:4])}); allowed is one, or name it"
+            )
+        if found:
+            if kind is SourceKind.SUMO_CONFIG:
+                _require_inside(source, found[0])
+            return found[0]
+    return source
+
+
+def _sumo_kind(path: Path) -> SourceKind | None:
+    try:
+        return _kind_of_xml(path) if _text(_head(path)).lstrip().startswith("<") else None
+    except FormatError:
+        return None
+
+
+def _require_inside(folder: Path, config: Path) -> None:
+    """A folder may come from anybody: what lies beside it is not theirs to have read."""
+    scenario = load_scenario(config, 0.0, 1.0)
+    files = (scenario.net_file, *scenario.route_files, *scenario.additional_files)
+    for file in files:
+        if not file.resolve().is_relative_to(folder.resolve()):
+            raise FormatError(
+                f"{config}: names {file}, which is outside {folder}; allowed are files in the "
+                "folder"
+            )
 
 
 def _head(path: Path) -> bytes:
@@ -128,19 +174,30 @@ def _kind_of_xml(source: Path) -> SourceKind:
 
 
 def _kind_of_folder(folder: Path) -> SourceKind:
+    files = _files_of(folder)
+    found = _inventory_of(files)
+    if found is None and (inner := source_in(folder)) != folder:
+        found = _sumo_kind(inner)
+    if found is None:
+        raise FormatError(
+            f"{folder}: holds {len(files)} files and neither a GMNS node table nor a UTDF sheet, "
+            f"nor a network of SUMO's; allowed is {_ALLOWED}"
+        )
+    return found
+
+
+def _files_of(folder: Path) -> list[Path]:
     try:
-        files = [path for path in sorted(folder.iterdir()) if path.is_file()][:_MOST_FILES]
+        return [path for path in sorted(folder.iterdir()) if path.is_file()][:_MOST_FILES]
     except OSError as error:
         raise FormatError(f"{folder}: cannot be read ({error.strerror or error})") from error
+
+
+def _inventory_of(files: list[Path]) -> SourceKind | None:
     heads = [_text(_head(path)) for path in files if path.suffix.lower() in (".csv", ".txt")]
     if any(_is_gmns_table(text) for text in heads):
         return SourceKind.GMNS
-    if any(_is_utdf(text) for text in heads):
-        return SourceKind.UTDF
-    raise FormatError(
-        f"{folder}: holds {len(files)} files and neither a GMNS node table nor a UTDF sheet; "
-        f"allowed is {_ALLOWED}"
-    )
+    return SourceKind.UTDF if any(_is_utdf(text) for text in heads) else None
 
 
 def _is_utdf(text: str) -> bool:

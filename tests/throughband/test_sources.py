@@ -14,7 +14,7 @@ from network.writers.gmns import write_gmns
 from network.writers.utdf import write_utdf
 from tests.inventories import arterial
 from tests.osm_extract import EXTRACT
-from throughband.sources import SourceKind, kind_of
+from throughband.sources import SourceKind, kind_of, source_in
 
 NET = '<?xml version="1.0"?><net version="1.20"><location/></net>'
 CONFIG = "<configuration><input/></configuration>"
@@ -93,3 +93,38 @@ def test_damaged_files_are_told_or_refused_and_nothing_else(tmp_path: Path) -> N
         source.write_bytes(content[: rng.randint(0, len(content))])
         with contextlib.suppress(FormatError):
             kind_of(source)
+
+
+def sumo_folder(folder: Path, net_file: str = "a.net.xml") -> Path:
+    folder.mkdir()
+    (folder / "a.net.xml").write_text(NET)
+    (folder / "a.rou.xml").write_text("<routes/>")
+    (folder / "a.sumocfg").write_text(
+        f'<configuration><input><net-file value="{net_file}"/></input></configuration>'
+    )
+    return folder
+
+
+def test_a_folder_of_sumos_files_is_read_by_its_configuration_else_its_network(
+    tmp_path: Path,
+) -> None:
+    folder = sumo_folder(tmp_path / "street")
+    assert kind_of(folder) is SourceKind.SUMO_CONFIG
+    assert source_in(folder) == folder / "a.sumocfg"
+    (folder / "a.sumocfg").unlink()
+    assert kind_of(folder) is SourceKind.SUMO_NET
+    assert source_in(folder) == folder / "a.net.xml"
+
+
+def test_a_folder_of_two_networks_is_refused(tmp_path: Path) -> None:
+    folder = sumo_folder(tmp_path / "street")
+    (folder / "b.sumocfg").write_text((folder / "a.sumocfg").read_text())
+    with pytest.raises(FormatError, match="holds 2 files of kind sumocfg"):
+        kind_of(folder)
+
+
+def test_a_folder_whose_configuration_reaches_outside_is_refused(tmp_path: Path) -> None:
+    sumo_folder(tmp_path / "other")
+    folder = sumo_folder(tmp_path / "street", "../other/a.net.xml")
+    with pytest.raises(FormatError, match="outside"):
+        source_in(folder)

@@ -158,6 +158,9 @@ database = "sqlite:///console.sqlite"  # or "postgresql://throughband@localhost/
 folder = "console"                     # runs, imported networks, uploads
 backups = "backups"                    # of the database, before it is brought to a newer form
 
+# [site]
+# name = "City of Springfield"         # what every page says on top
+
 # [serve]
 # host = "127.0.0.1"
 # port = 8080

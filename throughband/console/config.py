@@ -61,6 +61,12 @@ class ServeEntry(_Strict):
         return self
 
 
+class SiteEntry(_Strict):
+    """``[site]``: what pages say of the installation."""
+
+    name: str = Field("", max_length=60)
+
+
 class SessionEntry(_Strict):
     """``[sessions]``: hours, and failed attempts to sign in within so many minutes."""
 
@@ -102,6 +108,7 @@ class ConsoleEntry(_Strict):
     journal: Path | None = None
     folder: Path = Path("console")
     backups: Path = Path("backups")
+    site: SiteEntry = Field(default_factory=lambda: SiteEntry.model_validate({}))
     serve: ServeEntry = Field(default_factory=lambda: ServeEntry.model_validate({}))
     sessions: SessionEntry = Field(default_factory=lambda: SessionEntry.model_validate({}))
     limits: LimitsEntry = Field(default_factory=lambda: LimitsEntry.model_validate({}))
@@ -134,6 +141,8 @@ class ConsoleConfig:
         Bounds.
     oidc
         Sign-in with a provider, if wanted.
+    site
+        What the installation is called on its pages; may be empty.
     """
 
     path: Path
@@ -155,6 +164,7 @@ class ConsoleConfig:
     approval: timedelta = timedelta(hours=12)
     oidc: Oidc | None = None
     public_url: str | None = None
+    site: str = ""
 
 
 def read_console_config(path: Path) -> ConsoleConfig:
@@ -206,6 +216,7 @@ def read_console_config(path: Path) -> ConsoleConfig:
         timedelta(hours=limits.approval_hours),
         _oidc(entry.oidc, here, path),
         entry.serve.public_url,
+        entry.site.name.strip(),
     )
 
 

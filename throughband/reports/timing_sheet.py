@@ -93,7 +93,7 @@ def timing_sheets(
         Why a signal's plan is what it is, by signal.
     """
     return tuple(
-        _sheet(
+        timing_sheet(
             network,
             plan,
             in_force.get(plan.signal_id),
@@ -104,13 +104,14 @@ def timing_sheets(
     )
 
 
-def _sheet(
+def timing_sheet(
     network: RoadNetwork,
     plan: TimingPlan,
     before: TimingPlan | None,
     group: CoordinationGroup | None,
     reason: str,
 ) -> Sheet:
+    """Return the sheet of one new plan, with the plan before it and its group, None for none."""
     signal = network.signals[plan.signal_id]
     omitted = omitted_phases(before, plan)
     rows = [_row(network, signal, n, plan, before) for n in (*plan.sequence, *omitted)]

@@ -16,6 +16,7 @@ from throughband.console.commands import (
 )
 from throughband.console.config import read_console_config
 from throughband.console.logs import JsonLines
+from throughband.console.pages.settings import settings_of
 from throughband.store import open_store
 
 
@@ -52,6 +53,7 @@ def test_every_commented_setting_is_one_that_is_known(tmp_path: Path) -> None:
     config = read_console_config(path)
 
     assert (config.https, config.public_url) == (True, "https://signals.example.org")
+    assert settings_of(config).site == "City of Springfield"
     assert config.oidc is not None
     assert config.oidc.client_secret == "secret"
     assert set(config.oidc.roles) == {"signals-engineers", "signals-chiefs"}

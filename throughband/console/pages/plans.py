@@ -28,7 +28,7 @@ from throughband.console.trials import content_of, folder_of
 from throughband.people.door import Person
 from throughband.plan_life import PlanState
 from throughband.reports.comparison import cautions, comparison, judgment_of, verdict_sentence
-from throughband.reports.timing_sheet import timing_sheets
+from throughband.reports.timing_sheet import timing_sheet
 from throughband.store.repository import PAGE
 from throughband.store.rows import Plan
 
@@ -141,11 +141,11 @@ def show_signal(
     if new is None or signal is None:
         raise MissingError(f"the plan {plan.title!r} does not time a signal {signal_id!r}")
     old = plans_in_force(modeled.network).get(signal_id)
-    reasons = {name: " ".join(said) for name, said in reasons_of(notes).items()}
-    sheets = timing_sheets(modeled.network, plans_in_force(modeled.network), plan_set, reasons)
+    reason = " ".join(reasons_of(notes).get(signal_id, ()))
+    group = plan_set.group_of(signal_id)
     return page(
         request, "plan_signal.html", **framed(desk, person, plan), tab="plan",
-        sheet=next(sheet for sheet in sheets if sheet.signal_id == signal_id),
+        sheet=timing_sheet(modeled.network, new, old, group, reason),
         new_rings=rings_of(signal, new), old_rings=rings_of(signal, old),
         seconds=seconds_of(signal, old, new),
     )  # fmt: skip

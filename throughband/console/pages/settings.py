@@ -26,7 +26,7 @@ class PageSettings:
 
 
 def settings_of(config: ConsoleConfig) -> PageSettings:
-    """Return what pages say of a configuration: times are told on the clock of the bridge's zone.
+    """Return what pages say of a configuration: its site, and times on the clock of its bridge.
 
     Raises
     ------
@@ -34,5 +34,5 @@ def settings_of(config: ConsoleConfig) -> PageSettings:
         If the bridge's configuration cannot be read.
     """
     if config.bridge is None:
-        return PageSettings()
-    return PageSettings(zone=read_config(config.bridge).operating.zone)
+        return PageSettings(config.site)
+    return PageSettings(config.site, read_config(config.bridge).operating.zone)
