@@ -45,11 +45,14 @@ def serve_console(path: Path) -> None:
         _log.warning("the journal speaks of plan %s, which the database does not have", plan_id)
     if not config.https and config.host not in LOOPBACK:
         _log.warning("passwords travel in the clear: put HTTPS in front and set serve.https")
-    if trace_if_wanted(app):
+    tracing = trace_if_wanted(app)
+    if tracing is not None:
         _log.info("traces are sent")
     try:
         uvicorn.run(app, host=config.host, port=config.port, **serving(config))
     finally:
+        if tracing is not None:
+            tracing.shutdown()
         store.close()
 
 

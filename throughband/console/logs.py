@@ -6,11 +6,14 @@ import json
 import logging
 import os
 from datetime import UTC, datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from fastapi import FastAPI
 
 from network.errors import ThroughbandError
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import TracerProvider
 
 FIELDS: Final = ("request_id", "route", "status", "seconds", "person", "client")
 TRACES: Final = "OTEL_EXPORTER_OTLP_ENDPOINT"
@@ -45,8 +48,10 @@ def log_as_json(level: int = logging.INFO) -> None:
     logging.getLogger("uvicorn.access").disabled = True
 
 
-def trace_if_wanted(app: FastAPI) -> bool:
-    """Send traces of requests where the environment says; False where it says nothing.
+def trace_if_wanted(app: FastAPI) -> TracerProvider | None:
+    """Send traces of requests where the environment says; its end sends what is left.
+
+    None where the environment says nothing.
 
     Raises
     ------
@@ -54,9 +59,8 @@ def trace_if_wanted(app: FastAPI) -> bool:
         If it says so and the extra ``traces`` is not installed.
     """
     if not os.environ.get(TRACES):
-        return False
+        return None
     try:
-        from opentelemetry import trace
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
         from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
         from opentelemetry.sdk.resources import Resource
@@ -68,6 +72,7 @@ def trace_if_wanted(app: FastAPI) -> bool:
         ) from error
     provider = TracerProvider(resource=Resource.create({"service.name": "throughband-console"}))
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-    trace.set_tracer_provider(provider)
-    FastAPIInstrumentor.instrument_app(app, excluded_urls="healthz,readyz,metrics")
-    return True
+    FastAPIInstrumentor.instrument_app(
+        app, tracer_provider=provider, excluded_urls="healthz,readyz,metrics"
+    )
+    return provider
