@@ -44,6 +44,11 @@ class Webhook:
     token: str | None = None
     timeout_s: float = TIMEOUT_S
 
+    @property
+    def recipient(self) -> str:
+        """The host: paths of webhooks are secrets."""
+        return httpx.URL(self.url).netloc.decode("ascii", "replace").rpartition("@")[2]
+
     async def send(self, notice: Notice, number: str) -> None:
         """Post it; any answer but 2xx is a failure, and redirections are not followed."""
         headers = {MARK: number}
@@ -57,9 +62,9 @@ class Webhook:
                 )
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, OSError) as error:
             said = str(error) or type(error).__name__
-            raise ThroughbandError(f"webhook {self.url}: {said}") from error
+            raise ThroughbandError(f"webhook {self.recipient}: {said}") from error
         if not answer.is_success:
-            raise ThroughbandError(f"webhook {self.url}: answered {answer.status_code}")
+            raise ThroughbandError(f"webhook {self.recipient}: answered {answer.status_code}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +93,11 @@ class Email:
     user: str | None = None
     password: str | None = None
     timeout_s: float = TIMEOUT_S
+
+    @property
+    def recipient(self) -> str:
+        """The addresses."""
+        return ", ".join(self.to)
 
     async def send(self, notice: Notice, number: str) -> None:
         """Send it."""
@@ -148,6 +158,11 @@ class Mqtt:
     password: str | None = None
     tls: bool = False
     timeout_s: float = TIMEOUT_S
+
+    @property
+    def recipient(self) -> str:
+        """The topic and the broker."""
+        return f"{self.topic} at {self.host}"
 
     async def send(self, notice: Notice, number: str) -> None:
         """Publish it and wait until the broker has acknowledged it."""

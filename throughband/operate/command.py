@@ -151,6 +151,7 @@ async def _operate(
             config.scenario,
             config.folder / PLANS,
             drill.now_utc,
+            {name: channel.recipient for name, channel in config.channels.items()},
         )
     operation = Operation(
         config,

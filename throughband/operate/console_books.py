@@ -22,10 +22,12 @@ from throughband.pipeline import Setting
 from throughband.plan_life import Move
 from throughband.results import read_json
 from throughband.store import open_store
-from throughband.store.rows import Network
+from throughband.store.rows import Network, NoticeState
 from throughband.store.store import Store
 
 AUTHOR: Final = "daily operation"
+RECENT_NOTICES: Final = 200
+
 WAIT_S: Final = 1.0
 """Longest wait for somebody else's lock; operation has other work."""
 
@@ -48,6 +50,8 @@ class ConsoleBooks:
         Folder of operation's plans.
     clock
         The present.
+    recipients
+        By channel, who is told; no secret belongs there.
     """
 
     def __init__(
@@ -58,6 +62,7 @@ class ConsoleBooks:
         source: str,
         plans: Path,
         clock: Callable[[], datetime],
+        recipients: Mapping[str, str] | None = None,
     ) -> None:
         self._entry = entry
         self._journal = journal
@@ -65,6 +70,7 @@ class ConsoleBooks:
         self._source = source
         self._plans = plans
         self._clock = clock
+        self._recipients = dict(recipients or {})
         self._store: Store | None = None
         self._network: Network | None = None
 
@@ -97,12 +103,30 @@ class ConsoleBooks:
             elif what == "warning cleared":
                 store, _ = self._open()
                 store.warnings.clear(str(event["kind"]), str(event["where"]), _utc(event))
+            elif what in ("notice sent", "notice not taken"):
+                self._note(event, what == "notice sent")
             elif self._store is not None:
                 # Nothing to keep there; but a database that went is to be noticed.
                 self._store.ping()
         except StoreError:
             self.close()
             raise
+
+    def _note(self, event: Mapping[str, object], sent: bool) -> None:
+        """Keep what became of a notice; the same notice of a channel is one row."""
+        store, _ = self._open()
+        channel, text = str(event["channel"]), str(event["text"])
+        made, trouble = datetime.fromisoformat(str(event["made_utc"])), str(event["trouble"])
+        state = NoticeState.SENT if sent else NoticeState.FAILED
+        for known in store.notices.listed(limit=RECENT_NOTICES):
+            if (known.channel, known.text, known.made_utc) == (channel, text, made):
+                if known.state is not state and known.state is not NoticeState.SENT:
+                    store.notices.mark(known.id, state, _utc(event), trouble)
+                return
+        recipient = self._recipients.get(channel, channel)
+        row = store.notices.add(channel, recipient, text, made, state, None, trouble)
+        if sent:
+            store.notices.mark(row.id, state, _utc(event))
 
     # Approver
 

@@ -27,7 +27,7 @@ from throughband.operate.memory import Candidate, read_memory
 from throughband.operate.model import ahead, cost_of
 from throughband.operate.notices import NoticeDesk
 from throughband.operate.office import MEMORY, PLANS, Office
-from throughband.operate.outbox import Outbox
+from throughband.operate.outbox import Outbox, Waiting
 from throughband.operate.planner import PLAN, REPORT, make_plan
 from throughband.operate.pulse import write_pulse
 from throughband.operate.pushing import Approver
@@ -106,7 +106,7 @@ class Operation:
         self.watching = Watching(self.office, midnight_utc_s, look)
         self.book = WarningBook(config.book, memory.warned)
         self.desk = NoticeDesk(config.notices, memory.held, memory.sent_utc)
-        self.outbox = Outbox(config.folder / OUTBOX, config.channels, clock)
+        self.outbox = Outbox(config.folder / OUTBOX, config.channels, clock, self._noted)
         self.looks = 0
         self._since: dict[str, datetime] = {}
         self._troubles: dict[str, str] = {}
@@ -352,6 +352,17 @@ class Operation:
         text = f"{title}\nSince {told.since_utc:%Y-%m-%d %H:%M} UTC, {told.sure:.0%} sure"
         urgent = told.kind in URGENT and not over
         office.tell("warning", title, text, urgent=urgent, facts={**facts, "state": news.what})
+
+    def _noted(self, waiting: Waiting, delivered: bool) -> None:
+        """Record what became of a notice; the database follows."""
+        self.office.ledger.try_write(
+            "notice sent" if delivered else "notice not taken",
+            channel=waiting.channel,
+            number=waiting.number,
+            text=waiting.notice.title,
+            made_utc=waiting.notice.at_utc.isoformat(),
+            trouble="" if delivered else waiting.trouble,
+        )
 
     def _send(self) -> None:
         office = self.office

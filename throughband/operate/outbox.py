@@ -29,6 +29,11 @@ FACTOR: Final = 2.0
 class Channel(Protocol):
     """A way to a person or a machine."""
 
+    @property
+    def recipient(self) -> str:
+        """Who is told, without secrets."""
+        ...
+
     async def send(self, notice: Notice, number: str) -> None:
         """Deliver a notice; raise `ThroughbandError` if that fails.
 
@@ -70,6 +75,14 @@ class Waiting:
     trouble: str = ""
 
 
+Told = Callable[[Waiting, bool], None]
+"""Is told of a notice that a channel took, or for the first time did not."""
+
+
+def _tell_nobody(waiting: Waiting, delivered: bool) -> None:
+    """Keep no record."""
+
+
 class Outbox:
     """Notices to deliver.
 
@@ -81,6 +94,8 @@ class Outbox:
         Ways by name.
     clock
         The present.
+    told
+        Keeps the record.
 
     Raises
     ------
@@ -89,11 +104,16 @@ class Outbox:
     """
 
     def __init__(
-        self, folder: Path, channels: Mapping[str, Channel], clock: Callable[[], datetime]
+        self,
+        folder: Path,
+        channels: Mapping[str, Channel],
+        clock: Callable[[], datetime],
+        told: Told = _tell_nobody,
     ) -> None:
         self._folder = folder
         self._channels = dict(channels)
         self._clock = clock
+        self._told = told
         self._waiting: dict[Path, Waiting] = {}
         self._number = 0
         self.delivered = 0
@@ -157,10 +177,13 @@ class Outbox:
                 if str(error) != each.trouble:
                     _log.warning("notice %s by %s: %s", each.number, each.channel, error)
                 each.trouble = str(error)
+                if each.tries == 1:
+                    self._told(each, False)
                 continue
             each.file.unlink(missing_ok=True)
             del self._waiting[each.file]
             self.delivered += 1
+            self._told(each, True)
             done += 1
         return done
 

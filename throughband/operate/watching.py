@@ -18,6 +18,7 @@ from throughband.bridge.detector_map import read_detector_map
 from throughband.count_feed import CountFeed, feed_of
 from throughband.growing_counts import GrowingCounts
 from throughband.live_forecast import LiveForecast, LiveSettings, Sight
+from throughband.operate.causes import Causes
 from throughband.operate.evidence import Seen
 from throughband.operate.link_watch import LinkWatch
 from throughband.operate.office import Office
@@ -132,6 +133,7 @@ class Watching:
         self._last_s = 0.0
         self._queues: tuple[Sighting, ...] = ()
         self._since: dict[str, datetime] = {}
+        self._causes = Causes(office.setting.network, config.book.same_within)
         self._signal_of: dict[str, str] = {}
         if config.bridge.counts_map is not None:
             places = read_detector_map(config.bridge.counts_map).places
@@ -195,10 +197,14 @@ class Watching:
         if view.current:
             assert view.sight is not None
             excused = {each.where for each in coordination}
-            view.sightings += detectors_seen(
-                view.sight, view.lately, self._usual(now), self._signal_of, excused, now
-            )
-            view.sightings += self._queues
+            usual = self._usual(now)
+            doubted = detectors_seen(view.sight, view.lately, usual, self._signal_of, excused, now)
+            newest = view.lately[max(view.lately)] if view.lately else {}
+            little = {
+                name: cell.volume_veh < usual.get(name, 0.0) or not np.isfinite(cell.volume_veh)
+                for name, cell in newest.items()
+            }
+            view.sightings += self._causes.joined([*doubted, *self._queues], little, now)
         else:
             last = view.sight.last_good if view.sight is not None else None
             text = f"nothing can be planned from the counts: {view.why_not}"

@@ -87,3 +87,13 @@ def test_files_of_others_are_left_alone(tmp_path):
     (tmp_path / "y.json").write_text("{")
     assert Outbox(tmp_path, {"mail": Flaky(0)}, Clock()).waiting == ()
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_what_became_of_a_notice_is_told_once_for_each_outcome(tmp_path):
+    clock, told = Clock(), []
+    box = Outbox(tmp_path, {"mail": Flaky(2)}, clock, lambda each, well: told.append(well))
+    box.put(NOTICE)
+    for _ in range(4):
+        asyncio.run(box.deliver())
+        clock.now += minutes(60)
+    assert told == [False, True]

@@ -12,13 +12,14 @@ from network.timing import PlanSet
 from tests.throughband.reports_street import plan, street_network
 from throughband.bridge.counting import CountSpool
 from throughband.live_forecast import Sight
+from throughband.operate.causes import Causes, beside
 from throughband.operate.link_watch import LinkWatch, road_end
 from throughband.operate.planner import both
 from throughband.operate.pulse import health, write_pulse
 from throughband.operate.routes import write_routes
 from throughband.operate.sightings import beyond_chance, coordination_seen, detectors_seen
 from throughband.operate.street_counts import KEPT, Counted, StreetCounts
-from throughband.operate.warning_book import Kind
+from throughband.operate.warning_book import Kind, Sighting
 
 from .cases import NOON, minutes
 
@@ -208,3 +209,43 @@ def test_signals_that_a_plan_leaves_keep_what_runs_there():
     found = both(running, PlanSet("street", (plan("B", 60, 40),), {}))
     assert found.plans == (plan("A"), plan("B", 60, 40))
     assert both(None, running) == running
+
+
+def doubted(name):
+    return Sighting(Kind.DETECTOR, name, NOON, 1.0, f"detector {name!r} counts little")
+
+
+BLOCKED = Sighting(Kind.QUEUE, "e1", NOON, 0.99, "link 'e1' lets through less than comes in")
+
+
+def test_detectors_behind_a_closed_road_are_told_with_it():
+    causes = Causes(NETWORK, minutes(30))
+    little = {"e1>e2": True, "e0>e1": True, "w1>w0": True}
+    found = causes.joined([*map(doubted, little), BLOCKED], little, NOON)
+    assert [each.where for each in found] == ["w1>w0", "e1"]
+    assert "detectors near it count little: 'e0>e1', 'e1>e2'" in found[1].text
+
+
+def test_a_detector_that_counts_more_than_usual_is_no_sign_of_a_closed_road():
+    causes = Causes(NETWORK, minutes(30))
+    found = causes.joined([doubted("e1>e2"), BLOCKED], {"e1>e2": False}, NOON)
+    assert {each.where for each in found} == {"e1>e2", "e1"}
+
+
+def test_a_detector_still_silent_long_after_the_road_is_free_is_told():
+    causes = Causes(NETWORK, minutes(30))
+    silent = [doubted("e1>e2")]
+    assert causes.joined([*silent, BLOCKED], {"e1>e2": True}, NOON)[0].where == "e1"
+    assert causes.joined(silent, {"e1>e2": True}, NOON + minutes(20)) == []
+    assert causes.joined(silent, {"e1>e2": True}, NOON + minutes(31)) == silent
+
+
+def test_a_detector_that_falls_silent_after_the_road_is_free_is_told_at_once():
+    causes = Causes(NETWORK, minutes(30))
+    causes.joined([BLOCKED], {}, NOON)
+    silent = [doubted("e1>e2")]
+    assert causes.joined(silent, {"e1>e2": True}, NOON + minutes(5)) == silent
+
+
+def test_a_road_that_nobody_knows_explains_nothing():
+    assert beside(NETWORK, "elsewhere") == frozenset()
