@@ -61,7 +61,7 @@ def test_a_webhook_that_fails_says_so_in_one_line(hook):
     url, _ = hook
     with pytest.raises(ThroughbandError, match="answered 500"):
         asyncio.run(Webhook(f"{url}/broken").send(NOTICE, "n1"))
-    with pytest.raises(ThroughbandError, match="webhook 127.0.0.1:"):
+    with pytest.raises(ThroughbandError, match=r"webhook 127\.0\.0\.1:"):
         asyncio.run(Webhook(f"http://127.0.0.1:{free_port()}/").send(NOTICE, "n1"))
 
 
