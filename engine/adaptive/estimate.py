@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from engine.adaptive.control import Floats, Information, Integers, Site, View
 from engine.adaptive.kernels import expected_arrivals
+from engine.adaptive.loops import advance_loops_m
 from engine.adaptive.sensing import STANDING_MPS
 
 HORIZON_S: Final = 75
@@ -38,6 +39,9 @@ GHOST_VEH: Final = 0.7
 FULL_SHARE: Final = 0.95
 GONE_S: Final = 5.0
 """A vehicle that is later than this at a stop line where nobody stands is gone, s."""
+GAP_S: Final = 3.0
+"""Nobody stands at a stop line whose loop has been empty for so long, s; within a queue that runs
+off it is empty for shorter than that."""
 HEAD_M: Final = 12.0
 """A vehicle standing no farther from the stop line than this is the first of its lane, m."""
 
@@ -95,7 +99,7 @@ class Estimator:
         self._flow_vps = np.full(lanes, FIRST_RATE_VPS)
         self._stuck_s = np.zeros(lanes)
         self._service = site.service()
-        self._loop_m = np.array([min(advance_m, lane.length_m) for lane in site.lanes])
+        self._loop_m = advance_loops_m(site, advance_m)
         self._sight_s = (
             np.minimum(
                 reach_m,
@@ -118,6 +122,7 @@ class Estimator:
         self._advance_s = self._loop_m / self._free_mps
         self._between: list[list[float]] = [[] for _ in range(lanes)]
         self._full_s = np.zeros(lanes)
+        self._empty_s = np.zeros(lanes)
         self._still_s = np.zeros(lanes)
         self._last_s = -np.inf
         self._heard_s = -np.inf
@@ -240,22 +245,34 @@ class Estimator:
                 occupied = view.advance_occupancy[row] > FULL_SHARE
                 self._full_s[row] = self._full_s[row] + 1.0 if occupied else 0.0
             if fresh and not np.isnan(view.stop_count[row]):
+                # Who comes onto the loop at the line is counted there, whether he stops or goes.
                 del came_s[: round(float(view.stop_count[row]))]
+                empty = view.stop_occupancy[row] == 0 and view.stop_count[row] == 0
+                self._empty_s[row] = self._empty_s[row] + 1.0 if empty else 0.0
                 running_s = float(self._loop_m[row] / self._free_mps[row])
-                if view.stop_occupancy[row] == 0:
+                if self._empty_s[row] >= GAP_S:
                     # Nobody stands at the line: who should be here by now has changed lanes, or
                     # left unseen.
                     came_s[:] = [at for at in came_s if view.seen_s - at < running_s + GONE_S]
-                if view.stop_occupancy[row] > FULL_SHARE and not came_s:
-                    came_s.append(view.seen_s - running_s)
-            for place, at_s in enumerate(came_s[:40]):
+            at_line = view.stop_occupancy[row] > FULL_SHARE
+            grown = self._full_s[row] > 3.0
+            stored = int(self._loop_m[row] / SPACING_M)
+            if grown:
+                # The queue has grown over the loop: it is full up to there, whoever was counted.
+                unseen = max(0, stored - len(came_s) - int(at_line))
+                came_s[:0] = [view.seen_s - self._full_s[row]] * unseen
+            if at_line:
+                lanes.append(row)
+                places.append(0.0)
+                speeds.append(0.0)
+            for place, at_s in enumerate(came_s[:40], start=int(at_line)):
                 behind_m = self._loop_m[row] - (view.seen_s - at_s) * self._free_mps[row]
                 standing_m = place * SPACING_M
                 lanes.append(row)
                 places.append(max(behind_m, standing_m))
                 speeds.append(float(self._free_mps[row]) if behind_m > standing_m else 0.0)
-            if self._full_s[row] > 3.0:
-                # The queue has grown over the loop; behind it stands what has come since.
+            if grown:
+                # Behind the loop stands what has come since.
                 more = min(20, int(self._flow_vps[row] * self._full_s[row]))
                 base = max(self._loop_m[row], len(came_s) * SPACING_M)
                 lanes.extend([row] * more)
@@ -282,7 +299,12 @@ class Estimator:
         heads = np.zeros(len(self._stuck_s), dtype=np.bool_)
         heads[lane[(at_m <= HEAD_M) & (mps <= 0.2)]] = True
         moved = np.zeros_like(heads)
-        moved[lane[(at_m <= 3 * HEAD_M) & (mps > STANDING_MPS)]] = True
+        if view.information is Information.DETECTORS:
+            # Loops do not see a queue run off, but they count it.
+            heads &= view.stop_occupancy > FULL_SHARE
+            moved = view.stop_count > 0
+        else:
+            moved[lane[(at_m <= 3 * HEAD_M) & (mps > STANDING_MPS)]] = True
         stuck = served & heads & ~moved
         self._stuck_s = np.where(stuck, self._stuck_s + step_s, self._stuck_s)
         self._stuck_s = np.where(served & ~stuck, 0.0, self._stuck_s)

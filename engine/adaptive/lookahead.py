@@ -14,8 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.adaptive.control import CLOSED, PERMITTED, Floats, Site, StopLane, View
+from engine.adaptive.control import CLOSED, PERMITTED, Floats, Information, Site, StopLane, View
 from engine.adaptive.estimate import HORIZON_S, SPACING_M, Estimator
+from engine.adaptive.heads import HeadTurns
 from engine.adaptive.kernels import MOST_CHANGES, STATE, Layout, Now, look_ahead
 
 OPEN_LANE_VEH = 1e6
@@ -90,6 +91,7 @@ class _Mind:
             site, outlook.share, outlook.reach_m, outlook.advance_m, outlook.horizon_s
         )
         self.turning = Turning(site)
+        self.heads = HeadTurns(site)
         self.way_share = self.turning.share
         self.layout = lay_out(site, self.way_share)
         lanes = len(site.lanes)
@@ -117,7 +119,10 @@ class _Mind:
 
     def learn(self, now_s: float, view: View) -> None:
         """Take in who left, and who turned where."""
-        if self.turning.learn(view.turned_veh):
+        turned = view.turned_veh
+        if view.information is Information.DETECTORS:
+            turned = self.heads.turned(view, self.way_share)
+        if self.turning.learn(turned):
             self.way_share = self.turning.share
             self.layout = lay_out(self.site, self.way_share)
         # Who left in the seconds before now, the last one first; as planned where nobody counts.

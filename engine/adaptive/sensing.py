@@ -16,16 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.adaptive.control import Floats, Information, Integers, Site, View
+from engine.adaptive.loops import VEHICLE_M, Loops
 from engine.adaptive.player import Player
 from network.errors import InsufficientDataError
 
-VEHICLE_M: Final = 5.0
-"""Length of a vehicle where the sensor does not tell."""
 STANDING_MPS: Final = 1.0
 """What moves no faster is part of a queue; walking pace, as Little's detectors use it."""
 PHANTOM_M: Final = 1.0
 _GAP_M: Final = 2.5
-_LOOP_M: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +51,8 @@ class Sensing:
         Stop lanes, by name, whose sensors always tell of one vehicle that stands at the stop line
         (loops: occupied, nobody counted), whatever is there.
     advance_m
-        Distance of the advance loop from the stop line, m; on a shorter lane it lies at the
-        lane's beginning.
+        Distance of the advance loop from the stop line, m, also on the road behind a short lane,
+        unless that leads to several stop lanes (`engine.adaptive.loops.advance_loops_m`).
     seed
         Chooses the vehicles and the lost messages.
     """
@@ -147,7 +145,7 @@ class Sensors:
         self._came_by: dict[str, int] = {}
         self._stops = frozenset(self._name(lane.lane_id) for site in sites for lane in site.lanes)
         lanes = [lane for site in sites for lane in site.lanes]
-        self._advance_m = np.array([min(sensing.advance_m, lane.length_m) for lane in lanes])
+        self._loops = Loops(sites, sensing.advance_m)
         self._dead = np.array([lane.lane_id in sensing.dead for lane in lanes], dtype=np.bool_)
         self._stuck = np.array([lane.lane_id in sensing.stuck for lane in lanes], dtype=np.bool_)
         self._free_mps = np.array([e.speed_mps for site in sites for e in site.exits])
@@ -155,7 +153,6 @@ class Sensors:
             [min(e.length_m, sensing.reach_m) for site in sites for e in site.exits]
         )
         self._known: dict[str, tuple[bool, bool]] = {}
-        self._before: dict[str, tuple[int, float]] = {}
         self._noise = np.random.default_rng(sensing.seed)
         self._past: deque[tuple[_Seen, ...]] = deque(maxlen=sensing.latency_s + 1)
         self._told: list[_Seen] = []
@@ -284,7 +281,7 @@ class Sensors:
         near = (at_m <= self._sensing.reach_m) & ~blind[lane]
         loops = np.full((4, lanes), np.nan)
         if self._sensing.information is not Information.VEHICLES:
-            loops = self._loops(traffic.names, vehicle, lane, at_m, speed)
+            loops = self._faulty(self._loops.read(traffic.names, speed, vehicle, lane, at_m))
         order = np.flatnonzero(near)
         order = order[np.lexsort((at_m[order], lane[order]))]
         lane, at_m, mps = lane[order], at_m[order], speed[vehicle[order]]
@@ -347,37 +344,8 @@ class Sensors:
                 load[ways[choice]] += 1
         return row, np.maximum(at_m, 0.0), vehicle
 
-    def _loops(
-        self,
-        names: Sequence[str],
-        vehicle: NDArray[np.intp],
-        lane: NDArray[np.intp],
-        at_m: Floats,
-        speed: Floats,
-    ) -> Floats:
-        """Read the two loops of every stop lane off the vehicles' ways of the last second."""
-        lanes = int(self._first_lane[-1])
-        loops = np.zeros((4, lanes))
-        now: dict[str, tuple[int, float]] = {}
-        was_m = np.empty(len(lane))
-        for k, (v, row) in enumerate(zip(vehicle.tolist(), lane.tolist(), strict=True)):
-            name = names[v]
-            before = self._before.get(name)
-            was_m[k] = before[1] if before and before[0] == row else at_m[k] + speed[v]
-            now[name] = (row, float(at_m[k]))
-        self._before = now
-        for which, loop_m in ((0, np.full(lanes, _LOOP_M)), (2, self._advance_m)):
-            edge = loop_m[lane]
-            came = (at_m <= edge) & (was_m > edge)
-            np.add.at(loops[which], lane[came], 1.0)
-            moved = np.maximum(was_m - at_m, 1e-6)
-            # Fronts pass the loop and rears follow a vehicle's length and the loop's later.
-            entered = np.clip((was_m - edge) / moved, 0.0, 1.0)
-            left = np.clip((was_m - edge + VEHICLE_M + _LOOP_M) / moved, 0.0, 1.0)
-            standing = (at_m <= edge) & (at_m + VEHICLE_M + _LOOP_M >= edge) & (moved < 0.1)
-            np.add.at(loops[which + 1], lane, np.where(standing, 1.0, left - entered))
-        # A front that has passed the stop line is followed by its rear, which is still on it.
-        np.clip(loops[1::2], 0.0, 1.0, out=loops[1::2])
+    def _faulty(self, loops: Floats) -> Floats:
+        """Let stuck loops tell of one who stands, and dead ones nothing."""
         loops[::2, self._stuck] = 0.0
         loops[1::2, self._stuck] = 1.0
         loops[:, self._dead] = np.nan

@@ -1,0 +1,225 @@
+"""Does adaptive control ever lock a network up? One row per seed, continued where it ended.
+
+    python -m benchmarks.adaptive_locks ingolstadt21 --seeds 11-30 --out locks.csv
+
+Look-ahead control plays every seed with the sight of ``--info``, each in a process of its own with
+SUMO inside (extra ``fast``). A seed is *locked* if 1 % of all vehicles due are still under way or
+outside at its end after 10 min of delay; the limit is none. Beside the count stands what it tells:
+the largest share of locked seeds that so many without a lock leave possible at 95 % (with none
+locked 1 - 0.05^(1/n), the rule of three; Clopper and Pearson, Biometrika 26, 1934, otherwise).
+
+Every row is written as soon as it is played, with a digest of the controller's sources; rows of
+the same digest are not played again, those of another are left as they are and not counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import hashlib
+import multiprocessing
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+from scipy.stats import beta
+
+import engine.adaptive
+from benchmarks.seeds import seeds_of
+from benchmarks.suite.trips import LOCKED_PART, stuck
+from engine.adaptive.control import Information
+from engine.adaptive.lookahead import LookAhead, Outlook
+from engine.adaptive.sensing import Sensing
+from engine.adaptive.sites import build_sites
+from engine.validate.adaptive_loop import run_adaptive
+from network.errors import FormatError, ThroughbandError
+from throughband.pipeline import open_setting
+
+CONFIDENCE = 0.95
+_SHORT = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Seed:
+    """What one seed came to: mean and 95th percentile of delay over all vehicles due, s, those
+    still under way or outside at the end, and of them those who have lost ten minutes."""
+
+    scenario: str
+    info: str
+    seed: int
+    delay_s: float
+    p95_s: float
+    due: int
+    left: int
+    stuck: int
+    code: str
+
+    @property
+    def locked(self) -> bool:
+        """Whether the network had locked up by the end."""
+        return self.stuck >= LOCKED_PART * self.due
+
+
+def code_digest() -> str:
+    """Return a digest of the sources that decide what adaptive control does."""
+    found = hashlib.sha256()
+    for file in sorted(Path(engine.adaptive.__file__).parent.glob("*.py")):
+        found.update(file.name.encode() + b"\0" + file.read_bytes())
+    return found.hexdigest()[:_SHORT]
+
+
+def play(scenario: str, info: str, seed: int, code: str) -> Seed:
+    """Play one seed; SUMO is a library of this process, which plays no other."""
+    setting = open_setting(scenario)
+    sensing = Sensing(Information(info), seed=seed)
+    done = run_adaptive(
+        setting.case,
+        seed,
+        build_sites(setting.network),
+        LookAhead(Outlook(reach_m=sensing.reach_m, advance_m=sensing.advance_m)),
+        sensing,
+        emissions=False,
+        in_process=True,
+    )
+    delay_s = done.trips.delay_s
+    return Seed(
+        scenario,
+        info,
+        seed,
+        round(float(delay_s.mean()), 3),
+        round(float(np.quantile(delay_s, 0.95)), 1),
+        len(delay_s),
+        int((~done.trips.arrived).sum()),
+        stuck(done.trips),
+        code,
+    )
+
+
+def read(file: Path) -> list[Seed]:
+    """Read what was played before; nothing where the file does not exist yet.
+
+    Raises
+    ------
+    FormatError
+        It is no file of this benchmark.
+    """
+    if not file.exists():
+        return []
+    names = [field.name for field in fields(Seed)]
+    with file.open(encoding="utf-8", newline="") as stream:
+        reader = csv.DictReader(stream)
+        if reader.fieldnames != names:
+            raise FormatError(f"{file}: columns {reader.fieldnames}; expected {names}")
+        try:
+            return [
+                Seed(
+                    row["scenario"],
+                    row["info"],
+                    int(row["seed"]),
+                    float(row["delay_s"]),
+                    float(row["p95_s"]),
+                    int(row["due"]),
+                    int(row["left"]),
+                    int(row["stuck"]),
+                    row["code"],
+                )
+                for row in reader
+            ]
+        except (TypeError, ValueError) as error:
+            raise FormatError(f"{file}, line {reader.line_num}: {error}") from error
+
+
+def append(file: Path, row: Seed) -> None:
+    """Add one row, and the head where the file is new."""
+    new = not file.exists()
+    with file.open("a", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, [field.name for field in fields(Seed)])
+        if new:
+            writer.writeheader()
+        writer.writerow(asdict(row))
+
+
+def most_share(locked: int, seeds: int) -> float:
+    """Return the upper limit of the share of locked seeds, one-sided at 95 %."""
+    if locked >= seeds:
+        return 1.0
+    return float(beta.ppf(CONFIDENCE, locked + 1, seeds - locked))
+
+
+def tabulate(rows: Sequence[Seed]) -> Table:
+    """Show the seeds, and what they come to."""
+    table = Table("network", "seed", "delay s", "p95 s", "due", "left", "stuck", "locked")
+    for row in sorted(rows, key=lambda r: (r.scenario, r.seed)):
+        table.add_row(
+            row.scenario,
+            str(row.seed),
+            f"{row.delay_s:.1f}",
+            f"{row.p95_s:.0f}",
+            str(row.due),
+            str(row.left),
+            str(row.stuck),
+            "yes" if row.locked else "no",
+        )
+    for scenario in dict.fromkeys(row.scenario for row in rows):
+        mine = [row for row in rows if row.scenario == scenario]
+        locked = sum(row.locked for row in mine)
+        table.add_row(
+            scenario,
+            f"{len(mine)} seeds",
+            f"{np.mean([row.delay_s for row in mine]):.1f}",
+            f"{np.mean([row.p95_s for row in mine]):.0f}",
+            "",
+            "",
+            "",
+            f"{locked}, limit 0; below {most_share(locked, len(mine)):.0%} of seeds at 95 %",
+        )
+    return table
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the benchmark from the command line; 1 where a seed locked."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("scenarios", nargs="+", metavar="SCENARIO")
+    parser.add_argument("--seeds", type=seeds_of, default=list(range(101, 151)))
+    parser.add_argument("--info", type=Information, default=Information.LANES)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--out", type=Path, default=Path("adaptive_locks.csv"))
+    options = parser.parse_args(arguments)
+    code, info = code_digest(), str(options.info)
+    try:
+        known = {
+            (row.scenario, row.seed): row
+            for row in read(options.out)
+            if row.code == code and row.info == info
+        }
+        wanted = [(name, seed) for name in options.scenarios for seed in options.seeds]
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(options.workers, context, max_tasks_per_child=1) as pool:
+            started = {
+                key: pool.submit(play, key[0], info, key[1], code)
+                for key in dict.fromkeys(wanted)
+                if key not in known
+            }
+            for key, running in started.items():
+                known[key] = running.result()
+                append(options.out, known[key])
+                row = known[key]
+                sys.stderr.write(
+                    f"{row.scenario} seed {row.seed}: {row.delay_s:.1f} s, {row.left} left, "
+                    f"{row.stuck} stuck{', LOCKED' if row.locked else ''}\n"
+                )
+    except ThroughbandError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+    rows = [known[key] for key in dict.fromkeys(wanted)]
+    Console().print(tabulate(rows))
+    return int(any(row.locked for row in rows))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
