@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import logging
 import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from network.errors import AccessError, RightError, SignInError
+from network.errors import AccessError, RightError, SignInError, StoreUnavailableError
 from throughband.people.passwords import Passwords, require_strong
 from throughband.people.rights import Right
 from throughband.store import Store
@@ -18,6 +19,8 @@ from throughband.store.rows import ApiToken, Session, User
 
 TOKEN_PREFIX: Final = "tb_"  # noqa: S105 - so that scanners of leaks know one
 MOST_TOKEN_DAYS: Final = 366
+_log = logging.getLogger(__name__)
+
 SEEN_EVERY: Final = timedelta(minutes=1)
 """A session's last use is kept no finer than this, to spare the database."""
 
@@ -176,12 +179,12 @@ class Door:
         session, user = found
         now = self._clock()
         if now >= session.expires_utc or now - session.seen_utc >= self.limits.idle:
-            self._store.sessions.end(session.token_hash)
+            _noted(lambda: self._store.sessions.end(session.token_hash))
             return None
         if not user.is_active:
             return None
         if now - session.seen_utc >= SEEN_EVERY:
-            self._store.sessions.see(session.token_hash, now)
+            _noted(lambda: self._store.sessions.see(session.token_hash, now))
         return Person(user, user.rights, session.csrf_token, session.token_hash)
 
     def of_bearer(self, token: str) -> Person | None:
@@ -194,7 +197,7 @@ class Door:
         if now >= kept.expires_utc or not user.is_active:
             return None
         if kept.used_utc is None or now - kept.used_utc >= SEEN_EVERY:
-            self._store.tokens.see(kept.id, now)
+            _noted(lambda: self._store.tokens.see(kept.id, now))
         # Rights taken from the person are taken from the machine.
         return Person(user, kept.rights & user.rights)
 
@@ -271,6 +274,14 @@ class Door:
     def knows(self, user: User, password: str) -> bool:
         """Tell whether it is somebody's password."""
         return self._passwords.matches(password, user.password_hash)
+
+
+def _noted(note: Callable[[], object]) -> None:
+    """Write down when somebody came, if that can be: who only looks need not wait for a lock."""
+    try:
+        note()
+    except StoreUnavailableError as error:
+        _log.warning("%s", error)
 
 
 def same(one: str, other: str) -> bool:
