@@ -57,7 +57,7 @@ from throughband.results import (
     versions,
     write_json,
 )
-from throughband.run_record import add_step, run_record
+from throughband.run_record import add_step, planning_inputs, run_record
 from throughband.seams import OWN_OPTIMIZER, OWN_SIMULATOR, optimizer_named, simulator_named
 from throughband.stopping import Halt
 
@@ -180,7 +180,7 @@ def run_scenario(
             )
             write_counts_csv(folder / "counts.csv", result.today)
             write_demand(folder / DEMAND_NAME, result.demand)
-            files = {"calibration": calibration}
+            files = planning_inputs(setting, order or PlanOrder(), limits, calibration)
             add_step(folder, target, "run", setting, files, result.report.seeds)
             story = story_of(result, _command_line())
             write_report(folder / "report.html", replace(story, steps=run_record(folder)))
@@ -253,7 +253,8 @@ def optimize_scenario(
         reasons = pipeline.explain(setting, done, limits, worth)
         _write_plan_files(folder, setting, done, wanted.flows, reasons, worth)
         write_demand(folder / DEMAND_NAME, wanted)
-        files = {"counts": counts, "calibration": calibration}
+        used = planning_inputs(setting, order or PlanOrder(), limits, calibration)
+        files = {"counts": counts, **used}
         add_step(folder, out, "optimize", setting, files, COUNTING_SEEDS if counts is None else ())
         if counts is None:
             write_count_days_csv(folder / "counts.csv", days)

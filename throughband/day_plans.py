@@ -39,7 +39,7 @@ from throughband.imported import corridors_of, imported_counts
 from throughband.pipeline import Setting, open_setting
 from throughband.plan_orders import PlanOrder
 from throughband.results import output_folder
-from throughband.run_record import add_step
+from throughband.run_record import add_step, planning_inputs
 from throughband.stopping import Halt
 
 
@@ -195,7 +195,10 @@ def plan_day_command(order: DayOrder, out: Path) -> None:
                 ],
             )
         teller.step("write plans, schedule and timing sheet")
-        files = {"counts": order.counts, "forecast": order.forecast}
+        files = {
+            **{"counts": order.counts, "forecast": order.forecast},
+            **planning_inputs(setting, order.wanted, limits, order.calibration),
+        }
         add_step(folder, out, "day", setting, files)
         write_day(
             folder, done, setting.network, setting.scenario.name, order.time_zone, flows.findings

@@ -15,11 +15,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from engine.measures.objective import Goal
+from engine.optimize.problem import Limits
+from network.bus_file import BUSES_NAME
+from network.calibration_file import CALIBRATION_FILE
 from network.documents import DocumentForm, read_document, write_document
 from network.errors import ThroughbandError
 from network.fields import Fields, place_in
 from scenarios.cities import CITIES
+from throughband.imported import CORRIDORS_NAME
 from throughband.pipeline import Setting
+from throughband.plan_orders import PlanOrder
 from throughband.results import versions
 
 RECORD_NAME: Final = "run.json"
@@ -130,6 +136,39 @@ def add_step(
     )
     steps = [*(s for s in earlier if s.kind != kind), step]
     write_document(folder / RECORD_NAME, RECORD_FORM, {"steps": [_document(s) for s in steps]})
+
+
+def planning_inputs(
+    setting: Setting, order: PlanOrder, limits: Limits, calibration: Path | None = None
+) -> dict[str, Path | None]:
+    """Return the files that plans are made with, those that stand beside the scenario included.
+
+    Parameters
+    ----------
+    setting
+        What is planned for.
+    order, limits
+        What was asked, and what the optimizer took of it.
+    calibration
+        As it was named; where it was not, the one beside the scenario counts if it was read.
+
+    Returns
+    -------
+    dict
+        By what they are for; None for those that were not used.
+    """
+    beside = setting.scenario.config_file.parent
+    counted = limits.objective.goal is Goal.PERSON_DELAY and bool(limits.objective.buses)
+    corridors = beside / CORRIDORS_NAME
+    return {
+        "calibration": None
+        if setting.calibration is None
+        else calibration or beside / CALIBRATION_FILE,
+        "corridors": corridors if corridors.is_file() else None,
+        "buses": beside / BUSES_NAME if counted else None,
+        "lock": order.lock,
+        "objective": order.file,
+    }
 
 
 def run_record(folder: Path) -> tuple[Step, ...]:

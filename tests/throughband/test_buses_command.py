@@ -14,6 +14,7 @@ from tests.throughband.command_line import assert_one_line, call
 from throughband.imported import buses_of
 from throughband.objective_options import objective_in
 from throughband.pipeline import open_setting
+from throughband.run_record import digest_of, run_record
 
 
 @pytest.mark.sumo
@@ -38,6 +39,9 @@ def test_buses_are_drawn_planned_for_and_found_again(tmp_path: Path) -> None:
     assert objective_in(tmp_path / "plans" / "plan.json").buses == lines
     notes = json.loads((tmp_path / "plans" / "plan.json").read_text())["notes"]
     assert {row["line"] for row in notes["buses"]} == {"bus east", "bus west"}
+    (step,) = run_record(tmp_path / "plans")
+    assert set(step.inputs) == {"counts", "buses"}
+    assert step.inputs["buses"].sha256 == digest_of(street / "buses.toml")
     again = call("import", street / "arterial3.sumocfg", "--out", tmp_path / "again")
     assert again.code == 0, again.err
     imported = open_setting(str(tmp_path / "again"))
@@ -51,6 +55,8 @@ def test_buses_are_drawn_planned_for_and_found_again(tmp_path: Path) -> None:
         tmp_path / "plain",
     )  # fmt: skip
     assert "their passengers count with --minimize person-delay" in plain.err
+    (step,) = run_record(tmp_path / "plain")
+    assert set(step.inputs) == {"counts"}
 
 
 def test_only_arterials_have_buses(tmp_path: Path) -> None:

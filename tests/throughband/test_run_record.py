@@ -12,12 +12,24 @@ import pytest
 from engine.forecast.forecast import Forecast
 from engine.forecast.prediction import Source
 from engine.forecast.quality import QualityRow
+from engine.optimize.problem import Limits
+from engine.validate.simulator import SimulationCase
 from network.counts import Quality
 from network.errors import CountError, ThroughbandError
+from scenarios.scenario import Scenario
+from tests.network.test_schemas import measured as calibration_of_a_street
 from tests.throughband.reports_street import street_network
 from throughband.demand import Demand
 from throughband.demand_file import read_demand, write_demand
-from throughband.run_record import RECORD_NAME, add_step, digest_of, run_record
+from throughband.pipeline import Setting
+from throughband.plan_orders import PlanOrder
+from throughband.run_record import (
+    RECORD_NAME,
+    add_step,
+    digest_of,
+    planning_inputs,
+    run_record,
+)
 
 NETWORK = street_network("AB")
 
@@ -91,6 +103,27 @@ def test_a_demand_of_another_network_is_refused(tmp_path: Path) -> None:
     write_demand(file, replace(wanted()))
     with pytest.raises(CountError, match="another network"):
         read_demand(file, street_network("A"))
+
+
+def test_files_beside_a_scenario_are_inputs_where_they_are_used(tmp_path: Path) -> None:
+    network = street_network("A")
+    config = tmp_path / "a.sumocfg"
+    setting = Setting(
+        Scenario("a", config, tmp_path / "a.net.xml", (), (), 0.0, 900.0),
+        SimulationCase(config, tmp_path / "a.net.xml", (), (), 0.0, 900.0),
+        network,
+    )
+    for name in ("corridors.toml", "buses.toml", "calibration.json"):
+        (tmp_path / name).write_text("# something")
+    lock = tmp_path / "locks.toml"
+    found = planning_inputs(setting, PlanOrder(lock=lock), Limits())
+    used = {name: file for name, file in found.items() if file is not None}
+    assert used == {"corridors": tmp_path / "corridors.toml", "lock": lock}
+    measured = replace(setting, calibration=calibration_of_a_street())
+    beside = planning_inputs(measured, PlanOrder(), Limits())
+    assert beside["calibration"] == tmp_path / "calibration.json"
+    named = planning_inputs(measured, PlanOrder(), Limits(), tmp_path / "other.json")
+    assert named["calibration"] == tmp_path / "other.json"
 
 
 def test_steps_of_other_kinds_go_on_being_told(tmp_path: Path) -> None:
