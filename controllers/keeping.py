@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, Protocol
 
 from controllers.calls import Call
@@ -92,6 +93,7 @@ class Keeping:
     handed_back: bool = False
     met: bool = False
     status: Status | None = None
+    answered_utc: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

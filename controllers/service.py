@@ -108,6 +108,12 @@ class Service:
         return {signal: keeping.status for signal, keeping in self._kept.items()}
 
     @property
+    def answers(self) -> Mapping[str, datetime]:
+        """By signal under our call, when it last answered; without those that never did."""
+        kept = self._kept.items()
+        return {s: k.answered_utc for s, k in kept if k.answered_utc is not None}
+
+    @property
     def troubles(self) -> Mapping[str, Trouble]:
         """By signal under our call, what is wrong there."""
         return {s: k.trouble for s, k in self._kept.items() if k.trouble is not None}
@@ -162,6 +168,8 @@ class Service:
             finding = task.result()
             if self._kept.get(signal) is keeping:
                 self._notebook.note(keeping, finding)
+                if finding.status is not None:
+                    keeping.answered_utc = self._clock()
                 done.append(keeping)
         return done
 

@@ -120,10 +120,10 @@ def report_on(digest: str) -> dict[str, Any]:
 
 
 @contextmanager
-def site_in(folder: Path) -> Iterator[Site]:
+def site_in(folder: Path, **settings: Any) -> Iterator[Site]:
     """Serve a console from a folder."""
     # No run begins by itself: what is asked for is looked at while it waits.
-    config = config_in(folder, runs_at_once=0)
+    config = config_in(folder, runs_at_once=0, **settings)
     app = create_app(config, passwords=QUICK, pages=page_routers())
     furnish(app)
     # Kernels may have to be compiled on the way.

@@ -668,3 +668,21 @@ def test_memory_stays_bounded_over_many_turns(many: int) -> None:
             assert bridge.service.tally.refreshes > 3 * many
 
     run(scenario)
+
+
+def test_the_time_of_a_devices_last_answer_stands_still_while_it_is_silent() -> None:
+    async def scenario() -> None:
+        fault = Faults()
+        async with street({"b": fault}) as s:
+            bridge = Bridge(s)
+            await bridge.begin()
+            await bridge.live(100)
+            before = dict(bridge.service.answers)
+            assert sorted(before) == ["a", "b", "c"]
+            fault.silent_after = 0
+            await bridge.live(200)
+            after = bridge.service.answers
+            assert after["b"] == before["b"]
+            assert after["a"] > before["a"]
+
+    run(scenario)

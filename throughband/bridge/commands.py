@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -23,6 +24,7 @@ from controllers.troubles import clock_off
 from network.errors import ControllerError, RollbackFailedError, ThroughbandError
 from throughband.approval import approved_event, write_release
 from throughband.bridge.config import read_config
+from throughband.bridge.reporting import unwatched
 from throughband.bridge.state import StateFolder
 from throughband.commands import now_utc
 from throughband.controller_commands import approved_release, plans_with_evidence
@@ -126,6 +128,9 @@ def show_status(path: Path) -> None:
     running = "runs" if state.served else "does not run"
     last = f"; it last said at {seen['utc']}: {seen['text']}" if seen else ""
     _line(console, f"the bridge {running}{last}")
+    lapse = unwatched(state, time.time())
+    if lapse:
+        _line(console, f"warning: {lapse}")
     reason = state.stop_reason()
     if reason:
         _line(console, reason)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import signal as signals
 import sys
 import time
@@ -24,13 +23,12 @@ from throughband.bridge.alerts import Alerts
 from throughband.bridge.config import BridgeConfig
 from throughband.bridge.counting import CountSpool, count_until, counting
 from throughband.bridge.detector_map import read_detector_map
+from throughband.bridge.reporting import Reporter
 from throughband.bridge.state import StateFolder
 from throughband.drill import WALL, Drill
 from throughband.journal import Journal, verify
 from throughband.reaching import reaching
 from throughband.stopping import STOPPING
-
-_log = logging.getLogger(__name__)
 
 LONGEST_SLEEP_S: Final = 1.0
 """Most time until the STOP file, new calls and the operating times are looked at again."""
@@ -181,6 +179,7 @@ async def _serve(
         profiles=state.profiles,
         connect=reach,
     )
+    reporter = Reporter(state, clock, time.monotonic)
     counts = asyncio.create_task(_count(config, drill, clock, ended, alert))
     record({"event": "bridge begins", "utc": clock().isoformat()})
     await _adopt(config, state, reach, alert, record, clock)
@@ -189,7 +188,7 @@ async def _serve(
     try:
         while not ended.is_set() and not reason:
             wait_s = min(drill.wall_span_s(await service.turn()), LONGEST_SLEEP_S)
-            _show(service, state, voice, clock)
+            _show(service, reporter, voice)
             if duration_s is not None:
                 left_s = duration_s - (time.monotonic() - began_s)
                 if left_s <= 0:
@@ -278,9 +277,7 @@ async def _adopt(
     record({"event": "adopted", "utc": utc, "signals": sorted(state.calls())})
 
 
-def _show(
-    service: Service, state: StateFolder, voice: Voice, clock: Callable[[], datetime]
-) -> None:
+def _show(service: Service, reporter: Reporter, voice: Voice) -> None:
     statuses, troubles = service.statuses, service.troubles
     running = sum(
         status is not None and status.free_reason == "notFree" and not status.in_transition
@@ -293,22 +290,4 @@ def _show(
         f"{service.tally.refreshes} calls repeated"
     )
     voice.state(text, time.monotonic())
-    if not service.told_news():
-        return
-    try:
-        state.keep_status(
-            {
-                "utc": clock().isoformat(),
-                "text": text,
-                "signals": {
-                    signal: {
-                        "pattern": status.pattern if status else None,
-                        "control": status.control if status else "not seen yet",
-                        "trouble": str(troubles.get(signal, "")),
-                    }
-                    for signal, status in statuses.items()
-                },
-            }
-        )
-    except ControllerError as error:
-        _log.warning("%s", error)
+    reporter.report(service, text)

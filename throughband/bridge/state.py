@@ -117,6 +117,19 @@ class StateFolder:
         file = self.path / "status.json"
         return read_json(file) if file.exists() else None
 
+    def status_age_s(self, now_s: float) -> float | None:
+        """Return how long ago the service last said what it sees, s; None if it never did.
+
+        Parameters
+        ----------
+        now_s
+            The present on the wall, s since 1970; a drill's street may have another time.
+        """
+        try:
+            return max(0.0, now_s - (self.path / "status.json").stat().st_mtime)
+        except FileNotFoundError:
+            return None
+
     # Stopping
 
     def stop_reason(self) -> str:

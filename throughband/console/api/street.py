@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
+from throughband.bridge.reporting import unwatched
 from throughband.bridge.state import StateFolder
 from throughband.console.api.fields import Asked, Why
 from throughband.console.api.runs import RunOut, run_out
@@ -28,6 +29,7 @@ class SignalOut(BaseModel):
     since_utc: datetime | None
     pattern: int | None = Field(description="Pattern it runs.")
     control: str
+    answered_utc: datetime | None = Field(description="When it last answered the bridge.")
     trouble: str
 
 
@@ -40,6 +42,7 @@ class Corridor(BaseModel):
     stopped: str = Field(description="Why everything is to stop; empty otherwise.")
     seen_utc: str | None = Field(description="When the bridge last said something.")
     text: str
+    unwatched: str = Field(description="Why nobody watches; empty while somebody does.")
     signals: list[SignalOut]
 
 
@@ -78,7 +81,7 @@ def corridor_of(desk: TheDesk) -> Corridor:
     if desk.config.bridge is None:
         return Corridor(
             has_street=False, served=False, worked_on=False, stopped="", seen_utc=None,
-            text="this console has no street", signals=[],
+            text="this console has no street", unwatched="", signals=[],
         )  # fmt: skip
     bridge = desk.orders.bridge()
     state = StateFolder(bridge.state)
@@ -97,6 +100,7 @@ def corridor_of(desk: TheDesk) -> Corridor:
                 since_utc=None if call is None else call.since_utc,
                 pattern=told.get("pattern"),
                 control=str(told.get("control", "not seen yet")),
+                answered_utc=told.get("answered_utc"),
                 trouble=str(told.get("trouble", "")),
             )
         )
@@ -107,5 +111,6 @@ def corridor_of(desk: TheDesk) -> Corridor:
         stopped=state.stop_reason(),
         seen_utc=status.get("utc"),
         text=str(status.get("text", "the bridge has not said anything yet")),
+        unwatched=unwatched(state, desk.clock().timestamp()),
         signals=signals,
     )

@@ -10,6 +10,7 @@ from typing import Any
 from controllers.calls import Call
 from network.errors import ThroughbandError
 from throughband.bridge.config import read_config
+from throughband.bridge.reporting import unwatched
 from throughband.bridge.state import StateFolder
 
 
@@ -27,8 +28,8 @@ class DeviceState:
         The pattern it runs, and the one we call; None where not known.
     control
         Who controls it.
-    since_utc
-        Since when we call it.
+    since_utc, answered_utc
+        Since when we call it, and when it last answered.
     trouble
         What is wrong; empty for nothing.
     """
@@ -41,6 +42,7 @@ class DeviceState:
     called: int | None
     control: str
     since_utc: datetime | None
+    answered_utc: datetime | None
     trouble: str
 
 
@@ -57,7 +59,11 @@ class Live:
     stop_reason
         Why everything is stopped; empty while it is not.
     utc, text
-        When it looked, and what it says.
+        When it last reported, and what it says.
+    unwatched
+        Why nobody watches the street; empty while somebody does.
+    bridge
+        The bridge's configuration.
     devices
         By signal.
     calls
@@ -73,6 +79,8 @@ class Live:
     text: str = ""
     devices: tuple[DeviceState, ...] = ()
     calls: int = 0
+    unwatched: str = ""
+    bridge: Path | None = None
 
     @property
     def ours(self) -> int:
@@ -85,8 +93,16 @@ class Live:
         return sum(bool(d.trouble) for d in self.devices)
 
 
-def read_live(bridge: Path | None) -> Live:
-    """Return the street of a bridge's configuration; what cannot be read is said, not raised."""
+def read_live(bridge: Path | None, now_s: float) -> Live:
+    """Return the street of a bridge's configuration; what cannot be read is said, not raised.
+
+    Parameters
+    ----------
+    bridge
+        The configuration; None where there is no street.
+    now_s
+        The present on the wall, s since 1970.
+    """
     if bridge is None:
         return Live(False, "No bridge is configured: this console plans, and reaches no street.")
     try:
@@ -95,6 +111,7 @@ def read_live(bridge: Path | None) -> Live:
         calls, status = state.calls(), state.status()
         addresses = {device.signal_id: f"{device.host}:{device.port}" for device in config.devices}
         seen = (status or {}).get("signals") or {}
+        lapse = unwatched(state, now_s)
         names = sorted({*addresses, *calls, *seen})
         return Live(
             True,
@@ -105,21 +122,29 @@ def read_live(bridge: Path | None) -> Live:
             datetime.fromisoformat(status["utc"]) if status else None,
             str(status.get("text", "")) if status else "The bridge's service has not run yet.",
             tuple(
-                _device(name, addresses.get(name, ""), calls.get(name), seen.get(name))
+                _device(name, addresses.get(name, ""), calls.get(name), seen.get(name), not lapse)
                 for name in names
             ),
             len(calls),
+            lapse,
+            bridge,
         )
     except (ThroughbandError, KeyError, TypeError, ValueError) as error:
         return Live(False, f"The bridge's state cannot be read: {error}")
 
 
-def _device(name: str, address: str, call: Call | None, seen: dict[str, Any] | None) -> DeviceState:
+def _device(
+    name: str, address: str, call: Call | None, seen: dict[str, Any] | None, watched: bool
+) -> DeviceState:
     pattern = seen.get("pattern") if seen else None
     trouble = str(seen.get("trouble", "")) if seen else ""
     called = call.pattern if call else None
+    answered = seen.get("answered_utc") if seen else None
     if trouble:
         state, kind = "trouble", "bad"
+    elif call and not watched:
+        # What was seen then says nothing about now.
+        state, kind = "called, not watched", "warn"
     elif seen is None or pattern is None:
         state, kind = ("called, not seen yet", "warn") if call else ("not watched", "off")
     elif called is None:
@@ -130,5 +155,6 @@ def _device(name: str, address: str, call: Call | None, seen: dict[str, Any] | N
         state, kind = "going over", "warn"
     return DeviceState(
         name, address or (call.address if call else ""), state, kind, pattern, called,
-        str(seen.get("control", "")) if seen else "", call.since_utc if call else None, trouble,
+        str(seen.get("control", "")) if seen else "", call.since_utc if call else None,
+        datetime.fromisoformat(answered) if answered else None, trouble,
     )  # fmt: skip

@@ -111,7 +111,7 @@ class Works:
 
     def live(self) -> Live:
         """Return the street as the bridge last saw it."""
-        return read_live(self.desk.config.bridge)
+        return read_live(self.desk.config.bridge, self.desk.clock().timestamp())
 
     def add_plan(
         self,
