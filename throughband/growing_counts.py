@@ -72,7 +72,8 @@ class GrowingCounts:
     """
 
     def __init__(self, path: Path, zone: str) -> None:
-        self.path = path / HISTORY if path.is_dir() else path
+        self._of_folder = path.is_dir()
+        self.path = path / HISTORY if self._of_folder else path
         self.unread, self.last_unread = 0, ""
         self._zone = time_zone(zone, str(path))
         self.rewind()
@@ -126,6 +127,9 @@ class GrowingCounts:
                     self._offset += cut
                     rest = rest[cut:]
         except OSError as error:
+            if self._of_folder and isinstance(error, FileNotFoundError):
+                # Whoever counts into the folder has not begun.
+                return None
             raise FormatError(f"{self.path}: cannot be read ({error.strerror})") from error
         if not found.names or not len(found):
             return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -14,9 +13,9 @@ from throughband.approval import policy_objections, read_release
 from throughband.operate.memory import Candidate
 from throughband.operate.model import Ahead
 from throughband.operate.office import PLANS, Office
+from throughband.operate.plan_folders import tidy
 from throughband.operate.planner import (
     IN_FORCE,
-    OUTCOME,
     PLAN,
     REPORT,
     PlanOrder,
@@ -190,14 +189,14 @@ class Changes(Pushing):
         if not outcome.proven:
             office.ledger.write("plan stays", why=worth, **told)
             office.memory.regime = None if regime is None else looked_at(regime, coming.mean_vph)
-            self._tidy()
+            tidy(self._office)
             return
         report = read_json(folder / REPORT)
         objections = policy_objections(report)
         if objections:
             office.ledger.write("not proven", why="; ".join(objections), model=worth, **told)
             office.memory.regime = None if regime is None else looked_at(regime, coming.mean_vph)
-            self._tidy()
+            tidy(self._office)
             return
         candidate = Candidate(
             f"{PLANS}/{folder.name}",
@@ -212,7 +211,7 @@ class Changes(Pushing):
             office.ledger.write("not used", why="forecast plans are not to run now", **told)
             return
         await self.decide(candidate)
-        self._tidy()
+        tidy(self._office)
 
     # Deciding
 
@@ -319,25 +318,6 @@ class Changes(Pushing):
                 office.memory.waiting = None
                 receipt = receipt_of(office.hand.state.path, str(event.get("push_id")))
                 self.arrived(waiting, receipt)
-
-    def _tidy(self) -> None:
-        """Remove the oldest folders of plans that nobody needs."""
-        office, memory = self._office, self._office.memory
-        on_street = {call.plan_digest for call in office.hand.calls().values()}
-        needed = {memory.folders[d] for d in on_street if d in memory.folders}
-        needed |= {c.folder for c in (memory.waiting, memory.pushing) if c is not None}
-        if memory.trial is not None:
-            needed.add(memory.folders.get(memory.trial.promise.plan_digest, ""))
-        folders = sorted(f for f in office.plans_folder.iterdir() if (f / OUTCOME).exists())
-        for folder in folders[: -office.config.keep_plans]:
-            if f"{PLANS}/{folder.name}" not in needed:
-                shutil.rmtree(folder, ignore_errors=True)
-        there = {f"{PLANS}/{folder.name}" for folder in office.plans_folder.iterdir()}
-        gone = [
-            d for d, f in memory.folders.items() if f.startswith(f"{PLANS}/") and f not in there
-        ]
-        for digest in gone:
-            del memory.folders[digest]
 
 
 def _cost_s(coming: Ahead, cost_veh_s: float) -> float | None:

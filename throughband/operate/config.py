@@ -127,7 +127,10 @@ def read_operate_config(path: Path) -> OperateConfig:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise ThroughbandError(f"{path}: {where}: {first['msg']}") from error
+        said = first["msg"]
+        if first["type"] == "extra_forbidden":
+            said = "unknown; 'throughband operate NEW.toml --template SCENARIO' shows all there is"
+        raise ThroughbandError(f"{path}: {where}: {said}") from error
     here = path.parent
     bridge = read_config(here / entry.bridge)
     if bridge.counts_folder is None:

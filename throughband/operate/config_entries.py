@@ -62,7 +62,7 @@ class EvaluationEntry(_Strict):
     least_intervals: int = Field(3, ge=1)
     most_intervals: int = Field(12, ge=1)
     lost_share: Share = 0.10
-    sure_sd: float = Field(2.0, gt=0, allow_inf_nan=False)
+    sure_sd: float = Field(2.5, gt=0, allow_inf_nan=False)
     most_occupied: float = Field(2.0, gt=1, allow_inf_nan=False)
     worse_share: Share = 0.10
 

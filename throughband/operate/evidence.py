@@ -48,7 +48,7 @@ class EvidenceRule:
     least_intervals: int = 3
     most_intervals: int = 12
     lost_share: float = 0.10
-    sure_sd: float = 2.0
+    sure_sd: float = 2.5
     most_occupied: float = 2.0
     worse_share: float = 0.10
 

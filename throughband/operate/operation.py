@@ -11,24 +11,22 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Final
 
 from controllers.driver import Connect
 from network.errors import ThroughbandError
-from network.files import read_plan
-from throughband.approval import policy_objections
 from throughband.controller_commands import phasings_of
 from throughband.operate.changing import Changes, Planning
-from throughband.operate.config import OperateConfig, PlanOfDay
+from throughband.operate.config import OperateConfig
+from throughband.operate.ladder import Ladder
 from throughband.operate.ledger import Ledger, Mirror
-from throughband.operate.levels import Level, stand
-from throughband.operate.memory import Candidate, read_memory
+from throughband.operate.levels import Level
+from throughband.operate.memory import read_memory
 from throughband.operate.model import ahead, cost_of
 from throughband.operate.notices import NoticeDesk
 from throughband.operate.office import MEMORY, PLANS, Office
 from throughband.operate.outbox import Outbox, Waiting
-from throughband.operate.planner import PLAN, REPORT, make_plan
+from throughband.operate.planner import make_plan
 from throughband.operate.pulse import write_pulse
 from throughband.operate.pushing import Approver
 from throughband.operate.regime import judge, settled
@@ -43,7 +41,6 @@ from throughband.operate.warning_book import (
 )
 from throughband.operate.watching import Look, View, Watching, in_thread
 from throughband.pipeline import Setting
-from throughband.results import read_json
 
 _log = logging.getLogger(__name__)
 
@@ -111,6 +108,7 @@ class Operation:
         self._since: dict[str, datetime] = {}
         self._troubles: dict[str, str] = {}
         self._recovered = False
+        self.ladder = Ladder(self.office, self.changes)
         self.trials = Trials(self.office, self.changes, self.watching, self.book)
         self.changes.expect = self.trials.expect
 
@@ -154,7 +152,7 @@ class Operation:
         view = await self.watching.look(office.memory.ours)
         self.trials.saw(view)
         await self._guard("answers", self._answers())
-        await self._guard("level", self._level(view))
+        await self._guard("level", self.ladder.turn(view))
         free = office.memory.standing.level is Level.FORECAST
         await self._guard("change", self.changes.turn(free))
         await self._guard("evaluation", self.trials.evaluate(view))
@@ -189,87 +187,6 @@ class Operation:
 
     async def _answers(self) -> None:
         await self.changes.answered(self.office.ledger.news())
-
-    # Levels
-
-    async def _level(self, view: View) -> None:
-        office = self.office
-        now = office.clock()
-        before = office.memory.standing
-        after = stand(before, self._against(view, now), office.config.ladder, now)
-        office.memory.standing = after
-        if after.level is not before.level:
-            office.ledger.write("level", level=after.level.words, why=after.why)
-            office.tell(
-                "level",
-                f"now {after.level.words}",
-                f"From {before.level.words} to {after.level.words}: {after.why}",
-                urgent=after.level < before.level,
-                facts={"level": int(after.level), "why": after.why},
-            )
-        if after.level is Level.OWN_SCHEDULE:
-            await self._own_schedule(after.why)
-        elif after.level is Level.PLAN_OF_DAY:
-            await self._plan_of_day(now)
-
-    def _against(self, view: View, now: datetime) -> dict[Level, str]:
-        office = self.office
-        stop = office.hand.stopped()
-        if not stop and not office.hand.served:
-            stop = "no bridge runs"
-        if not stop and office.ledger.trouble:
-            stop = f"nothing can be recorded: {office.ledger.trouble}"
-        found: dict[Level, str] = {}
-        if stop or not view.current:
-            found[Level.FORECAST] = stop or view.why_not
-        day = self._of_the_hour(now)
-        if stop:
-            found[Level.PLAN_OF_DAY] = stop
-        elif not office.config.acts:
-            found[Level.PLAN_OF_DAY] = "a person approves every plan"
-        elif day is None:
-            found[Level.PLAN_OF_DAY] = "no plan is set for this hour"
-        return found
-
-    def _of_the_hour(self, now: datetime) -> PlanOfDay | None:
-        days = self.office.config.plans_of_day
-        return next((day for day in days if day.times.contains(now)), None)
-
-    async def _own_schedule(self, why: str) -> None:
-        plans, _ = self.office.called()
-        if not plans:
-            return
-        stuck = await self.office.hand.hand_back(sorted(plans), why)
-        memory = self.office.memory
-        memory.regime, memory.trial, memory.ours = None, None, []
-        self.office.tell(
-            "change",
-            f"{len(plans)} signals were handed back to their own schedule",
-            f"{why}." + "".join(f"\n{text}" for text in stuck),
-            urgent=True,
-        )
-
-    async def _plan_of_day(self, now: datetime) -> None:
-        office, day = self.office, self._of_the_hour(now)
-        if day is None:
-            return
-        plan_set = read_plan(day.plan)
-        called = {c.plan_digest for c in office.hand.calls().values()}
-        if called == {plan_set.digest} or office.config.limits.not_now(office.memory.changes, now):
-            return
-        objections = policy_objections(read_json(day.report))
-        if objections:
-            raise ThroughbandError(f"{day.report}: {'; '.join(objections)}")
-        folder = office.plans_folder / f"day-{plan_set.digest[:12]}"
-        folder.mkdir(exist_ok=True)
-        for source, name in ((day.plan, PLAN), (day.report, REPORT)):
-            _copy(source, folder / name)
-        candidate = Candidate(
-            f"{PLANS}/{folder.name}", plan_set.digest, {}, None, None, now, "plan of the day"
-        )
-        await self.changes.push_by_policy(candidate, "the plan of the day for this hour")
-        # It was not made for a forecast: once forecasts are back they decide anew.
-        office.memory.regime = None
 
     # Regime
 
@@ -418,10 +335,3 @@ class Operation:
             "look_seconds": look_s,
         }
         write_pulse(office.config.folder, content, numbers)
-
-
-def _copy(source: Path, target: Path) -> None:
-    try:
-        target.write_bytes(source.read_bytes())
-    except OSError as error:
-        raise ThroughbandError(f"{target}: cannot be copied ({error.strerror})") from error

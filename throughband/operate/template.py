@@ -73,7 +73,7 @@ folder = "operate"                # plans, outbox and state of operation
 # least_intervals = 3             # counting intervals before anything is concluded
 # most_intervals = 12             # judged for so long
 # lost_share = 0.10               # served so much less than was forecast,
-# sure_sd = 2.0                   # so many standard deviations beyond what forecasts miss,
+# sure_sd = 2.5                   # so many standard deviations beyond what forecasts miss,
 # most_occupied = 2.0             # a vehicle stands on detectors so many times as long, or
 # worse_share = 0.10              # costs so much more in the model with the traffic that came
 

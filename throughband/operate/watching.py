@@ -12,19 +12,17 @@ from typing import Final, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.forecast.forecaster import FlowForecaster
 from network.errors import ThroughbandError
 from throughband.bridge.detector_map import read_detector_map
-from throughband.count_feed import CountFeed, feed_of
 from throughband.growing_counts import GrowingCounts
 from throughband.live_forecast import LiveForecast, LiveSettings, Sight
 from throughband.operate.causes import Causes
+from throughband.operate.count_history import last_days, missed
 from throughband.operate.evidence import Seen
 from throughband.operate.link_watch import LinkWatch
 from throughband.operate.office import Office
 from throughband.operate.sightings import coordination_seen, detectors_seen, one_fact
 from throughband.operate.street_counts import Counted, StreetCounts
-from throughband.operate.total_errors import shared_parts
 from throughband.operate.warning_book import Kind, Sighting
 
 _log = logging.getLogger(__name__)
@@ -33,9 +31,6 @@ Floats = NDArray[np.float64]
 
 FORECASTER: Final = "forecaster.npz"
 LEARN_LINKS: Final = timedelta(hours=24)
-MOST_LEARNED_DAYS: Final = 28
-MOST_PLAYED_DAYS: Final = 5
-"""Days that are forecast again from the days before, to see what forecasts miss."""
 
 
 T = TypeVar("T")
@@ -231,7 +226,7 @@ class Watching:
             except ThroughbandError as error:
                 _log.warning("queues are not watched: %s", error)
             try:
-                self.shared_part = await self._call(self._learned_errors)
+                self.shared_part = await self._call(self._missed)
             except ThroughbandError as error:
                 _log.warning("what forecasts miss is not known: %s", error)
         links = self._links
@@ -249,62 +244,25 @@ class Watching:
             self._queues = links.look(at + step, row, usual)
 
     def _learned_links(self) -> LinkWatch:
-        forecaster = self.live.forecaster
+        forecaster, config = self.live.forecaster, self._office.config
         assert forecaster is not None
         links = LinkWatch(self._office.setting.network, forecaster.names)
-        feed = self._history()
-        if feed is None or not links.links:
+        past = last_days(config.counts, str(self._zone), forecaster) if links.links else None
+        if past is None:
             return links
-        first, counts = self._laid_out(feed, forecaster.names)
-        begin = feed.start + first * timedelta(seconds=feed.step_s)
-        usual = np.array(forecaster.usual(begin, len(counts), (0.5,)).mean)
-        links.learn(counts, usual, feed.step_s, self._office.config.reports_per_week)
+        usual = np.array(forecaster.usual(past.begin, len(past.counts), (0.5,)).mean)
+        links.learn(past.counts, usual, past.step_s, config.reports_per_week)
         if links.untold:
             _log.info("queues are not watched: %s", links.untold)
         return links
 
-    def _history(self) -> CountFeed | None:
-        """Return all counts there are, in the forecaster's intervals."""
-        config, forecaster = self._office.config, self.live.forecaster
+    def _missed(self) -> tuple[float, ...]:
+        forecaster, config = self.live.forecaster, self._office.config
         assert forecaster is not None
-        readings = GrowingCounts(config.counts, str(self._zone)).new()
-        if readings is None:
-            return None
-        return feed_of(readings, str(self._zone), forecaster.clock.step_s, str(config.counts))
-
-    @staticmethod
-    def _laid_out(feed: CountFeed, names: Sequence[str]) -> tuple[int, Floats]:
-        """Return the first row of the last days, and the counts from there, [row, detector]."""
-        first = max(0, len(feed.counts) - MOST_LEARNED_DAYS * (86_400 // feed.step_s))
-        column = {name: at for at, name in enumerate(feed.names)}
-        counts = np.full((len(feed.counts) - first, len(names)), np.nan)
-        for at, name in enumerate(names):
-            if name in column:
-                counts[:, at] = feed.counts[first:, column[name]]
-        return first, counts
-
-    def _learned_errors(self) -> tuple[float, ...]:
-        """Return what forecasts of sums miss: the last days are forecast from the days before."""
-        known, feed = self.live.forecaster, self._history()
-        if known is None or feed is None:
+        past = last_days(config.counts, str(self._zone), forecaster)
+        if past is None:
             return ()
-        first, counts = self._laid_out(feed, known.names)
-        slots, step = known.clock.slots, timedelta(seconds=feed.step_s)
-        days = len(counts) // slots
-        played = min(MOST_PLAYED_DAYS, days - 1) * slots
-        if played < slots:
-            return ()
-        begin = feed.start + first * step
-        fitted = len(counts) - played
-        past = FlowForecaster(
-            feed.step_s, known.horizon_steps, str(self._zone), None, known.calendar
-        )
-        past.fit(counts[:fitted], begin, known.names)
-        rule = self._office.config.evidence
-        left_out = -(-int(rule.settle.total_seconds()) // feed.step_s)
-        return shared_parts(
-            past, counts[fitted:], begin + fitted * step, step, left_out, rule.most_intervals
-        )
+        return missed(past, forecaster, config.evidence.settle, config.evidence.most_intervals)
 
     # Evidence
 
