@@ -1,7 +1,7 @@
 """A second more of green for a movement that yields to none never lengthens its own queue.
 
-Exchanges of seconds can cost more in the end all the same: others pay, and turns that wait for gaps
-lose them.
+The price of an exchange of seconds is that of all lanes together, and need not be monotone. Turns
+that wait for gaps are not held to this here.
 """
 
 from __future__ import annotations
