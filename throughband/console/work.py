@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import re
+import shutil
 import signal as signals
 import subprocess
 import sys
@@ -21,7 +22,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from network.errors import MissingError, MoveError, StoreError, ThroughbandError
+from network.errors import (
+    MissingError,
+    MoveError,
+    StoreError,
+    StoreUnavailableError,
+    ThroughbandError,
+)
 from throughband.console.carrying import COMMAND, FILES, OUTPUT, exit_of, is_carried
 from throughband.console.config import ConsoleConfig
 from throughband.console.scenes import Scenes
@@ -272,6 +279,25 @@ class Work:
             self._store.runs.progress(run.id, progress)
         self._store.runs.end(run.id, state, code, last, self._clock())
 
+    def _settled(self, made: Path, run: Run) -> Path:
+        """Copy an import to where networks are kept, in a folder of its name: plans tell by it."""
+        plain = re.sub(r"[^0-9A-Za-z._-]+", "-", run.arguments["name"]).strip(".-") or "network"
+        target = self._config.networks / run.id / plain[:60]
+        if target.exists():
+            return target
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            # What a crash left of an earlier copy goes.
+            aside = target.parent / ".copy"
+            shutil.rmtree(aside, ignore_errors=True)
+            shutil.copytree(made, aside)
+            aside.replace(target)
+        except OSError as error:
+            raise StoreUnavailableError(
+                f"{target}: the network cannot be kept ({error.strerror or error})"
+            ) from error
+        return target
+
     def _follow_up(self, run: Run, state: RunState) -> None:
         folder, asked = Path(run.folder), run.arguments
         if run.kind == "validate" and state is RunState.DONE:
@@ -280,7 +306,7 @@ class Work:
                 report = read_json(folder / FILES / "validation.json")
                 self._store.plans.attach_report(plan.id, report, plan.version)
         elif run.kind == "import" and state is RunState.DONE:
-            source = str(folder / FILES)
+            source = str(self._settled(folder / FILES, run))
             if all(n.source != source for n in self._store.networks.listed(removed=True)):
                 scenario, summary = self._scenes.summary(source)
                 self._store.networks.add(

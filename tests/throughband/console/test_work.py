@@ -10,7 +10,7 @@ import pytest
 from network.errors import MoveError
 from tests.throughband.console.serving import config_in
 from tests.throughband.store.conftest import Clock
-from throughband.console.carrying import EXIT, OUTPUT, exit_of
+from throughband.console.carrying import EXIT, FILES, OUTPUT, exit_of
 from throughband.console.scenes import Scenes
 from throughband.console.work import TooManyRunsError, Work, last_words, progress_of
 from throughband.store import Store, open_store
@@ -140,3 +140,18 @@ def test_progress_is_read_from_what_a_run_says(tmp_path: Path) -> None:
     }  # fmt: skip
     assert last_words(file) == "3 days"
     assert progress_of(tmp_path / "none") == {}
+
+
+def test_an_imported_network_is_kept_in_a_folder_of_its_name(bench: Bench) -> None:
+    def command(folder: Path) -> list[str]:
+        return ["generate", "arterial", "--signals", "2", "--out", str(folder / FILES)]
+
+    asked = {"name": "Main Street / west"}
+    run = bench.work.submit("import", command, "anna", asked=asked)
+    bench.work.turn()
+
+    assert bench.until_ended(run).state is RunState.DONE
+    (network,) = bench.store.networks.listed()
+    assert network.name == "Main Street / west"
+    assert Path(network.source) == bench.config.networks / run.id / "Main-Street-west"
+    assert Path(network.source).is_dir()
