@@ -30,16 +30,18 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
-        with site_in(Path(folder)) as site:
-            with visit(browser, site.url, "ada", viewport=VIEW) as page:
-                page.goto(f"{site.url}/plans/{site.plan_id}")
-                keep("plan", page.screenshot())
-                drag(page, opened(page, site), 6)
-                page.get_by_text("Predicted delay, all approaches").wait_for()
-                keep("diagram", page.screenshot(full_page=True))
-                page.goto(f"{site.url}/networks/{site.network_id}")
-                page.wait_for_selector('[data-map][data-ready="yes"]')
-                keep("network", page.screenshot())
+        with (
+            site_in(Path(folder)) as site,
+            visit(browser, site.url, "ada", viewport=VIEW) as page,
+        ):
+            page.goto(f"{site.url}/plans/{site.plan_id}")
+            keep("plan", page.screenshot())
+            drag(page, opened(page, site), 6)
+            page.get_by_text("Predicted delay, all approaches").wait_for()
+            keep("diagram", page.screenshot(full_page=True))
+            page.goto(f"{site.url}/networks/{site.network_id}")
+            page.wait_for_selector('[data-map][data-ready="yes"]')
+            keep("network", page.screenshot())
         browser.close()
 
 

@@ -101,6 +101,21 @@ def test_bands_of_the_script_are_those_of_the_server(browser: Any, site: Site) -
             assert mine == found[1]
 
 
+def test_a_diagram_that_had_to_be_worked_out_can_be_dragged_without_a_reload(
+    browser: Any, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf = site.desk.shelf
+    for kept in ("_modeled", "_tunings", "_drawn"):
+        getattr(shelf, kept)._found.clear()
+    monkeypatch.setattr(shelf, "patience_s", 0.0)
+    with visit(browser, site.url, "ada") as page:
+        page.goto(f"{site.url}/plans/{site.plan_id}/diagram")
+        page.get_by_text("being worked out for the first time").wait_for()
+        page.wait_for_selector("svg.space[data-ready]")
+        drag(page, page.locator(".handle[data-cycle]").first, 10)
+        page.get_by_text("Predicted delay, all approaches").wait_for()
+
+
 def test_moved_offsets_are_kept_as_a_new_draft(browser: Any, site: Site) -> None:
     with visit(browser, site.url, "ada") as page:
         handle = opened(page, site)

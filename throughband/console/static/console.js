@@ -27,4 +27,6 @@
   document.getElementById("places")?.addEventListener("click", (event) => {
     if (event.target.closest("a[href^='#']")) event.currentTarget.hidePopover?.();
   });
+  // A page that says it is being worked out asks again as a whole: the next one has scripts of its own.
+  if (document.querySelector("[data-again]")) setTimeout(() => location.reload(), 1000);
 })();
