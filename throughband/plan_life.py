@@ -57,6 +57,7 @@ class Move(StrEnum):
     EXPIRE = "expire"
     REPLACE = "replace"
     RESTORE = "restore"
+    REOPEN = "reopen"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +144,10 @@ MOVES: Final[Mapping[Move, Rule]] = MappingProxyType(
         Move.RESTORE: _rule(
             {_P.REPLACED}, _P.ACTIVE, Right.OPERATE, "plan active again",
             "the plan that replaced it was rolled back",
+        ),
+        Move.REOPEN: _rule(
+            {_P.CHECKED}, _P.DRAFT, Right.ENGINEER, "plan reopened",
+            "a report made here takes the place of an uploaded one, to be checked anew",
         ),
     }
 )  # fmt: skip

@@ -27,7 +27,7 @@ from throughband.demand import demand
 from throughband.demand_file import DEMAND_NAME, write_demand
 from throughband.people.rights import rights_of
 from throughband.pipeline import open_setting
-from throughband.store.rows import RunState
+from throughband.store.rows import ReportOrigin, ReportSource, RunState
 from throughband.tuning import running
 
 __all__ = ["PASSWORD", "Site", "site_in"]
@@ -162,6 +162,7 @@ def site_in(folder: Path, **settings: Any) -> Iterator[Site]:
     plan = desk.store.plans.add(
         network.id, "Evening, three signals", content, scenario, plans.digest, "run", "ada", now,
         report=report_on(plans.digest), run_id=run.id,
+        source=ReportSource(ReportOrigin.RUN, "ada", run.id),
     )  # fmt: skip
     desk.store.warnings.raise_(
         "queue", "west", now, 0.9, "180 m where 60 m is usual", network_id=network.id

@@ -251,6 +251,27 @@ def test_a_stale_move_is_refused_and_tells_what_changed(site: Site) -> None:
     assert "not at school time" in answer.text
 
 
+def test_who_approves_is_told_that_a_report_was_uploaded_and_where_to_prove_the_plan(
+    site: Site,
+) -> None:
+    store, now = site.desk.store, site.desk.clock()
+    old = store.plans.get(site.plan_id)
+    forged = store.plans.add(
+        old.network_id, "Forged", old.content, old.scenario, old.digest, "upload", "ada", now,
+        report=old.report,
+    )  # fmt: skip
+    store.plans.move(forged.id, Move.CHECK, "ada", now)
+    client = client_of(site, "bo")
+
+    answer = client.get(f"/plans/{forged.id}/moves/approve")
+
+    assert "uploaded by ada and not made here" in answer.text
+    assert 'name="despite"' in answer.text
+    assert "uploaded by ada and not made here" in client.get(f"/plans/{forged.id}").text
+    start = f"/runs/new?network={old.network_id}&amp;kind=validate&amp;plan={forged.id}"
+    assert start in client_of(site, "ada").get(f"/plans/{forged.id}").text
+
+
 def test_an_author_cannot_approve_even_by_hand(site: Site) -> None:
     store = site.desk.store
     old = store.plans.get(site.plan_id)

@@ -22,7 +22,7 @@ from throughband.console.scenes import Scenes, plan_set_of
 from throughband.console.work import Work
 from throughband.plan_life import Move, PlanState
 from throughband.store import Store
-from throughband.store.rows import Network, Plan, Run
+from throughband.store.rows import Network, Plan, ReportOrigin, ReportSource, Run
 
 
 class Orders:
@@ -64,9 +64,12 @@ class Orders:
         return self._submit("run", network, by, [network.source], options, {}, asked)
 
     def validate(self, plan_id: str, by: str, **options: Any) -> Run:
-        """Have a draft played against the plan in force; its report is attached at the end."""
+        """Have a draft played against the plan in force; its report is attached at the end.
+
+        A plan that was checked on an uploaded report may be, too; it is a draft again then.
+        """
         plan = self._store.plans.get(plan_id)
-        if plan.state is not PlanState.DRAFT:
+        if plan.state is not PlanState.DRAFT and not plan.needs_proof:
             raise MoveError(f"plan {plan_id} is {plan.state}; only a draft is validated")
         network = self.network(plan.network_id)
 
@@ -121,7 +124,8 @@ class Orders:
             raise MoveError(f"run {run_id} ({run.kind}, {run.state}) left no plan")
         content = (folder / "plan.json").read_text(encoding="utf-8")
         report = _json(folder / "validation.json") or _json(folder / "result.json")
-        return self.add_plan(run.network_id, title, content, by, "run", report, run_id)
+        source = ReportSource(ReportOrigin.RUN, run.requested_by, run_id) if report else None
+        return self.add_plan(run.network_id, title, content, by, "run", report, run_id, source)
 
     def add_plan(
         self,
@@ -132,6 +136,7 @@ class Orders:
         origin: str,
         report: dict[str, Any] | None = None,
         run_id: str | None = None,
+        source: ReportSource | None = None,
     ) -> Plan:
         """Make the text of a ``plan.json`` a draft.
 
@@ -149,7 +154,7 @@ class Orders:
             )
         return self._store.plans.add(
             network_id, title, content, plans.scenario, plans.digest, origin, by,
-            self._clock(), report=report, run_id=run_id,
+            self._clock(), report=report, run_id=run_id, source=source,
         )  # fmt: skip
 
     def check(self, plan_id: str, by: str, why: str, seen_version: int) -> Plan:

@@ -35,7 +35,7 @@ from throughband.console.scenes import Scenes
 from throughband.plan_life import Move, PlanState
 from throughband.results import read_json
 from throughband.store import Store
-from throughband.store.rows import Run, RunState
+from throughband.store.rows import ReportOrigin, ReportSource, Run, RunState
 
 _log = logging.getLogger(__name__)
 
@@ -302,9 +302,12 @@ class Work:
         folder, asked = Path(run.folder), run.arguments
         if run.kind == "validate" and state is RunState.DONE:
             plan = self._store.plans.get(asked["plan_id"])
-            if plan.state is PlanState.DRAFT:
+            if plan.state is PlanState.DRAFT or plan.needs_proof:
                 report = read_json(folder / FILES / "validation.json")
-                self._store.plans.attach_report(plan.id, report, plan.version)
+                brought = ReportSource(ReportOrigin.RUN, run.requested_by, run.id)
+                self._store.plans.attach_report(
+                    plan.id, report, plan.version, brought, self._clock()
+                )
         elif run.kind == "import" and state is RunState.DONE:
             source = str(self._settled(folder / FILES, run))
             if all(n.source != source for n in self._store.networks.listed(removed=True)):

@@ -22,7 +22,7 @@ from throughband.pipeline import Setting
 from throughband.plan_life import Move
 from throughband.results import read_json
 from throughband.store import open_store
-from throughband.store.rows import Network, NoticeState
+from throughband.store.rows import Network, NoticeState, ReportOrigin, ReportSource
 from throughband.store.store import Store
 
 AUTHOR: Final = "daily operation"
@@ -189,6 +189,7 @@ class ConsoleBooks:
             AUTHOR,
             now,
             report=report,
+            source=ReportSource(ReportOrigin.OPERATE, AUTHOR),
         )
         why = "both safety checkers accepted it, and it was simulated"
         store.plans.move(plan.id, Move.CHECK, AUTHOR, now, why)

@@ -16,6 +16,7 @@ from network.errors import (
     PlanError,
     StaleError,
 )
+from throughband.approval import report_digest
 from throughband.plan_life import (
     MOVES,
     MOVES_FIELD,
@@ -26,7 +27,7 @@ from throughband.plan_life import (
     next_state,
 )
 from throughband.store.repository import many
-from throughband.store.rows import MoveRecord, Plan
+from throughband.store.rows import MoveRecord, Plan, ReportSource
 from throughband.store.tables import marks, plan_moves, plans
 
 MARK: Final = "journal"
@@ -89,6 +90,30 @@ def require_about(report: Mapping[str, Any] | None, digest: str) -> None:
             f"the report speaks of plan {str(report.get('plan_digest'))[:12]}, this is plan "
             f"{digest[:12]}; validate this plan"
         )
+
+
+def report_values(report: Mapping[str, Any], source: ReportSource) -> dict[str, Any]:
+    """Return what a report changes in a plan's row."""
+    return {
+        "report": dict(report),
+        "report_origin": source.origin,
+        "report_by": source.by,
+        "report_run_id": source.run_id,
+        "report_digest": report_digest(report),
+    }
+
+
+def told_source(plan: Plan) -> dict[str, Any]:
+    """Return what the journal keeps of where a plan's report came from."""
+    if plan.report is None:
+        return {}
+    told = {
+        "origin": plan.report_origin,
+        "by": plan.report_by,
+        "run_id": plan.report_run_id,
+        "report_digest": plan.report_digest,
+    }
+    return {"report": {name: value for name, value in told.items() if value is not None}}
 
 
 def require_seen(connection: Connection, plan: Plan, seen_version: int | None) -> None:

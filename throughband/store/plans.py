@@ -8,8 +8,9 @@ leaves an entry that the next one takes in; so does a database that cannot be wr
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import insert, select, update
 
@@ -31,13 +32,18 @@ from throughband.store.plan_records import (
     event_of,
     keep_asked,
     moves_after,
+    report_values,
     require_about,
     require_allowed,
     require_seen,
+    told_source,
 )
 from throughband.store.repository import PAGE, counted, is_among, many, one, page
-from throughband.store.rows import Comment, MoveRecord, Plan
+from throughband.store.rows import Comment, MoveRecord, Plan, ReportOrigin, ReportSource
 from throughband.store.tables import comments, plans
+
+ATTACHED: Final = "plan report attached"
+"""The journal's event where a draft got its report."""
 
 
 class Plans(PlanKeeping):
@@ -123,6 +129,7 @@ class Plans(PlanKeeping):
         *,
         report: Mapping[str, Any] | None = None,
         run_id: str | None = None,
+        source: ReportSource | None = None,
     ) -> Plan:
         """Add a plan; its life begins as a draft.
 
@@ -144,6 +151,8 @@ class Plans(PlanKeeping):
             The present.
         report
             Its validation report, if there is one already.
+        source
+            Where the report came from; left out, the author brought it, and it proves nothing.
 
         Raises
         ------
@@ -157,36 +166,69 @@ class Plans(PlanKeeping):
             self._new_id(), network_id, run_id, title, scenario, content, digest, report, None,
             origin, author, PlanState.DRAFT, 1, now_utc, now_utc, None, None, None, None,
         )  # fmt: skip
+        if report is not None:
+            source = source or ReportSource(ReportOrigin.UPLOAD, author)
+            row = replace(row, **report_values(report, source))
         values = {column.name: getattr(row, column.name) for column in plans.columns}
         begun = PlanMove(row.id, None, None, PlanState.DRAFT, 1)
         with self._alone, self._database.writing() as connection:
             self._database.hold(connection)
             self._catch_up(connection, now_utc)
             connection.execute(insert(plans).values(**values))
-            event = event_of(DRAFTED, now_utc, author, title, (begun,), digest, {})
+            event = event_of(DRAFTED, now_utc, author, title, (begun,), digest, told_source(row))
             self._note(connection, begun, event, self._record(event))
         return row
 
-    def attach_report(self, plan_id: str, report: Mapping[str, Any], seen_version: int) -> Plan:
+    def attach_report(
+        self,
+        plan_id: str,
+        report: Mapping[str, Any],
+        seen_version: int,
+        source: ReportSource,
+        now_utc: datetime,
+    ) -> Plan:
         """Give a draft its validation report.
+
+        A report made here also takes the place of an uploaded one that a plan was checked on;
+        the plan is a draft again then, so that nobody approves on what they did not see.
 
         Raises
         ------
         ApprovalError
             If the report is about another plan.
         MoveError, StaleError
-            If it is no draft any more, or not the version that was seen.
+            If it takes no report any more, or is not the version that was seen.
+        StoreUnavailableError
+            Database or journal cannot be written.
         """
         with self._alone, self._database.writing() as connection:
             self._database.hold(connection)
+            self._catch_up(connection, now_utc)
             plan = one(connection, Plan, plans, plan_id, "plan")
             require_seen(connection, plan, seen_version)
-            if plan.state is not PlanState.DRAFT:
+            is_ours = source.origin is not ReportOrigin.UPLOAD
+            if plan.state is not PlanState.DRAFT and not (plan.needs_proof and is_ours):
                 raise MoveError(f"plan {plan_id} is {plan.state}; only a draft takes a report")
             require_about(report, plan.digest)
-            connection.execute(
-                update(plans).where(plans.c.id == plan_id).values(report=dict(report))
-            )
+            values = report_values(report, source)
+            known = replace(plan, **values)
+            if plan.state is PlanState.CHECKED:
+                why = f"the report of run {source.run_id} replaces the uploaded one"
+                self._move(
+                    connection, plan, Move.REOPEN, source.by, now_utc, why, told_source(known)
+                )
+            else:
+                self._record(
+                    {
+                        "event": ATTACHED,
+                        "utc": now_utc.isoformat(),
+                        "by": source.by,
+                        "plan_id": plan_id,
+                        "plan_digest": plan.digest,
+                        **told_source(known),
+                    }
+                )
+            connection.execute(update(plans).where(plans.c.id == plan_id).values(**values))
             return one(connection, Plan, plans, plan_id, "plan")
 
     def approve(
@@ -208,7 +250,8 @@ class Plans(PlanKeeping):
         valid_for
             How long the approval holds.
         despite_verdict
-            Approve although the report proves no gain; the record says so.
+            Approve although the report proves no gain, or was uploaded and not made here; the
+            record says so.
 
         Raises
         ------
@@ -222,18 +265,28 @@ class Plans(PlanKeeping):
             raise MoveError(f"plan {plan_id} is {plan.state} and has no report to be approved on")
         verdict = plan.report.get("verdict")
         notes = why
+        if not plan.is_report_ours:
+            whose = f"uploaded by {plan.report_by}, not made here"
+            if not despite_verdict:
+                raise ApprovalError(
+                    f"the report of plan {plan_id} was {whose}, and proves nothing; validate the "
+                    "plan here, or approve despite that, and the record says so"
+                )
+            notes = f"{notes} (on a report {whose})".strip()
         if verdict != "better":
             if not despite_verdict:
                 raise ApprovalError(
                     f"the report of plan {plan_id} proves no gain (verdict {verdict!r}); approving "
                     "despite the verdict is possible, and the record says so"
                 )
-            notes = f"{why} (despite the verdict {verdict!r})".strip()
+            notes = f"{notes} (despite the verdict {verdict!r})".strip()
         release = PlanRelease(
             plan.digest, report_digest(plan.report), by, now_utc, now_utc + valid_for,
             plan.scenario, notes,
         )  # fmt: skip
-        return self.move(plan_id, Move.APPROVE, by, now_utc, notes, seen_version, release=release)
+        # Exactly the report that the release is about: whoever has seen none has seen this one.
+        seen = plan.version if seen_version is None else seen_version
+        return self.move(plan_id, Move.APPROVE, by, now_utc, notes, seen, release=release)
 
     def move(
         self,
@@ -296,6 +349,8 @@ class Plans(PlanKeeping):
             plan = one(connection, Plan, plans, plan_id, "plan")
             require_seen(connection, plan, seen_version)
             require_allowed(plan, move, by, release)
+            if release is not None:
+                details |= told_source(plan)
             self._move(connection, plan, move, by, now_utc, why, details, release)
             return one(connection, Plan, plans, plan_id, "plan")
 

@@ -165,6 +165,37 @@ class Run:
     exit_text: str
 
 
+class ReportOrigin(StrEnum):
+    """Where a validation report came from."""
+
+    RUN = "run"
+    OPERATE = "operate"
+    UPLOAD = "upload"
+
+
+@dataclass(frozen=True, slots=True)
+class ReportSource:
+    """Who brought a validation report, and from where.
+
+    Attributes
+    ----------
+    origin
+        A run of this console, daily operation, or an upload, which anybody may have written.
+    by
+        Who asked for the run, or uploaded it.
+    run_id
+        The run that wrote it.
+    """
+
+    origin: ReportOrigin
+    by: str
+    run_id: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.origin is ReportOrigin.RUN) != (self.run_id is not None):
+            raise ValueError("a run's report, and no other, names its run")
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """A plan set and where it is in its life.
@@ -199,6 +230,10 @@ class Plan:
         The plan that became active in its place.
     asked_by, asked_why
         Who asked to roll it back, while the bridge has not done so yet.
+    report_origin, report_by, report_run_id
+        Where its report came from, as `ReportSource` tells; None without a report.
+    report_digest
+        The report's SHA-256 when it came.
     """
 
     id: str
@@ -222,6 +257,24 @@ class Plan:
     replaced_by: str | None
     asked_by: str | None = None
     asked_why: str | None = None
+    report_origin: ReportOrigin | None = None
+    report_by: str | None = None
+    report_run_id: str | None = None
+    report_digest: str | None = None
+
+    @property
+    def is_report_ours(self) -> bool:
+        """Whether its report was made here, not brought by somebody."""
+        return self.report_origin in (ReportOrigin.RUN, ReportOrigin.OPERATE)
+
+    @property
+    def needs_proof(self) -> bool:
+        """Whether its report was brought by somebody, and may still be replaced by one of ours."""
+        return (
+            self.report is not None
+            and not self.is_report_ours
+            and self.state in (PlanState.DRAFT, PlanState.CHECKED)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,6 +357,7 @@ _READ: Mapping[tuple[type, str], Any] = {
     (ApiToken, "rights"): lambda names: frozenset(Right(name) for name in names),
     (Run, "state"): RunState,
     (Plan, "state"): PlanState,
+    (Plan, "report_origin"): lambda name: None if name is None else ReportOrigin(name),
     (Notice, "state"): NoticeState,
     (MoveRecord, "move"): lambda name: None if name is None else Move(name),
     (MoveRecord, "source"): lambda name: None if name is None else PlanState(name),

@@ -70,13 +70,21 @@ def test_a_plan_is_drafted_checked_and_approved_by_somebody_else(
     assert (plan["state"], plan["moves"]) == ("checked", [])
     assert decide(anna, plan, "approve").status_code == 403
 
-    approved = ok(decide(ben, plan, "approve"))
+    assert (plan["report_origin"], plan["report_by"]) == ("upload", "anna")
+    refused = decide(ben, plan, "approve")
+    assert refused.status_code == 409
+    assert "uploaded by anna, not made here" in refused.json()["message"]
+
+    approved = ok(decide(ben, plan, "approve", despite_verdict=True))
 
     assert approved["state"] == "approved"
     assert approved["release"]["approved_by"] == "ben"
     stale = decide(ben, plan, "reject")
     assert stale.status_code == 409
-    assert stale.json()["changes"] == ["approved by ben at 2031-05-06 08:00:00 UTC: test"]
+    assert stale.json()["changes"] == [
+        "approved by ben at 2031-05-06 08:00:00 UTC: test "
+        "(on a report uploaded by anna, not made here)"
+    ]
     page = ok(anna.get(f"{API}/journal", params={"plan": plan["id"]}))
     assert [entry["event"] for entry in page["entries"]] == [
         "approved", "plan checked", "plan drafted",
@@ -150,7 +158,8 @@ def test_an_edited_plan_is_refused_as_such(console: Console, plan_text: str) -> 
 def test_without_a_street_nothing_is_armed(console: Console, plan_text: str) -> None:
     anna, plan = with_draft(console, plan_text)
     ben, carl = console.as_role("approver"), console.as_role("operator")
-    plan = ok(decide(ben, ok(decide(anna, plan, "check")), "approve"))
+    plan = ok(decide(anna, plan, "check"))
+    plan = ok(decide(ben, plan, "approve", despite_verdict=True))
 
     answer = decide(carl, plan, "arm")
 

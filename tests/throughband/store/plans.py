@@ -8,9 +8,10 @@ from datetime import datetime
 
 from throughband.plan_life import Move, PlanState
 from throughband.store import Store
-from throughband.store.rows import Network, Plan
+from throughband.store.rows import Network, Plan, ReportOrigin, ReportSource
 
 ANNA, BEN, CARL = "anna", "ben", "carl"
+MADE_HERE = ReportSource(ReportOrigin.RUN, ANNA, "0123456789ab")
 
 
 def network_in(store: Store, now_utc: datetime, name: str = "Main Street") -> Network:
@@ -28,7 +29,16 @@ def draft(
     report = {"plan_digest": digest, "verdict": "better", "scenario": "cologne3"}
     network = network_in(store, now_utc)
     return store.plans.add(
-        network.id, title, content, "cologne3", digest, "upload", ANNA, now_utc, report=report
+        network.id,
+        title,
+        content,
+        "cologne3",
+        digest,
+        "run",
+        ANNA,
+        now_utc,
+        report=report,
+        source=MADE_HERE,
     )
 
 

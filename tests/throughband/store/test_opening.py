@@ -26,8 +26,8 @@ NEXT = '''"""A later form."""
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 
 
 def upgrade() -> None:
@@ -40,7 +40,7 @@ def later_program(folder: Path, patch: pytest.MonkeyPatch, more: str = "") -> No
     """Be a program that knows one more revision."""
     migrations = folder / "migrations"
     shutil.copytree(migrating.FOLDER, migrations, ignore=shutil.ignore_patterns("__pycache__"))
-    (migrations / "versions" / "r0002_next.py").write_text(NEXT.format(more=more))
+    (migrations / "versions" / "r0003_next.py").write_text(NEXT.format(more=more))
     patch.setattr(migrating, "FOLDER", migrations)
 
 
@@ -86,7 +86,7 @@ def test_a_migration_that_fails_leaves_the_database_as_it_was(
 
     assert desk.open().plans.get(plan.id) == plan
     with store._database.reading() as connection:
-        assert migrating.revision_of(connection) == "0001"
+        assert migrating.revision_of(connection) == "0002"
 
 
 def test_a_database_of_a_newer_program_is_refused_and_not_touched(desk: Desk) -> None:

@@ -14,8 +14,8 @@ from network.errors import (
     StoreUnavailableError,
 )
 from tests.throughband.store.conftest import Clock, Desk
-from tests.throughband.store.plans import ANNA, BEN, CARL, brought_to, draft
-from throughband.approval import release_of, require_usable
+from tests.throughband.store.plans import ANNA, BEN, CARL, MADE_HERE, brought_to, draft
+from throughband.approval import VALID_FOR, release_of, require_usable
 from throughband.journal import Journal, verify
 from throughband.plan_life import Move, PlanState, moves_in
 from throughband.store import Store
@@ -87,7 +87,7 @@ def test_a_move_from_the_wrong_state_is_refused(store: Store, desk: Desk) -> Non
 def test_a_plan_that_proves_no_gain_is_approved_only_expressly(store: Store, desk: Desk) -> None:
     plan = draft(store, desk.clock())
     report = {**(plan.report or {}), "verdict": "no clear difference"}
-    plan = store.plans.attach_report(plan.id, report, plan.version)
+    plan = store.plans.attach_report(plan.id, report, plan.version, MADE_HERE, desk.clock())
     plan = store.plans.move(plan.id, Move.CHECK, ANNA, desk.clock(), "", plan.version)
 
     with pytest.raises(ApprovalError, match="proves no gain"):
@@ -103,7 +103,57 @@ def test_a_report_on_another_plan_is_not_taken(store: Store, desk: Desk) -> None
     plan = draft(store, desk.clock())
 
     with pytest.raises(ApprovalError, match="speaks of plan"):
-        store.plans.attach_report(plan.id, {"plan_digest": "0" * 64}, plan.version)
+        store.plans.attach_report(
+            plan.id, {"plan_digest": "0" * 64}, plan.version, MADE_HERE, desk.clock()
+        )
+
+
+def test_an_uploaded_report_proves_nothing_until_one_made_here_replaces_it(
+    store: Store, desk: Desk
+) -> None:
+    made = draft(store, desk.clock())
+    forged = store.plans.add(
+        made.network_id, "forged", made.content, made.scenario, made.digest, "upload", ANNA,
+        desk.clock(), report=made.report,
+    )  # fmt: skip
+    assert (forged.report_origin, forged.report_by) == ("upload", ANNA)
+    checked = store.plans.move(forged.id, Move.CHECK, ANNA, desk.clock(), "", 1)
+    with pytest.raises(ApprovalError, match="uploaded by anna, not made here"):
+        store.plans.approve(forged.id, BEN, desk.clock(), "fine", checked.version)
+
+    proven = store.plans.attach_report(
+        forged.id, made.report or {}, checked.version, MADE_HERE, desk.clock()
+    )
+
+    assert (proven.state, proven.version) == (PlanState.DRAFT, 3)
+    with pytest.raises(StaleError):
+        store.plans.approve(forged.id, BEN, desk.clock(), "fine", checked.version, VALID_FOR, True)
+    store.plans.move(forged.id, Move.CHECK, ANNA, desk.clock(), "", 3)
+    done = store.plans.approve(forged.id, BEN, desk.clock(), "fine", 4)
+    assert done.state is PlanState.APPROVED
+    kept = [event["plan_details"] for event in verify(desk.journal)[1:]]
+    told = [details["report"] for details in kept if "report" in details]
+    assert [entry["origin"] for entry in told] == ["upload", "run", "run"]
+    assert told[-1]["run_id"] == MADE_HERE.run_id
+    assert done.release is not None
+    assert told[-1]["report_digest"] == done.release["release"]["report_digest"]
+
+
+def test_the_record_says_that_an_approval_stands_on_an_uploaded_report(
+    store: Store, desk: Desk
+) -> None:
+    made = draft(store, desk.clock())
+    forged = store.plans.add(
+        made.network_id, "forged", made.content, made.scenario, made.digest, "upload", ANNA,
+        desk.clock(), report=made.report,
+    )  # fmt: skip
+    store.plans.move(forged.id, Move.CHECK, ANNA, desk.clock(), "", 1)
+
+    store.plans.approve(forged.id, BEN, desk.clock(), "known", 2, despite_verdict=True)
+
+    assert store.plans.moves(forged.id)[-1].why == (
+        "known (on a report uploaded by anna, not made here)"
+    )
 
 
 def test_an_unknown_plan_is_missing(store: Store, desk: Desk) -> None:

@@ -30,13 +30,15 @@ from throughband.console.scenes import plan_set_of
 from throughband.people.door import Person
 from throughband.people.routes import API
 from throughband.plan_life import MOVES, Move, PlanState, moves_from
-from throughband.store.rows import Plan
+from throughband.store.rows import Plan, ReportOrigin
 
 router = APIRouter(tags=["plans"])
 
 Version = Annotated[int, Field(ge=1, le=2**31 - 1)]
-BY_STREET = frozenset({Move.ACTIVATE, Move.FAIL, Move.EXPIRE, Move.REPLACE, Move.RESTORE})
-"""Moves that follow from the street or from time; nobody makes them by hand."""
+BY_STREET = frozenset(
+    {Move.ACTIVATE, Move.FAIL, Move.EXPIRE, Move.REPLACE, Move.RESTORE, Move.REOPEN}
+)
+"""Moves that follow from the street, from time or from a run's end; nobody makes them by hand."""
 
 
 class Release(BaseModel):
@@ -70,6 +72,11 @@ class PlanOut(BaseModel):
     replaced_by: str | None
     asked_by: str | None
     verdict: str | None
+    report_origin: ReportOrigin | None = Field(
+        description="An uploaded report proves nothing here: approving needs despite_verdict."
+    )
+    report_by: str | None
+    report_run_id: str | None
     release: Release | None
     moves: list[Move] = Field(description="What whoever asks may do with it now.")
 
@@ -119,7 +126,9 @@ class Decision(Asked):
 class Approval(Decision):
     """An approval."""
 
-    despite_verdict: bool = False
+    despite_verdict: bool = Field(
+        False, description="Approve although no gain is proven, or the report was uploaded."
+    )
 
 
 class Arming(Decision):

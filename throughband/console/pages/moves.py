@@ -119,5 +119,7 @@ def _page(
         move=offered(move), values=blank | values, errors=errors, changes=changes,
         signal_count=signal_count(plan), verdict=told["verdict"], judgment=told["judgment"],
         hours=round(desk.config.approval.total_seconds() / 3600, 1),
-        unproven=move is Move.APPROVE and told["judgment"] != "better",
+        foreign=plan.report is not None and not plan.is_report_ours,
+        unproven=move is Move.APPROVE
+        and (told["judgment"] != "better" or not plan.is_report_ours),
     )  # fmt: skip

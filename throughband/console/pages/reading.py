@@ -174,6 +174,8 @@ def next_step(plan: Plan, person: Person) -> str:
     said = NEXT.get(plan.state, "")
     if plan.state is PlanState.DRAFT and plan.report is not None:
         said = "Next: check it; its proof is there."
+        if plan.needs_proof:
+            said = "Next: validate it here, as its report was uploaded; then check it."
     if plan.state is PlanState.CHECKED and plan.author == person.name and person.may(Right.APPROVE):
         said += " You are its author."
     return said
