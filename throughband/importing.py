@@ -236,7 +236,8 @@ def _from_network(
         vehicles = None if routes else 0
         findings += said
     elif kind is SourceKind.SUMO_NET:
-        net = copy_net(source, folder)
+        net, said = copy_net(source, folder)
+        findings += said
         net_only_config(folder, net)
     else:
         unposted = roads_without_speed(source)

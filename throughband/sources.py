@@ -115,6 +115,20 @@ def source_in(source: Path) -> Path:
     return source
 
 
+def require_own_files(source: Path) -> None:
+    """Refuse a configuration from anybody that names files beyond the folder it came in.
+
+    Raises
+    ------
+    FormatError
+        If it does.
+    ScenarioError
+        If a file it names is missing.
+    """
+    if source.is_file() and _sumo_kind(source) is SourceKind.SUMO_CONFIG:
+        _require_inside(source.parent, source)
+
+
 def _sumo_kind(path: Path) -> SourceKind | None:
     try:
         return _kind_of_xml(path) if _text(_head(path)).lstrip().startswith("<") else None

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import shutil
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 from xml.sax.saxutils import quoteattr
 
-from network.errors import ScenarioError
 from network.readers.xml_files import GZIP_MAGIC, iterate_elements
 from scenarios.scenario import FOLDER_CONFIG, load_scenario
 from scenarios.sumo_config import check_xml, parse_time_s, read_options
+from throughband.sumo_cleaning import copy_clean, harmless_option
 
 DEFAULT_WINDOW_S: Final = 3600.0
 _FILES: Final = ("net-file", "route-files", "additional-files", "begin", "end")
-_PATHS: Final = ("output", "-file", "-files", "prefix", "log", "-path", "save-state", "load-state")
-"""Options whose names hold one of these lead out of the folder and are left behind."""
 
 
-def copy_net(source: Path, folder: Path) -> Path:
-    """Copy a network that is well-formed, and return the copy.
+def copy_net(source: Path, folder: Path) -> tuple[Path, list[str]]:
+    """Copy a network that is well-formed; return the copy, and what of it was left out.
 
     Raises
     ------
@@ -29,7 +26,8 @@ def copy_net(source: Path, folder: Path) -> Path:
         If it is missing, or no SUMO network.
     """
     check_xml(source, "network file", root="net")
-    return _copied(source, folder / f"scenario.net.xml{_ending(source)}")
+    target = folder / f"scenario.net.xml{_ending(source)}"
+    return target, copy_clean(source, target)
 
 
 def net_only_config(folder: Path, net: Path) -> None:
@@ -40,7 +38,9 @@ def net_only_config(folder: Path, net: Path) -> None:
 def copy_config(
     config: Path, folder: Path, more: Sequence[str] = ()
 ) -> tuple[Path, tuple[Path, ...], tuple[Path, ...], list[str]]:
-    """Copy a scenario: its files under new names, and the options that name no file.
+    """Copy a scenario: its files under new names, and the options that say how traffic moves.
+
+    What would have a simulation write or load other files stays behind.
 
     Parameters
     ----------
@@ -69,12 +69,16 @@ def copy_config(
         end_s = begin_s + DEFAULT_WINDOW_S
         findings.append(f"{config.name} sets no end; an hour is taken")
     scenario = load_scenario(config, begin_s, end_s)
-    net = copy_net(scenario.net_file, folder)
-    additional = _copies(scenario.additional_files, folder, "add")
-    routes = _copies(scenario.route_files, folder, "rou")
-    left = sorted(n for n in options if n not in _FILES and any(p in n for p in _PATHS))
+    net, said = copy_net(scenario.net_file, folder)
+    additional, of_additional = _copies(scenario.additional_files, folder, "add")
+    routes, of_routes = _copies(scenario.route_files, folder, "rou")
+    findings += (*said, *of_additional, *of_routes)
+    left = sorted(n for n, v in options.items() if n not in _FILES and not harmless_option(n, v))
     if left:
-        findings.append(f"options of {config.name} that name files are left out: {', '.join(left)}")
+        findings.append(
+            f"options of {config.name} that may name files, or say nothing of traffic, are left "
+            f"out: {', '.join(left)}"
+        )
     kept = {name: v for name, v in options.items() if name not in (*_FILES, *left)}
     last = tuple(folder / name for name in more)
     _write_config(folder, net.name, routes, (*additional, *last), begin_s, end_s, kept)
@@ -95,26 +99,19 @@ def other_programs(net: Path, additional: Iterable[Path]) -> list[str]:
     ]
 
 
-def _copies(files: tuple[Path, ...], folder: Path, kind: str) -> tuple[Path, ...]:
-    return tuple(
-        _copied(
-            file, folder / f"scenario{f'.{number}' if number else ''}.{kind}.xml{_ending(file)}"
-        )
-        for number, file in enumerate(files)
-    )
+def _copies(files: tuple[Path, ...], folder: Path, kind: str) -> tuple[tuple[Path, ...], list[str]]:
+    copies: list[Path] = []
+    findings: list[str] = []
+    for number, file in enumerate(files):
+        target = folder / f"scenario{f'.{number}' if number else ''}.{kind}.xml{_ending(file)}"
+        findings += copy_clean(file, target)
+        copies.append(target)
+    return tuple(copies), findings
 
 
 def _ending(file: Path) -> str:
     with file.open("rb") as stream:
         return ".gz" if stream.read(2) == GZIP_MAGIC else ""
-
-
-def _copied(source: Path, target: Path) -> Path:
-    try:
-        shutil.copyfile(source, target)
-    except OSError as error:
-        raise ScenarioError(f"{target}: cannot be written ({error.strerror or error})") from error
-    return target
 
 
 def _write_config(

@@ -14,7 +14,7 @@ from network.writers.gmns import write_gmns
 from network.writers.utdf import write_utdf
 from tests.inventories import arterial
 from tests.osm_extract import EXTRACT
-from throughband.sources import SourceKind, kind_of, source_in
+from throughband.sources import SourceKind, kind_of, require_own_files, source_in
 
 NET = '<?xml version="1.0"?><net version="1.20"><location/></net>'
 CONFIG = "<configuration><input/></configuration>"
@@ -128,3 +128,14 @@ def test_a_folder_whose_configuration_reaches_outside_is_refused(tmp_path: Path)
     folder = sumo_folder(tmp_path / "street", "../other/a.net.xml")
     with pytest.raises(FormatError, match="outside"):
         source_in(folder)
+
+
+def test_a_configuration_on_its_own_names_no_file_of_others(tmp_path: Path) -> None:
+    other = sumo_folder(tmp_path / "other")
+    own = sumo_folder(tmp_path / "own")
+    require_own_files(own / "a.sumocfg")
+    (own / "a.sumocfg").write_text(
+        f'<configuration><input><net-file value="{other / "a.net.xml"}"/></input></configuration>'
+    )
+    with pytest.raises(FormatError, match="outside"):
+        require_own_files(own / "a.sumocfg")

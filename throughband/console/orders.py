@@ -21,6 +21,7 @@ from throughband.console.config import ConsoleConfig
 from throughband.console.scenes import Scenes, plan_set_of
 from throughband.console.work import Work
 from throughband.plan_life import Move, PlanState
+from throughband.sources import require_own_files
 from throughband.store import Store
 from throughband.store.rows import Network, Plan, ReportOrigin, ReportSource, Run
 
@@ -104,6 +105,7 @@ class Orders:
         if self._store.networks.of_name(name) is not None:
             raise MoveError(f"there is a network {name!r} already; choose another name")
         source = self.upload(upload_id)
+        require_own_files(source)
         options = {"format": kind} if kind else {}
         asked = {"name": name, "upload": upload_id, **options}
         return self._submit("import", None, by, [str(source)], options, {}, asked)
