@@ -79,6 +79,12 @@ CalibrationFile = Annotated[
     ),
 ]
 Workers = Annotated[int, typer.Option(help="SUMO processes at a time.", min=1)]
+TimeLimit = Annotated[
+    float | None,
+    typer.Option(
+        help="Seconds of search after which the best lawful plans so far are taken.", min=1
+    ),
+]
 Seeds = Annotated[int, typer.Option(help="Simulated days per plan, from seed 101 on.", min=2)]
 
 
@@ -90,6 +96,7 @@ def run(
     end: End = None,
     seeds: Seeds = 5,
     effort: Effort = 1500,
+    time_limit: TimeLimit = None,
     workers: Workers = 2,
     base_port: Annotated[
         int, typer.Option(help="UDP port of the first emulated controller; 0 for free ones.")
@@ -119,7 +126,7 @@ def run(
     )
     run_scenario(
         scenario, out, begin, end, seeds, effort, workers, base_port, approve_by_policy,
-        approved_by, calibration, order,
+        approved_by, calibration, order, time_limit,
     )  # fmt: skip
 
 
@@ -136,10 +143,7 @@ def optimize(
     begin: Begin = None,
     end: End = None,
     effort: Effort = 1500,
-    time_limit: Annotated[
-        float | None,
-        typer.Option(help="Seconds after which the best lawful plans so far are taken.", min=1),
-    ] = None,
+    time_limit: TimeLimit = None,
     lock: LockFile = None,
     objective: ObjectiveFile = None,
     minimize: Minimize = None,

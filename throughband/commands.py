@@ -138,6 +138,7 @@ def run_scenario(
     approved_by: str,
     calibration: Path | None = None,
     order: PlanOrder | None = None,
+    time_limit_s: float | None = None,
 ) -> None:
     """Carry out ``throughband run``."""
     from throughband.reports.report import write_report
@@ -172,8 +173,10 @@ def run_scenario(
                     teller.tell,
                     workers=workers,
                     base_port=base_port,
+                    search_limit_s=time_limit_s,
                 )
             )
+            _tell_halt(result.optimization, f"the time limit of {time_limit_s} s", effort, teller)
             teller.step("report")
             _write_plan_files(
                 folder, setting, result.optimization, result.demand.flows, result.reasons
@@ -243,12 +246,8 @@ def optimize_scenario(
                 setting, wanted, limits, teller.tell, halt.called, optimizer, workers
             )
         teller.step("write the plans")
-        if done.cut_short:
-            reason = "Ctrl-C" if halt.pressed else f"the time limit of {time_limit_s:g} s"
-            teller.say(
-                f"Halted by {reason} after {done.evaluations} of {effort} evaluations; these are "
-                "the best lawful plans so far"
-            )
+        reason = "Ctrl-C" if halt.pressed else f"the time limit of {time_limit_s} s"
+        _tell_halt(done, reason, effort, teller)
         worth = pipeline.priced(setting, done, limits)
         reasons = pipeline.explain(setting, done, limits, worth)
         _write_plan_files(folder, setting, done, wanted.flows, reasons, worth)
@@ -270,6 +269,15 @@ def optimize_scenario(
         for line in result_lines(setting.network, done):
             teller.say(line)
         teller.say(f"Plans: {out / 'plan.json'}, {out / 'plan.add.xml'}")
+
+
+def _tell_halt(done: Optimization, reason: str, effort: int, teller: Teller) -> None:
+    """Say of a search that was cut short by what, and how far it was."""
+    if done.cut_short:
+        teller.say(
+            f"Halted by {reason} after {done.evaluations} of {effort} evaluations; these are "
+            "the best lawful plans so far"
+        )
 
 
 def _counted_demand(counts: Path, setting: Setting, tz: str, windowed: bool) -> Demand:

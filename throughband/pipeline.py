@@ -43,6 +43,7 @@ from network.timing import PlanSet
 from scenarios.scenario import Scenario, load_scenario
 from throughband.demand import COUNTING_SEEDS, INTERVAL_S, Demand, counted_days, demand
 from throughband.imported import corridors_of, scenario_network
+from throughband.stopping import Halt
 from throughband.street import BACKUP_TIME_S, PERIOD_S, Skipped, Street, open_street
 
 FIRST_VALIDATION_SEED = 101
@@ -321,6 +322,7 @@ async def run(
     workers: int = 2,
     host: str = "127.0.0.1",
     base_port: int = 0,
+    search_limit_s: float | None = None,
 ) -> RunResult:
     """Run the whole path around a living street.
 
@@ -342,6 +344,8 @@ async def run(
         SUMO processes at a time.
     host, base_port
         Where the emulated controllers listen.
+    search_limit_s
+        Seconds after which the search takes the best lawful plans so far; None for no limit.
 
     Returns
     -------
@@ -368,7 +372,8 @@ async def run(
         wanted = demand(network, days, today)
         watch.lap("forecast")
         step("optimize cycles, phases, splits and offsets")
-        done = plan(setting, wanted, limits, tell)
+        halt = Halt(search_limit_s, time.monotonic)
+        done = plan(setting, wanted, limits, tell, halt.called)
         watch.lap("optimize")
         step("prove it in SUMO against the plan in force")
         report = prove(setting, done.plan_set, seeds, workers, tell)

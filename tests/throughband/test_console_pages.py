@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
+from typer.testing import CliRunner
 
 from tests.browser.site import PASSWORD, Site, site_in
+from throughband.cli import app
+from throughband.console.carrying import COMMAND
 from throughband.console.pages.reading import BY_PEOPLE, offered
 from throughband.console.pages.serving import FILE_POLICY, POLICY
 from throughband.console.shelf import StillMadeError
@@ -141,6 +146,20 @@ def test_a_started_run_waits_with_what_was_asked_for(site: Site) -> None:
     assert answer.status_code == 303
     run = site.desk.store.runs.get(answer.headers["location"].rpartition("/")[2])
     assert (run.kind, run.requested_by, run.arguments["time_limit"]) == ("optimize", "ada", 7.0)
+    site.desk.work.cancel(run.id, "ada")
+
+
+def test_a_whole_run_searches_no_longer_than_the_form_says(site: Site) -> None:
+    client = client_of(site, "ada")
+    fields = {"network": site.network_id, "kind": "run", "time_limit_s": "60", "seeds": "5"}
+    fields["csrf_token"] = token_in(client, "/runs/new")
+    answer = client.post("/runs/new", data=fields)
+    run = site.desk.store.runs.get(answer.headers["location"].rpartition("/")[2])
+    command = json.loads((Path(run.folder) / COMMAND).read_text())["arguments"]
+    assert "--time-limit=60.0" in command
+    told = CliRunner().invoke(app, [*command, "--time-limit=0"])
+    assert told.exit_code == 2  # the command line knows the option, and what it allows
+    assert "greater than or equal to 1" in told.output
     site.desk.work.cancel(run.id, "ada")
 
 

@@ -13,13 +13,20 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from network.errors import MissingError, MoveError, ThroughbandError
+from network.errors import (
+    MissingError,
+    MoveError,
+    StaleError,
+    StoreError,
+    StoreUnavailableError,
+    ThroughbandError,
+)
 from throughband.bridge.config import BridgeConfig, read_config
 from throughband.bridge.state import StateFolder
 from throughband.console.carrying import FILES
 from throughband.console.config import ConsoleConfig
 from throughband.console.scenes import Scenes, plan_set_of
-from throughband.console.work import Work
+from throughband.console.work import RELEASE, Work
 from throughband.plan_life import Move, PlanState
 from throughband.sources import require_own_files
 from throughband.store import Store
@@ -272,7 +279,19 @@ class Orders:
         bridge = self.bridge_path()
         plan = self._store.plans.get(plan_id)
         receipt = self.receipt_of(plan)
-        plan = self._store.plans.ask(plan_id, Move.ROLL_BACK, by, self._clock(), why, seen_version)
+        try:
+            plan = self._store.plans.ask(
+                plan_id, Move.ROLL_BACK, by, self._clock(), why, seen_version
+            )
+        except (StaleError, MoveError, MissingError):
+            raise
+        except StoreError as error:
+            raise StoreUnavailableError(
+                f"{error}. The plan is not rolled back. Without a record all controllers can be "
+                "given back to their own schedule: 'Give all back' on the live page, or "
+                f"'throughband bridge release {self._devices_file()} --state "
+                f"{self.bridge().state}'"
+            ) from error
         run = self._work.submit(
             "withdraw",
             lambda _: ["bridge", "withdraw", str(receipt), "--config", str(bridge)],
@@ -289,9 +308,14 @@ class Orders:
         bridge = self.bridge()
         command = [
             "bridge", "release", str(self._devices_file()), "--state", str(bridge.state),
-            "--journal", str(bridge.journal),
         ]  # fmt: skip
-        return self._work.submit("release", lambda _: command, by, asked={"why": why})
+        try:
+            self._store.plans.catch_up(self._clock())
+            command += ["--journal", str(bridge.journal)]
+        except StoreError:
+            # One begun in place of a journal that is gone would be in the way of its return.
+            pass
+        return self._work.submit(RELEASE, lambda _: command, by, asked={"why": why})
 
     def recover(self, by: str, why: str) -> Run:
         """Have what a crash left open on the controllers concluded."""

@@ -77,6 +77,9 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"model": Problem, "description": _TOLD[status]} for status in sorted(every)}
 
 
+FOR_MACHINES: Final = ("/api/", "/healthz", "/readyz", "/metrics")
+"""Where errors are told as JSON even where there are pages."""
+
 ErrorPage = Callable[[Request, int, Problem], Response]
 
 
@@ -89,7 +92,7 @@ def told(request: Request, status: int, problem: Problem) -> Response:
     """Return a problem as JSON, or as a page for those who ask for pages."""
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
     page: ErrorPage | None = getattr(request.app.state, "error_page", None)
-    if page is not None and not request.url.path.startswith("/api/"):
+    if page is not None and not request.url.path.startswith(FOR_MACHINES):
         return page(request, status, problem)
     return JSONResponse(problem.model_dump(), status, headers)
 

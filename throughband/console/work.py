@@ -42,6 +42,8 @@ _log = logging.getLogger(__name__)
 STREET_KINDS: Final = frozenset({"push", "withdraw", "release", "recover"})
 """What concerns the street does not wait behind an optimization."""
 
+RELEASE: Final = "release"
+
 TURN_S: Final = 0.5
 STEP: Final = re.compile(r"^\[(\d+)(?:/(\d+))?\] (.*?)(?: \(\d+ s\))?$")
 TAIL_BYTES: Final = 65536
@@ -132,7 +134,15 @@ class Work:
         except OSError as error:
             self._store.runs.end(run.id, RunState.FAILED, None, str(error), now)
             raise StoreError(f"{folder}: cannot be written ({error.strerror})") from error
-        self._store.audit("run asked", by, now, run_id=run.id, kind=kind, asked=dict(asked or {}))
+        try:
+            self._store.audit(
+                "run asked", by, now, run_id=run.id, kind=kind, asked=dict(asked or {})
+            )
+        except StoreError as error:
+            if kind != RELEASE:
+                raise
+            # To let go is safe in any case; a journal that is gone must not stand in the way.
+            _log.error("released by %s without a record: %s", by, error)
         return run
 
     def cancel(self, run_id: str, by: str) -> Run:
@@ -167,7 +177,11 @@ class Work:
     def turn(self) -> None:
         """Look after what runs, begin what waits, take in the journal."""
         with self._alone:
-            self._store.plans.catch_up(self._clock())
+            try:
+                self._store.plans.catch_up(self._clock())
+            except StoreError:
+                self._let_go()
+                raise
             running = self._store.runs.listed([RunState.RUNNING], limit=1000)
             for run in running:
                 self._look_after(run)
@@ -180,6 +194,15 @@ class Work:
                 elif free > 0:
                     self._begin(run)
                     free -= 1
+
+    def _let_go(self) -> None:
+        """Carry out what gives controllers back, although the journal cannot be used."""
+        for run in self._store.runs.listed([RunState.RUNNING], limit=1000):
+            if run.kind == RELEASE:
+                self._look_after(run)
+        for run in self._store.runs.waiting():
+            if run.kind == RELEASE:
+                self._begin(run)
 
     def start(self) -> None:
         """Take turns in a thread of its own until `stop`."""

@@ -83,6 +83,7 @@ class PlanKeeping(Repository):
         super().__init__(database, new_id)
         self._path = journal
         self._journal: Journal | None = None
+        self._is_kept = False
         self._alone = threading.Lock()
 
     def _move(
@@ -115,6 +116,9 @@ class PlanKeeping(Repository):
         if self._path is None:
             return None
         try:
+            if self._is_kept and size_of(self._path) is None:
+                # A new one begun in its place would be in the way of its return.
+                raise ThroughbandError(f"{self._path}: the journal is gone; put it back")
             if self._journal is None:
                 self._journal = Journal(self._path)
             self._journal.write(event)
@@ -197,6 +201,7 @@ class PlanKeeping(Repository):
         mark = connection.execute(select(marks).where(marks.c.name == MARK)).first()
         try:
             known = 0 if mark is None else int(mark.number)
+            self._is_kept = known > 0
             if size_of(self._path) is None:
                 events: list[dict[str, Any]] = []
             else:
@@ -206,6 +211,11 @@ class PlanKeeping(Repository):
             raise StoreUnavailableError(str(error)) from error
         if mark is None:
             return events
+        if not events and size_of(self._path) is None:
+            raise StoreUnavailableError(
+                f"{self._path}: the journal is gone, of which this database was kept up to entry "
+                f"{known}; put it back"
+            )
         if not events or events[0]["hash"] != mark.hash:
             raise StoreError(
                 f"{self._path}: entry {known} is missing or not the one this database was kept "

@@ -81,6 +81,7 @@ class WholePath(Asked):
     end: Second | None = None
     seeds: int = Field(5, ge=2, le=50)
     effort: int = Field(1500, ge=50, le=20000)
+    time_limit: float | None = Field(None, ge=1, le=86400, allow_inf_nan=False)
 
 
 class Validate(Asked):

@@ -7,7 +7,7 @@ from fastapi.responses import PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 
-from network.errors import StoreUnavailableError
+from network.errors import StoreError, StoreUnavailableError
 from throughband.console.desk import TheDesk
 from throughband.console.problems import documented
 
@@ -30,7 +30,12 @@ def healthz() -> Health:
 def readyz(desk: TheDesk) -> Health:
     """Tell whether the database answers and the journal can be read; 503 otherwise."""
     desk.store.ping()
-    desk.store.plans.catch_up(desk.clock())
+    try:
+        desk.store.plans.catch_up(desk.clock())
+    except StoreUnavailableError:
+        raise
+    except StoreError as error:
+        raise StoreUnavailableError(str(error)) from error
     if not desk.work.is_alive:
         raise StoreUnavailableError("runs are no longer looked after; restart the console")
     return Health(status="ready")

@@ -40,7 +40,7 @@ MOST_FIELDS: Final = 2000
 TITLES: Final[Mapping[int, str]] = {
     403: "Not allowed",
     404: "Not found",
-    409: "Changed meanwhile",
+    409: "Not as things stand",
     413: "Too large",
     503: "Not possible at the moment",
 }
@@ -138,9 +138,15 @@ def fault_page(request: Request, status: int, problem: Problem) -> Response:
     person = maybe_person_of(request)
     template = "fault.html" if person else "fault_outside.html"
     return page(
-        request, template, status, title=TITLES.get(status, "That does not work"),
+        request, template, status, title=_title(status, problem),
         message=problem.message, changes=problem.changes, correlation=problem.request_id,
     )  # fmt: skip
+
+
+def _title(status: int, problem: Problem) -> str:
+    if problem.error == "Stale":
+        return "Changed meanwhile"
+    return TITLES.get(status, "That does not work")
 
 
 def wait_page(request: Request, error: Exception) -> Response:

@@ -20,7 +20,7 @@ from throughband.store.rows import Network, Plan, Run
 
 RUN_OPTIONS = {
     "optimize": ("time_limit_s", "minimize", "begin_s", "end_s"),
-    "run": ("minimize", "seeds", "begin_s", "end_s"),
+    "run": ("time_limit_s", "minimize", "seeds", "begin_s", "end_s"),
     "validate": ("seeds", "begin_s", "end_s"),
 }
 OPTION_NAMES = {"time_limit_s": "time_limit", "begin_s": "begin", "end_s": "end"}
