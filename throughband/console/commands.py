@@ -169,7 +169,7 @@ backups = "backups"                    # of the database, before it is brought t
 # port = 8080
 # public_url = "https://signals.example.org"  # what browsers use, where a proxy stands in front
 # https = true                         # behind a proxy that speaks HTTPS; public_url says so too
-# trusted_proxies = ["127.0.0.1"]      # whose X-Forwarded-For tells the address
+# trusted_proxies = []                 # such as ["127.0.0.1"]: whose X-Forwarded-For is believed
 
 # [sessions]
 # hours = 12

@@ -23,6 +23,8 @@ _log = logging.getLogger(__name__)
 
 SEEN_EVERY: Final = timedelta(minutes=1)
 """A session's last use is kept no finer than this, to spare the database."""
+KNOWN_FOR: Final = timedelta(days=30)
+"""How long an address is known as one that somebody signed in from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,18 +138,22 @@ class Door:
             Name or password are wrong, or the account is closed; which, is not told.
         """
         now = self._clock()
-        keys = (f"name {name.casefold()}", f"address {address}")
-        since = now - self.limits.span
-        most = (self.limits.failures_of_name, self.limits.failures_of_address)
-        for key, allowed in zip(keys, most, strict=True):
-            if self._store.attempts.since(key, since) >= allowed:
-                raise TooManyAttemptsError(round(self.limits.span.total_seconds()))
+        attempts, limits = self._store.attempts, self.limits
+        of_name = f"name {name.casefold()}"
+        most = {of_name: limits.failures_of_name}
+        # Who came from there before is not kept out by somebody else's failures there.
+        if not attempts.knows(name, address, now - KNOWN_FOR):
+            most[f"address {address}"] = limits.failures_of_address
+        begun = attempts.begin(most, now, now - limits.span)
+        if begun is None:
+            raise TooManyAttemptsError(round(limits.span.total_seconds()))
         user = self._store.users.of_name(name)
         kept = user.password_hash if user is not None and user.is_active else None
         if not self._passwords.matches(password, kept) or user is None or kept is None:
-            self._store.attempts.add(keys, now, since)
             raise SignInError("name or password are wrong, or the account is closed")
-        self._store.attempts.forget(keys[0])
+        attempts.take_back(begun)
+        attempts.forget(of_name)
+        attempts.know(name, address, now, now - KNOWN_FOR)
         if self._passwords.is_outdated(kept):
             self._store.users.keep_hash(user.id, self._passwords.hash(password))
         return self.open_session(user, agent)
@@ -259,7 +265,7 @@ class Door:
         return self._store.users.add(name, full_name, rights, self._clock(), kept)
 
     def change_password(self, user: User, seen_version: int, password: str) -> User:
-        """Give an account a new password; signs it out everywhere.
+        """Give an account a new password; signs it out everywhere and ends its tokens.
 
         Raises
         ------

@@ -37,6 +37,8 @@ ROUTES: Final[Mapping[str, Right | None]] = MappingProxyType(
         f"POST {API}/users": _M,
         f"PATCH {API}/users/{{user_id}}": _M,
         f"POST {API}/users/{{user_id}}/password": _M,
+        f"GET {API}/users/{{user_id}}/tokens": _M,
+        f"DELETE {API}/users/{{user_id}}/tokens/{{token_id}}": _M,
         f"GET {API}/cities": _V,
         f"GET {API}/networks": _V,
         f"GET {API}/networks/{{network_id}}": _V,

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import delete, insert, select, update
 
 from network.errors import StaleError, StoreError
 from throughband.people.rights import Right
-from throughband.store.repository import Repository, counted, first, many, one
+from throughband.store.repository import Repository, counted, first, is_among, many, one
 from throughband.store.rows import ApiToken, Session, User
 from throughband.store.tables import sessions, sign_in_attempts, tokens, users
+
+KNOWN: Final = "known "
+"""Begins the keys that stand for a success, not for a failure."""
 
 
 class Users(Repository):
@@ -90,7 +94,8 @@ class Users(Repository):
     ) -> User:
         """Change an account; what is None stays.
 
-        Somebody whose rights, password or account changed is signed out everywhere.
+        Somebody whose rights, password or account changed is signed out everywhere; a new
+        password and a closed account end the person's tokens, too.
 
         Raises
         ------
@@ -127,7 +132,7 @@ class Users(Repository):
                 raise StoreError("the last account that may administer has to stay; add another")
             if values.keys() - {"full_name"}:
                 connection.execute(delete(sessions).where(sessions.c.user_id == user_id))
-            if is_active is False:
+            if is_active is False or password_hash is not None:
                 connection.execute(delete(tokens).where(tokens.c.user_id == user_id))
             return one(connection, User, users, user_id, "account")
 
@@ -235,16 +240,61 @@ class Tokens(Repository):
 
 
 class Attempts(Repository):
-    """Failed attempts to sign in, for the limit of their rate; kept over restarts."""
+    """Failed attempts to sign in, and where people did; kept over restarts to limit the rate."""
 
-    def add(self, keys: Iterable[str], now_utc: datetime, forget_before_utc: datetime) -> None:
-        """Record a failed attempt under keys (name, address), and forget old ones."""
+    def begin(
+        self, most: Mapping[str, int], now_utc: datetime, since_utc: datetime
+    ) -> tuple[int, ...] | None:
+        """Record an attempt before it is looked at, unless there were too many.
+
+        Whoever comes meanwhile finds it counted already, so that many at once are no more than
+        as many in turn.
+
+        Parameters
+        ----------
+        most
+            Attempts allowed within the span, by key (name, address).
+        now_utc, since_utc
+            The present and the beginning of the span; older ones are forgotten.
+
+        Returns
+        -------
+        tuple of int, or None
+            What `take_back` takes if it was no failure; None if it is one too many.
+        """
+        table = sign_in_attempts
+        old = (table.c.utc < since_utc) & table.c.key.not_like(f"{KNOWN}%")
+        with self._database.writing() as connection:
+            self._database.hold(connection)
+            connection.execute(delete(table).where(old))
+            for key, allowed in most.items():
+                if counted(connection, table, table.c.key == key[:200]) >= allowed:
+                    return None
+            numbered = insert(table).returning(table.c.number)
+            made = [
+                connection.execute(numbered.values(key=key[:200], utc=now_utc)).scalar_one()
+                for key in most
+            ]
+            return tuple(made)
+
+    def take_back(self, numbers: Sequence[int]) -> None:
+        """Forget what `begin` recorded, as it was no failure."""
         with self._database.writing() as connection:
             connection.execute(
-                delete(sign_in_attempts).where(sign_in_attempts.c.utc < forget_before_utc)
+                delete(sign_in_attempts).where(is_among(sign_in_attempts.c.number, numbers))
             )
-            for key in keys:
-                connection.execute(insert(sign_in_attempts).values(key=key[:200], utc=now_utc))
+
+    def know(self, name: str, address: str, now_utc: datetime, forget_before_utc: datetime) -> None:
+        """Keep that somebody signed in from an address, and forget those of long ago."""
+        table, key = sign_in_attempts, _known(name, address)
+        long_ago = table.c.key.like(f"{KNOWN}%") & (table.c.utc < forget_before_utc)
+        with self._database.writing() as connection:
+            connection.execute(delete(table).where(long_ago | (table.c.key == key)))
+            connection.execute(insert(table).values(key=key, utc=now_utc))
+
+    def knows(self, name: str, address: str, since_utc: datetime) -> bool:
+        """Tell whether somebody signed in from an address lately."""
+        return self.since(_known(name, address), since_utc) > 0
 
     def since(self, key: str, since_utc: datetime) -> int:
         """Return how many there were under a key."""
@@ -260,6 +310,11 @@ class Attempts(Repository):
         """Forget those under a key, after a success."""
         with self._database.writing() as connection:
             connection.execute(delete(sign_in_attempts).where(sign_in_attempts.c.key == key[:200]))
+
+
+def _known(name: str, address: str) -> str:
+    # Of one length whatever the name, and telling nobody who is where.
+    return KNOWN + hashlib.sha256(f"{address} {name}".encode()).hexdigest()
 
 
 def _values(row: User | ApiToken) -> dict[str, Any]:

@@ -59,6 +59,38 @@ def test_a_token_is_shown_once_and_ends_when_told(console: Console) -> None:
     assert machine.get(f"{API}/networks").status_code == 401
 
 
+def test_a_new_password_ends_the_tokens_of_its_person(console: Console) -> None:
+    console.add("anna", "engineer")
+    anna, boss = console.signed_in("anna"), console.as_role("administrator")
+    asked = {"name": "counts", "rights": ["view"], "days": 30}
+    machine = console.anybody()
+    token = anna.post(f"{API}/tokens", json=asked).json()["token"]
+    machine.headers["authorization"] = f"Bearer {token}"
+    assert machine.get(f"{API}/networks").status_code == 200
+    row = next(user for user in boss.get(f"{API}/users").json() if user["name"] == "anna")
+
+    body = {"seen_version": row["version"], "password": "another long secret"}
+    assert boss.post(f"{API}/users/{row['id']}/password", json=body).status_code == 200
+
+    assert machine.get(f"{API}/networks").status_code == 401
+    assert boss.get(f"{API}/users/{row['id']}/tokens").json() == []
+
+
+def test_an_administrator_sees_and_ends_the_tokens_of_others(console: Console) -> None:
+    console.add("anna", "engineer")
+    anna, boss = console.signed_in("anna"), console.as_role("administrator")
+    asked = {"name": "counts", "rights": ["view"], "days": 30}
+    made = anna.post(f"{API}/tokens", json=asked).json()
+    row = next(user for user in boss.get(f"{API}/users").json() if user["name"] == "anna")
+    theirs = f"{API}/users/{row['id']}/tokens"
+
+    assert [token["name"] for token in boss.get(theirs).json()] == ["counts"]
+    assert anna.delete(f"{theirs}/{made['id']}").status_code == 403
+    assert boss.delete(f"{theirs}/{made['id']}").status_code == 204
+    assert boss.delete(f"{theirs}/{made['id']}").status_code == 404
+    assert anna.get(f"{API}/tokens").json() == []
+
+
 def test_nobody_gives_a_token_rights_they_have_not(console: Console) -> None:
     anna = console.as_role("engineer")
 

@@ -1,13 +1,21 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import httpx
 import pytest
+from argon2 import PasswordHasher
 
+from network.errors import SignInError
 from tests.throughband.console.serving import PASSWORD, QUICK, Console, config_in, listening
+from tests.throughband.store.conftest import Clock
 from throughband.console.app import create_app
+from throughband.people.door import Door
+from throughband.people.passwords import Passwords
 from throughband.people.rights import ROLES, Right
+from throughband.store import open_store
 
 SESSION = "/api/v1/session"
 
@@ -67,6 +75,48 @@ def test_one_address_may_not_try_many_names(console: Console) -> None:
     ]
 
     assert statuses == [401] * 20 + [429]
+
+
+def test_guesses_at_once_are_no_more_than_guesses_in_turn(tmp_path: Path) -> None:
+    begun = Barrier(5)
+
+    class Slow(Passwords):
+        def matches(self, password: str, kept: str | None) -> bool:
+            begun.wait(20)
+            return super().matches(password, kept)
+
+    store = open_store(f"sqlite:///{tmp_path / 'console.sqlite'}", backups=None)
+    door = Door(
+        store, Clock(), passwords=Slow(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+    )
+
+    def guess(number: int) -> str:
+        try:
+            door.sign_in("anna", f"guess {number}", "10.0.0.7")
+        except SignInError as error:
+            return type(error).__name__
+        return "in"
+
+    with ThreadPoolExecutor(12) as pool:
+        found = list(pool.map(guess, range(12)))
+    store.close()
+
+    assert sorted(found) == ["SignInError"] * 5 + ["TooManyAttemptsError"] * 7
+
+
+def test_who_signed_in_from_an_address_is_not_kept_out_by_others_there(console: Console) -> None:
+    console.add("anna", "viewer")
+    console.add("ben", "viewer")
+    console.signed_in("anna")
+    client = console.anybody()
+    for i in range(20):
+        client.post(SESSION, json={"name": f"n{i}", "password": "x"})
+
+    right = {name: {"name": name, "password": PASSWORD} for name in ("anna", "ben")}
+    assert client.post(SESSION, json=right["ben"]).status_code == 429
+    assert client.post(SESSION, json=right["anna"]).status_code == 200
+    console.clock.on(minutes=16)
+    assert client.post(SESSION, json=right["ben"]).status_code == 200
 
 
 def test_a_session_ends_after_its_rest_and_after_its_life(console: Console) -> None:

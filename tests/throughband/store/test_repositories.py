@@ -165,10 +165,12 @@ def test_sessions_that_are_over_are_forgotten_at_the_next_sign_in(store: Store, 
 
 def test_failed_attempts_are_counted_within_a_span_and_forgotten(store: Store, desk: Desk) -> None:
     for _ in range(3):
-        store.attempts.add(["anna", "10.0.0.7"], desk.clock.on(minutes=1), desk.clock())
+        now = desk.clock.on(minutes=1)
+        assert store.attempts.begin({"anna": 9, "10.0.0.7": 9}, now, now - timedelta(hours=1))
     begin = desk.clock() - timedelta(seconds=90)
 
-    assert store.attempts.since("anna", begin) == 1
+    assert store.attempts.since("anna", begin) == 2
+    assert store.attempts.begin({"anna": 3}, desk.clock(), begin - timedelta(hours=1)) is None
     store.attempts.forget("anna")
     assert store.attempts.since("anna", begin) == 0
-    assert store.attempts.since("10.0.0.7", begin) == 1
+    assert store.attempts.since("10.0.0.7", begin) == 2

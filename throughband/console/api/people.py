@@ -126,7 +126,7 @@ def change_user(user_id: RowId, asked: UserChange, person: ThePerson, desk: TheD
 
 @router.post(f"{API}/users/{{user_id}}/password", responses=documented(404, 409))
 def set_password(user_id: RowId, asked: NewPassword, person: ThePerson, desk: TheDesk) -> UserOut:
-    """Give somebody a new password; it signs the account out everywhere."""
+    """Give somebody a new password; it signs the account out everywhere and ends its tokens."""
     user = desk.door.change_password(
         desk.store.users.get(user_id), asked.seen_version, asked.password
     )
@@ -134,9 +134,27 @@ def set_password(user_id: RowId, asked: NewPassword, person: ThePerson, desk: Th
     return _user(user)
 
 
+@router.get(f"{API}/users/{{user_id}}/tokens", responses=documented(404))
+def tokens_of(user_id: RowId, desk: TheDesk) -> list[TokenOut]:
+    """List somebody's tokens, the newest first."""
+    desk.store.users.get(user_id)
+    return [TokenOut(**_token(row)) for row in desk.store.tokens.listed(user_id)]
+
+
+@router.delete(
+    f"{API}/users/{{user_id}}/tokens/{{token_id}}", status_code=204, responses=documented(404)
+)
+def end_token_of(user_id: RowId, token_id: RowId, person: ThePerson, desk: TheDesk) -> None:
+    """End one of somebody's tokens."""
+    owner = desk.store.users.get(user_id)
+    if not desk.store.tokens.end(token_id, user_id):
+        raise MissingError(f"there is no token {token_id!r} of {owner.name}")
+    desk.store.audit("token ended", person.name, desk.clock(), token=token_id, account=owner.name)
+
+
 @router.post(f"{API}/me/password", status_code=204, responses=documented(409))
 def change_own_password(asked: OwnPassword, person: ThePerson, desk: TheDesk) -> None:
-    """Change one's own password; it signs out everywhere, this session too."""
+    """Change one's own password; it signs out everywhere, here too, and ends one's tokens."""
     if not desk.door.knows(person.user, asked.old):
         raise SignInError("the old password is wrong")
     desk.door.change_password(person.user, person.user.version, asked.new)
