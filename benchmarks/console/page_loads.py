@@ -1,4 +1,4 @@
-"""How long pages take at 500 signals, against a limit of 200 ms, and how smooth the map is.
+"""How long pages take at 500 signals, against a limit of 200 ms.
 
 ``python -m benchmarks.console.page_loads [--signals 500] [--loads 30]`` makes a town up, puts it
 into a console with a plan that retimes every signal, accounts, runs, moves, comments and a journal
@@ -6,10 +6,6 @@ of 20,000 entries, serves it in a process of its own on the loopback, and asks f
 is measured is from the request to the last byte at the client; the first load of a page, which may
 have to make what pages keep, is told apart. The diagram is asked for twice: while the prediction
 of its delays is being prepared in the same process, and at rest.
-
-Last, Debian's Chromium shows the map and moves it frame by frame, panning and zooming. Without a
-graphics card it draws in software (SwiftShader), on the same processors that serve the pages: a
-lower bound of what an engineer's screen shows. Without the browser that row is left out.
 """
 
 from __future__ import annotations
@@ -55,33 +51,7 @@ PASSWORD: Final = "a town of many signals"
 INTERVALS, INTERVAL_S, MEAN_VEH = 12, 300, 10.0
 PATIENCE_S: Final = 600.0
 ENTRIES: Final = 20_000
-LEAST_FPS: Final = 30.0
-"""Frames per second that eyes take for smooth; the yardstick of the map, not a promise."""
-
 BEING_MADE: Final = ("being worked out", "being prepared")
-FRAMES: Final = 120
-CHROMIUM: Final = Path("/usr/bin/chromium")
-FLAGS: Final = (
-    "--no-sandbox", "--enable-unsafe-swiftshader", "--use-gl=angle", "--use-angle=swiftshader",
-)  # fmt: skip
-MOVES: Final = {
-    "panning": "m.panBy([6 * Math.cos(i / 19), 6 * Math.sin(i / 19)], {animate: false})",
-    "zooming": "m.jumpTo({zoom: z + 1.5 * Math.sin(i / 19)})",
-}
-SCRIPT: Final = """(frames) => new Promise((done) => {
-  const m = document.querySelector('[data-map]').throughbandMap, z = m.getZoom(), took = [];
-  let i = 0, last = performance.now();
-  m.on('render', function each() {
-    const now = performance.now();
-    took.push(now - last);
-    last = now;
-    if (++i >= frames) { m.off('render', each); m.jumpTo({zoom: z}); done(took); return; }
-    requestAnimationFrame(() => { MOVE; m.triggerRepaint(); });
-  });
-  MOVE;
-  m.triggerRepaint();
-})"""
-"""Moves the map a little for every frame it has drawn; returns the time of each, ms."""
 
 
 def config_in(folder: Path, port: int = 0) -> ConsoleConfig:
@@ -201,7 +171,8 @@ def measure(folder: Path, addresses: dict[str, str], port: int, loads: int, serv
                 raise
             time.sleep(0.2)
     answer = client.post("/api/v1/session", json={"name": "bench", "password": PASSWORD})
-    client.cookies.set(COOKIE, answer.cookies[COOKIE])
+    token = answer.cookies[COOKIE]
+    client.cookies.set(COOKIE, token)
     late = 0
     heads = ("kB", "first ms", "median ms", "p95 ms", "of limit", "CPU ms")
     print("page".ljust(22) + "".join(head.rjust(11) for head in heads))
@@ -233,39 +204,8 @@ def measure(folder: Path, addresses: dict[str, str], port: int, loads: int, serv
             f"{p95:>11.0f}{p95 / LIMIT_MS:>11.2f}"
             f"{1000 * (cpu_s(server) - busy_s) / loads:>11.0f}"
         )
-    late += measure_map(
-        f"http://127.0.0.1:{port}", addresses["network with map"], client.cookies[COOKIE]
-    )
     client.close()
     return late
-
-
-def measure_map(url: str, address: str, cookie: str) -> int:
-    """Move the map in a browser and print its frames; return whether one way was not smooth."""
-    if not CHROMIUM.exists():
-        print(f"map: not measured, there is no {CHROMIUM}")
-        return 0
-    from playwright.sync_api import sync_playwright
-
-    slow = 0
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(FLAGS))
-        context = browser.new_context(viewport={"width": 1280, "height": 900})
-        context.add_cookies([{"name": COOKIE, "value": cookie, "url": url}])
-        page = context.new_page()
-        page.set_default_timeout(1000 * PATIENCE_S)
-        page.goto(url + address)
-        page.wait_for_selector('[data-map][data-ready="yes"]')
-        for name, move in MOVES.items():
-            took = np.array(page.evaluate(SCRIPT.replace("MOVE", move), FRAMES))[1:]
-            fps = 1000 * len(took) / took.sum()
-            slow += bool(fps < LEAST_FPS)
-            print(
-                f"map, {name}: {fps:.0f} frames/s, of {LEAST_FPS:g}: {fps / LEAST_FPS:.2f}; frame "
-                f"median {np.median(took):.0f} ms, p95 {np.percentile(took, 95):.0f} ms (software)"
-            )
-        browser.close()
-    return int(slow > 0)
 
 
 def main() -> None:
@@ -298,7 +238,7 @@ def main() -> None:
         finally:
             server.terminate()
             server.wait(30)
-    print("every row is within its limit" if not late else f"{late} rows are beyond their limit")
+    print("every page is within the limit" if not late else f"{late} pages are beyond the limit")
     sys.exit(1 if late else 0)
 
 
