@@ -284,7 +284,8 @@ def write_config(folder: Path) -> Path:
 
 
 _CONFIG: Final = """\
-# Configuration of 'throughband bridge'; paths are relative to this file.
+# Configuration of 'throughband bridge'; paths are relative to this file. As a service, state and
+# journal must lie where it may write, such as "/var/lib/throughband/state".
 devices = "devices.toml"
 state = "state"                  # calls, receipts, profiles of devices; a file STOP in it stops all
 journal = "journal.sqlite"       # 'bridge approve --journal' must name the same

@@ -35,11 +35,19 @@ def init(
     bridge: Annotated[
         Path | None, typer.Option(help="Configuration of the bridge, whose journal is taken.")
     ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for the database, runs and backups, written by whoever serves; else that "
+            "of console.toml."
+        ),
+    ] = None,
 ) -> None:
     """Write a configuration with everything that may be set, unless there is one."""
-    from throughband.console.commands import write_console_config
+    from throughband.console.commands import watching_told, write_console_config
 
-    typer.echo(write_console_config(folder, bridge))
+    typer.echo(write_console_config(folder, bridge, data))
+    typer.echo(watching_told(bridge), err=True)
 
 
 @console_app.command("add-user")

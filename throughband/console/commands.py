@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import getpass
 import logging
+import os
+import pwd
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import Any, Final
 
 import typer
 import uvicorn
+from sqlalchemy.engine import make_url
 
 from network.errors import AccessError, ThroughbandError
 from throughband.commands import now_utc
@@ -120,8 +123,27 @@ def restore_backup(path: Path, source: Path) -> None:
         store.close()
 
 
-def write_console_config(folder: Path, bridge: Path | None) -> Path:
+def watching_told(bridge: Path | None) -> str:
+    """Return what a person who sets a console up is to know of its street."""
+    if bridge is None:
+        return "No bridge is named: this console plans, and reaches no street."
+    return (
+        f"Plans on the street are watched and kept alive by 'throughband bridge run {bridge}': "
+        "keep it running beside the console."
+    )
+
+
+def write_console_config(folder: Path, bridge: Path | None, data: Path | None = None) -> Path:
     """Write a configuration, unless there is one; return where it is.
+
+    Parameters
+    ----------
+    folder
+        Where to.
+    bridge
+        The bridge's configuration, if there is one.
+    data
+        Where database, runs and backups are to be; None for beside the configuration.
 
     Raises
     ------
@@ -133,14 +155,41 @@ def write_console_config(folder: Path, bridge: Path | None) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if not path.exists():
-            path.write_text(_CONFIG.format(bridge=line), encoding="utf-8")
+            at = "" if data is None else f"{data.resolve()}/"
+            path.write_text(_CONFIG.format(bridge=line, at=at), encoding="utf-8")
     except OSError as error:
         raise ThroughbandError(f"{path}: cannot be written ({error.strerror})") from error
     return path
 
 
 def _store(config: ConsoleConfig) -> Store:
+    require_owner(config)
     return open_store(config.database, backups=config.backups, journal=config.journal)
+
+
+def require_owner(config: ConsoleConfig) -> None:
+    """Refuse root where the database's folder is another's, who could not open what root makes.
+
+    Raises
+    ------
+    AccessError
+        Naming the owner.
+    """
+    url = make_url(config.database)
+    if url.get_backend_name() != "sqlite" or not url.database or os.geteuid() != 0:
+        return
+    folder = Path(url.database).parent
+    owner = folder.stat().st_uid if folder.is_dir() else 0
+    if owner == 0:
+        return
+    try:
+        name = pwd.getpwuid(owner).pw_name
+    except KeyError:
+        name = f"#{owner}"
+    raise AccessError(
+        f"{folder} belongs to {name}, who could not open what root makes there; run this as "
+        f"{name}: 'sudo -u {name} throughband ...'"
+    )
 
 
 def _asked(name: str) -> str:
@@ -154,12 +203,12 @@ def _asked(name: str) -> str:
 
 _CONFIG: Final = """\
 # Configuration of 'throughband console'; paths are relative to this file.
-database = "sqlite:///console.sqlite"  # or "postgresql://throughband@localhost/throughband"
+database = "sqlite:///{at}console.sqlite"  # or "postgresql://throughband@localhost/throughband"
 # database_password_file = "database.secret"
 {bridge}                # its journal and state are the console's
-# journal = "journal.sqlite"           # only without a bridge
-folder = "console"                     # runs, imported networks, uploads
-backups = "backups"                    # of the database, before it is brought to a newer form
+# journal = "{at}journal.sqlite"           # only without a bridge
+folder = "{at}console"                     # runs, imported networks, uploads
+backups = "{at}backups"                    # of the database, before it is brought to a newer form
 
 # [site]
 # name = "City of Springfield"         # what every page says on top

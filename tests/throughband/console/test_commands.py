@@ -2,16 +2,18 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from pathlib import Path
 
 import pytest
 
-from network.errors import ThroughbandError
+from network.errors import AccessError, ThroughbandError
 from tests.throughband.console.serving import PASSWORD
 from throughband.console.commands import (
     add_account,
     back_up,
     restore_backup,
+    watching_told,
     write_console_config,
 )
 from throughband.console.config import read_console_config
@@ -36,6 +38,32 @@ def test_the_configuration_that_is_written_is_one_that_is_read(tmp_path: Path) -
     assert config.journal == tmp_path / "new" / "journal.sqlite"
     path.write_text(path.read_text().replace("# [", "[").replace("# bridge", "## bridge"))
     assert write_console_config(tmp_path / "new", None).read_text() == path.read_text()
+
+
+def test_what_is_written_to_lies_in_the_data_folder_where_one_is_named(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    config = read_console_config(write_console_config(tmp_path / "etc", None, data))
+    assert config.database == f"sqlite:///{data / 'console.sqlite'}"
+    for path in (config.runs, config.networks, config.uploads, config.backups):
+        assert path.is_relative_to(data)
+
+
+def test_root_makes_no_database_in_the_folder_of_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    path = write_console_config(tmp_path / "etc", None, data)
+    if os.geteuid() == 0:
+        os.chown(data, 65534, 65534)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    with pytest.raises(AccessError, match=r"run this as .*: 'sudo -u"):
+        add_account(path, "anna", "", ["engineer"], secret_in(tmp_path), False)
+    assert list(data.iterdir()) == []
+
+
+def test_who_sets_a_console_up_is_told_what_watches_the_street(tmp_path: Path) -> None:
+    assert f"throughband bridge run {tmp_path}" in watching_told(tmp_path)
 
 
 def test_every_commented_setting_is_one_that_is_known(tmp_path: Path) -> None:
