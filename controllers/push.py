@@ -105,6 +105,8 @@ async def push(
         "release_digest": release.digest,
         "approved_by": release.approved_by,
     }
+    if terms.ordered_by:
+        head["ordered_by"] = terms.ordered_by
     stages = Stages(works, head, terms, clock, journal, connect)
     progress = stages.progress
     if not dry_run:

@@ -51,6 +51,8 @@ class PushTerms:
         Returns why to stop, or nothing; asked between the stages and while waiting.
     pause
         Lets seconds pass.
+    ordered_by
+        Who ordered the push, for the record; empty where nobody says so.
     """
 
     at_utc: datetime | None = None
@@ -63,3 +65,4 @@ class PushTerms:
     permanent: bool = False
     stop: Callable[[], str] = _never
     pause: Pause = asyncio.sleep
+    ordered_by: str = ""

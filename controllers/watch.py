@@ -88,6 +88,7 @@ async def withdraw(
     most_ticks: int,
     connect: Connect = connect_ntcip,
     most_at_once: int = MOST_AT_ONCE,
+    ordered_by: str = "",
 ) -> None:
     """Call what was called before the push, then restore the rows it wrote.
 
@@ -103,6 +104,8 @@ async def withdraw(
         As for `await_pattern`: how to wait until a device has left the pattern.
     connect, most_at_once
         How to reach a device, and how many at a time.
+    ordered_by
+        Who ordered it, for the record; empty where nobody says so.
 
     Raises
     ------
@@ -111,6 +114,8 @@ async def withdraw(
     """
     pairs = _matched(receipt, devices)
     head: dict[str, object] = {"push_id": receipt.push_id, "plan_digest": receipt.plan_digest}
+    if ordered_by:
+        head["ordered_by"] = ordered_by
     entries = [entry.to_dict() for entry, _ in pairs]
     journal({"event": "withdraw", "utc": clock().isoformat(), **head, "devices": entries})
     recalls = [

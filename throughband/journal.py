@@ -52,7 +52,7 @@ from throughband.journal_file import (
 
 GENESIS: Final = "0" * 64
 OWN_FIELDS: Final = frozenset({"number", "hash"})
-ACTOR_FIELDS: Final = ("actor", "by", "approved_by")
+ACTOR_FIELDS: Final = ("actor", "by", "ordered_by", "approved_by")
 """Fields of an event that name who acted, the first that is there counts."""
 
 

@@ -282,6 +282,31 @@ def test_withdrawing_returns_to_the_time_base_and_restores_the_rows() -> None:
     run(scenario)
 
 
+def test_who_ordered_a_push_and_a_withdrawal_stands_beside_who_approved() -> None:
+    async def scenario() -> None:
+        async with street() as s:
+            receipt = await s.push(terms=PushTerms(pause=s.pause, ordered_by="carl"))
+            await withdraw(
+                receipt,
+                s.devices,
+                clock=lambda: NOW,
+                journal=s.journal.append,
+                tick=s.tick,
+                most_ticks=10,
+                ordered_by="dora",
+            )
+            told = [(e["event"], e.get("ordered_by"), e.get("approved_by")) for e in s.journal]
+            assert told == [
+                ("intent", "carl", "J. Doe"),
+                ("stored", "carl", "J. Doe"),
+                ("activated", "carl", "J. Doe"),
+                ("withdraw", "dora", None),
+                ("withdrawn", "dora", None),
+            ]
+
+    run(scenario)
+
+
 def test_a_silent_center_loses_the_signals_and_refreshing_keeps_them() -> None:
     async def scenario() -> None:
         async with street(backup_s=60) as s:

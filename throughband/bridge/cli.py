@@ -20,6 +20,7 @@ Config = Annotated[Path, typer.Argument(help="Configuration of the bridge (TOML)
 Devices = Annotated[Path, typer.Argument(help="Device list (TOML).")]
 Scenario = Annotated[str, typer.Argument(help="The scenario that the plans belong to.")]
 Plan = Annotated[Path, typer.Option(help="plan.json.")]
+By = Annotated[str, typer.Option("--by", help="Who orders it, for the journal.")]
 DrillFile = Annotated[
     Path | None,
     typer.Option("--drill", help="drill.json of 'throughband street': keep that street's time."),
@@ -204,23 +205,25 @@ def push(
         ),
     ] = False,
     drill: DrillFile = None,
+    by: By = "",
 ) -> None:
     """Show what a plan changes in the controllers, and with --write put it on the street."""
     from throughband.bridge.pushing import push_release
     from throughband.drill import clock_of
 
-    push_release(scenario, plan, config, release, write, at, permanent, clock_of(drill))
+    push_release(scenario, plan, config, release, write, at, permanent, clock_of(drill), by)
 
 
 @bridge_app.command("withdraw")
 def withdraw(
     receipt: Annotated[Path, typer.Argument(help="Receipt of the push, from the state folder.")],
     config: Annotated[Path, typer.Option(help="Configuration of the bridge (TOML).")],
+    by: By = "",
 ) -> None:
     """Take a push back: call what was called before, restore the rows it wrote."""
     from throughband.bridge.pushing import withdraw_receipt
 
-    withdraw_receipt(receipt, config)
+    withdraw_receipt(receipt, config, by)
 
 
 @bridge_app.command("release")

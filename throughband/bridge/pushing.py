@@ -57,6 +57,7 @@ def push_release(
     at: datetime | None,
     permanent: bool,
     drill: Drill = WALL,
+    ordered_by: str = "",
 ) -> None:
     """Carry out ``throughband bridge push``."""
     config = read_config(config_path)
@@ -88,6 +89,7 @@ def push_release(
                 sleep=drill.sleep,
                 at_utc=None if at is None else _next(at, config.operating.zone, drill.now_utc()),
                 permanent=permanent,
+                ordered_by=ordered_by,
             )
         )
         show_changes(receipt, console)
@@ -124,6 +126,7 @@ async def push_at_work(
     permanent: bool = False,
     journal: Callable[[Mapping[str, object]], None] | None = None,
     connect: Connect | None = None,
+    ordered_by: str = "",
 ) -> tuple[PushReceipt, Path | None]:
     """Push plans and keep what is called, for whoever holds the lock of `StateFolder.at_work`.
 
@@ -147,6 +150,8 @@ async def push_at_work(
         As in `controllers.push_terms.PushTerms`.
     journal, connect
         How to record and to reach devices, where not as the configuration says.
+    ordered_by
+        Who ordered it, for the record.
 
     Returns
     -------
@@ -181,6 +186,7 @@ async def push_at_work(
         permanent=permanent,
         stop=stop,
         pause=sleep,
+        ordered_by=ordered_by,
     )
     if journal is None:
         journal = Journal(config.journal).write
@@ -212,14 +218,16 @@ def _kept(state: StateFolder, receipt: PushReceipt) -> Path:
         ) from error
 
 
-def withdraw_receipt(path: Path, config_path: Path) -> None:
+def withdraw_receipt(path: Path, config_path: Path, ordered_by: str = "") -> None:
     """Carry out ``throughband bridge withdraw``."""
     config = read_config(config_path)
     receipt = PushReceipt.from_dict(read_json(path), str(path))
     state = StateFolder(config.state)
     with state.at_work(), undisturbed():
         again = asyncio.run(
-            withdraw_at_work(config, state, receipt, clock=now_utc, sleep=asyncio.sleep)
+            withdraw_at_work(
+                config, state, receipt, clock=now_utc, sleep=asyncio.sleep, ordered_by=ordered_by
+            )
         )
     console = Console(highlight=False)
     _tell(
@@ -242,6 +250,7 @@ async def withdraw_at_work(
     clock: Callable[[], datetime],
     sleep: Callable[[float], Awaitable[None]],
     connect: Connect | None = None,
+    ordered_by: str = "",
 ) -> list[str]:
     """Take a push back, for whoever holds the lock of `StateFolder.at_work`.
 
@@ -255,6 +264,8 @@ async def withdraw_at_work(
         The present, and how to let time pass.
     connect
         How to reach devices, where not as usual.
+    ordered_by
+        Who ordered it, for the record.
 
     Returns
     -------
@@ -287,6 +298,7 @@ async def withdraw_at_work(
         tick=tick,
         most_ticks=WITHDRAW_LOOKS,
         connect=reach,
+        ordered_by=ordered_by,
     )
     return await _taken_up_again(config, state, reach, {e.signal_id for e in receipt.devices})
 

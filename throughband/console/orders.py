@@ -238,6 +238,7 @@ class Orders:
             return [
                 "bridge", "push", network.source, "--plan", str(folder / "plan.json"),
                 "--config", str(bridge), "--release", str(folder / "release.json"), "--write",
+                f"--by={by}",
                 *(("--at", at) if at else ()),
             ]  # fmt: skip
 
@@ -294,7 +295,7 @@ class Orders:
             ) from error
         run = self._work.submit(
             "withdraw",
-            lambda _: ["bridge", "withdraw", str(receipt), "--config", str(bridge)],
+            lambda _: ["bridge", "withdraw", str(receipt), "--config", str(bridge), f"--by={by}"],
             by,
             network_id=plan.network_id,
             asked={"plan_id": plan_id},

@@ -26,6 +26,9 @@ from throughband.results import read_json
 
 RELEASE_LOOK_S: Final = 5.0
 
+ORDERED_BY: Final = "daily operation"
+"""Who orders what this does, in the journal."""
+
 BESIDE: Final = MINOR | {Trouble.ALARM}
 """Troubles with which a pattern runs all the same; the bridge alerts of them itself."""
 
@@ -105,6 +108,7 @@ class StreetHand:
                 clock=self._clock,
                 sleep=self._sleep,
                 connect=self._connect,
+                ordered_by=ORDERED_BY,
             )
         assert file is not None
         return receipt, file
@@ -120,6 +124,7 @@ class StreetHand:
                 clock=self._clock,
                 sleep=self._sleep,
                 connect=self._connect,
+                ordered_by=ORDERED_BY,
             )
 
     async def hand_back(self, signals: Sequence[str], why: str) -> list[str]:

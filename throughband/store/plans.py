@@ -95,12 +95,21 @@ class Plans(PlanKeeping):
     # Talking about it
 
     def comment(self, plan_id: str, by: str, now_utc: datetime, text: str) -> Comment:
-        """Add a comment to a plan."""
+        """Add a comment to a plan; the journal keeps who said what, too."""
         row = Comment(self._new_id(), plan_id, by, now_utc, text)
         values = {column.name: getattr(row, column.name) for column in comments.columns}
-        with self._database.writing() as connection:
+        event = {
+            "event": "commented",
+            "utc": now_utc.isoformat(),
+            "by": by,
+            "plan_id": plan_id,
+            "text": text,
+        }
+        with self._alone, self._database.writing() as connection:
+            self._database.hold(connection)
             one(connection, Plan, plans, plan_id, "plan")
             connection.execute(insert(comments).values(**values))
+            self._record(event)
         return row
 
     def comments(self, plan_id: str) -> list[Comment]:

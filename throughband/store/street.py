@@ -60,7 +60,8 @@ def street_move(connection: Connection, event: Mapping[str, Any]) -> list[Street
             StreetMove(plan_id, Move.ROLL_BACK, "taken back after a crash", push_id),
         ]
     if kind == "withdrawn":
-        return [StreetMove(plan_id, Move.ROLL_BACK, "withdrawn from every controller", push_id)]
+        by = str(event.get("ordered_by") or BRIDGE)
+        return [StreetMove(plan_id, Move.ROLL_BACK, "withdrawn from every controller", push_id, by)]
     return []
 
 

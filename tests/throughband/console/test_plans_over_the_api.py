@@ -176,4 +176,6 @@ def test_comments_are_kept_in_order(console: Console, plan_text: str) -> None:
         console.clock.on(minutes=1)
 
     assert [row["text"] for row in ok(anna.get(url))] == ["why?", "because of the school <b>"]
+    found = ok(anna.get(f"{API}/journal", params={"event": "commented"}))["entries"]
+    assert [(entry["by"], entry["text"]) for entry in found][-1] == ("anna", "why?")
     assert anna.post(url, json={"text": "a\x00b"}).status_code == 422

@@ -87,7 +87,16 @@ def journal(
         entry
         for entry in reversed(events)
         if (event is None or entry.get("event") == event)
-        and (by is None or by in (entry.get("by"), entry.get("approved_by"), entry.get("actor")))
+        and (
+            by is None
+            or by
+            in (
+                entry.get("by"),
+                entry.get("approved_by"),
+                entry.get("ordered_by"),
+                entry.get("actor"),
+            )
+        )
         and (signal is None or names_signal(entry, signal))
         and (plan is None or speaks_of(entry, plan))
     ]

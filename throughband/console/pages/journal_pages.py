@@ -26,7 +26,7 @@ router = APIRouter(include_in_schema=False)
 TOLD: Final = ("why", "notes", "plan_digest", "scenario", "signal", "push_id", "trouble", "text")
 MOST_TOLD: Final = 160
 MOST_DIGITS: Final = 18
-HIDDEN: Final = frozenset({"number", "hash", "utc", "event", *ACTOR_FIELDS})
+HIDDEN: Final = frozenset({"number", "hash", "utc", "event", *ACTOR_FIELDS} - {"approved_by"})
 
 
 @dataclass(frozen=True, slots=True)
