@@ -85,7 +85,7 @@ TimeLimit = Annotated[
         help="Seconds of search after which the best lawful plans so far are taken.", min=1
     ),
 ]
-Seeds = Annotated[int, typer.Option(help="Simulated days per plan, from seed 101 on.", min=2)]
+Seeds = Annotated[int, typer.Option(help="Simulated runs per plan, from seed 101 on.", min=2)]
 
 
 @app.command()

@@ -305,7 +305,7 @@ def prove(
             Variant("candidate", (file,)),
             seeds,
             workers,
-            lambda done, whole: tell("simulated days", done, whole),
+            lambda done, whole: tell("simulated runs", done, whole),
         )
 
 

@@ -34,7 +34,7 @@ def test_a_plan_goes_from_upload_to_the_street_and_back_and_the_journal_has_it_a
             page.locator("h1", has_text="Ten seconds later").wait_for()
             address = page.url.partition("?")[0]
             page.get_by_role("link", name="Start the proof").click()
-            page.get_by_label("Simulated days per plan").fill("2")
+            page.get_by_label("Simulated runs per plan").fill("2")
             page.get_by_label("End of the window").fill("25500")
             page.get_by_role("button", name="Start").click()
             page.screenshot(path=pictures / "story-proof.png", full_page=True)

@@ -6,6 +6,7 @@ import pickle
 import re
 import sys
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,6 +15,8 @@ import pytest
 
 from engine.validate.statistics import Difference
 from network.errors import ThroughbandError
+from network.phasing import Phase, Phasing
+from network.timing import TimingPlan
 from tests.throughband.reports_street import story, validation
 from throughband.benefits import Benefits, Rates, Saving
 from throughband.reports.charts import CountChart
@@ -157,6 +160,33 @@ def test_no_clear_difference_promises_the_council_nothing() -> None:
     said = " ".join(council_text(story(validation=validation(-1.0, 2.0))))
     assert "there is no clear difference" in said
     assert "Nobody should expect a gain" in said
+
+
+def test_the_council_hears_which_greens_are_dropped_and_that_nobody_looked_at_walking() -> None:
+    phasing = Phasing(
+        (Phase(1, "GGrr", 5, 30, 10), Phase(2, "rrGG", 5, 30, 0), Phase(3, "rGrg", 5, 30, 10)), {}
+    )
+    base = story()
+    dropped = replace(base.network.signals["A"], phasing=phasing)
+    dropped = replace(dropped, plan_in_force=TimingPlan("A", 60, (1, 2, 3), (25, 20, 15), 0, 1))
+    network = replace(base.network, signals={**base.network.signals, "A": dropped})
+    new = replace(base.plan_set.plans[0], sequence=(1, 3), splits_s=(35, 25))
+    told = replace(
+        base,
+        network=network,
+        in_force={**base.in_force, "A": dropped.plan_in_force},
+        plan_set=replace(base.plan_set, plans=(new, *base.plan_set.plans[1:])),
+        window_s=3600.0,
+    )
+    said = " ".join(council_text(told))
+    assert "same lamps" not in said
+    assert "Signal A leaves out phase 2" in said
+    assert "loses the protected green" in said
+    assert "no green any more" in said
+    assert "no walk times" in said
+    assert "At 1 of 2 signals some phases have no red clearance" in said
+    assert "runs of 60 minutes of the day's window" in said
+    assert "same lamps" in " ".join(council_text(base))
 
 
 def test_the_council_hears_how_sure_a_gain_is() -> None:

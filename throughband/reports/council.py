@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from throughband.benefits import Benefits, Saving, rounded
 from throughband.reports.comparison import judgment, number
+from throughband.reports.losses import lost_phases, walking
 from throughband.reports.story import Story
 
 
@@ -23,6 +24,7 @@ def council_text(story: Story) -> tuple[str, ...]:
 def _paragraphs(story: Story) -> Iterator[str]:
     planned, signals = len(story.plan_set.plans), len(story.network.signals)
     changed = sum(plan != story.in_force.get(plan.signal_id) for plan in story.plan_set.plans)
+    lost = lost_phases(story.network, story.in_force, story.plan_set.plans)
     yield (
         f"New signal timings are proposed for {changed} of the {signals} "
         f"{'signal' if signals == 1 else 'signals'} of {story.scenario}. "
@@ -31,10 +33,17 @@ def _paragraphs(story: Story) -> Iterator[str]:
             if planned > changed
             else ""
         )
-        + "Nothing is built: the same lamps show green at other seconds. Every timing meets the "
-        "safety rules (shortest greens, yellow, clearance, crossing times for people on foot); two "
-        "independent checks have said so."
+        + (
+            "Nothing is built, but some greens are dropped. "
+            if lost
+            else "Nothing is built: the same lamps show green at other seconds. "
+        )
+        + "Every timing meets the safety rules with the values that the network names (shortest "
+        "greens, yellow, red clearance); two independent checks have said so. "
+        + walking(story.network, story.plan_set.plans)
     )
+    if lost:
+        yield " ".join(lost.values())
     yield _effect(story)
     if story.benefits is not None:
         yield from _worth(story.benefits)
@@ -63,18 +72,26 @@ def _effect(story: Story) -> str:
         return "The simulation could not compare both timings."
     if verdict == "no clear difference":
         return (
-            f"In {runs} pairs of simulated days there is no clear difference: a driver loses "
-            f"{number(before, 0)} s on the way today and {number(after, 0)} s with the new "
-            "timings, but days differ more than that. Nobody should expect a gain from them."
+            f"In {runs} pairs of simulated runs{_length(story)} there is no clear difference: "
+            f"a driver loses {number(before, 0)} s on the way today and {number(after, 0)} s with "
+            "the new timings, but runs differ more than that. Nobody should expect a gain from "
+            "them."
         )
     least, most = sorted((abs(low), abs(high)))
     word = "less" if verdict == "better" else "more"
     return (
-        f"In {runs} pairs of simulated days with the same traffic, a driver loses "
+        f"In {runs} pairs of simulated runs{_length(story)} with the same traffic, a driver loses "
         f"{number(after, 0)} s on the way instead of {number(before, 0)} s. With 95 % confidence "
         f"it is {number(least, 0)} to {number(most, 0)} s {word}. This is a simulation; the street "
         "itself must be measured afterwards."
     )
+
+
+def _length(story: Story) -> str:
+    """Say how much of a day a run plays; nothing where that is not known."""
+    if story.window_s <= 0:
+        return ""
+    return f" of {story.window_s / 60:g} minutes of the day's window"
 
 
 def _worth(benefits: Benefits) -> Iterator[str]:

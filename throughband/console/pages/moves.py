@@ -18,7 +18,7 @@ from network.errors import (
     StaleError,
 )
 from throughband.console.desk import Desk, TheDesk, ThePerson
-from throughband.console.pages.plans import signal_count, told_report
+from throughband.console.pages.plans import losses_of, signal_count, told_report
 from throughband.console.pages.reading import BY_PEOPLE, moves_offered, offered
 from throughband.console.pages.serving import Form, Posted, page, to, works_of
 from throughband.plan_life import MOVES, Move
@@ -117,6 +117,7 @@ def _page(
     return page(
         request, "move.html", status, plan=plan, network=desk.store.networks.get(plan.network_id),
         move=offered(move), values=blank | values, errors=errors, changes=changes,
+        losses=losses_of(request, desk, plan) if move is Move.APPROVE else (),
         signal_count=signal_count(plan), verdict=told["verdict"], judgment=told["judgment"],
         hours=round(desk.config.approval.total_seconds() / 3600, 1),
         foreign=plan.report is not None and not plan.is_report_ours,

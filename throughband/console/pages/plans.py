@@ -28,6 +28,7 @@ from throughband.console.trials import content_of, folder_of
 from throughband.people.door import Person
 from throughband.plan_life import PlanState
 from throughband.reports.comparison import cautions, comparison, judgment_of, verdict_sentence
+from throughband.reports.losses import lost_phases, walking
 from throughband.reports.timing_sheet import timing_sheet
 from throughband.store.repository import PAGE
 from throughband.store.rows import Plan
@@ -213,9 +214,21 @@ def plan_page(
         request, "plan.html", 422 if errors else 200, **framed(desk, person, plan), tab="plan",
         **told_report(plan), changes=changes,
         changed_count=sum(change.changed for change in changes), trouble=trouble,
-        reasons=reasons_of(notes), certificates=certificates_of(notes),
+        reasons=reasons_of(notes), losses=losses_of(request, desk, plan),
+        certificates=certificates_of(notes),
         comments=desk.store.plans.comments(plan.id), values={"text": text}, errors=errors,
     )  # fmt: skip
+
+
+def losses_of(request: Request, desk: Desk, plan: Plan) -> tuple[str, ...]:
+    """Return what a plan takes away and what of walking is known; nothing without a network."""
+    plan_set, _ = content_of(plan.id, plan.content)
+    try:
+        network = modeled_of(request, desk, plan).network
+        lost = lost_phases(network, plans_in_force(network), plan_set.plans)
+    except ThroughbandError as error:
+        return (f"What this plan takes away is not known: {error}",)
+    return (*lost.values(), walking(network, plan_set.plans))
 
 
 def signal_count(plan: Plan) -> int:
