@@ -264,7 +264,7 @@ def test_the_run_command_leaves_a_finished_folder(tmp_path: Path) -> None:
     arguments = ("--effort", EFFORT, "--seeds", 3, "--approve-by-policy", "--out", out)
     outcome = call("run", scenario, *arguments)
     assert outcome.code == 0, outcome.err
-    assert {file.name for file in out.iterdir()} == RUN_FILES - {"journal.jsonl"}
+    assert {file.name for file in out.iterdir()} == RUN_FILES - {"journal.jsonl", "report.pdf"}
     result = read_json(out / "result.json")
     assert result["verdict"] == "better"
     assert result["seeds"] == [101, 102, 103]

@@ -30,7 +30,7 @@ def test_an_imported_intersection_of_two_rings_goes_the_whole_path(tmp_path: Pat
         *("run", town, "--effort", 50, "--seeds", 2, "--out", out, "--approve-by-policy")
     )
     assert outcome.code == 0, outcome.err
-    assert {file.name for file in out.iterdir()} == RUN_FILES - {"journal.jsonl"}
+    assert {file.name for file in out.iterdir()} == RUN_FILES - {"journal.jsonl", "report.pdf"}
     result = read_json(out / "result.json")
     assert result["verdict"] == "better"
     assert result["street"]["controllers"] == 1

@@ -20,7 +20,8 @@ from throughband.pipeline import open_setting
 @pytest.fixture(scope="module")
 def street(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("street")
-    assert call("generate", "arterial", "--signals", 3, "--out", folder / "a").code == 0
+    arguments = ("--signals", 3, "--seed", 2, "--out", folder / "a")
+    assert call("generate", "arterial", *arguments).code == 0
     return next((folder / "a").glob("*.sumocfg"))
 
 
@@ -76,4 +77,7 @@ def test_every_schema_is_printed(name: str) -> None:
 def test_an_unknown_schema_lists_the_known() -> None:
     outcome = call("schema", "plans")
     assert outcome.code != 0
-    assert "counts, explanation, inventory, network, plan, schedule, signals" in outcome.message
+    assert (
+        "counts, evaluation, explanation, inventory, network, plan, schedule, signals"
+        in outcome.message
+    )
