@@ -132,15 +132,20 @@ def require_seen(connection: Connection, plan: Plan, seen_version: int | None) -
     )
 
 
+def require_other(plan: Plan, move: Move, by: str) -> None:
+    """Refuse a move that somebody else than the author has to make."""
+    if MOVES[move].by_other and by == plan.author:
+        raise ApprovalError(
+            f"plan {plan.id} is {plan.author}'s own; somebody else has to {move} it"
+        )
+
+
 def require_allowed(plan: Plan, move: Move, by: str, release: PlanRelease | None) -> None:
     """Refuse a move from another state, of the wrong person, or without what belongs to it."""
     next_state(plan.state, move)
     if not by.strip():
         raise ApprovalError("a move needs the name of who makes it")
-    if MOVES[move].by_other and by == plan.author:
-        raise ApprovalError(
-            f"plan {plan.id} is {plan.author}'s own; somebody else has to {move} it"
-        )
+    require_other(plan, move, by)
     if move is Move.CHECK and plan.report is None:
         raise MoveError(f"plan {plan.id} has no validation report; validate it first")
     if (move is Move.APPROVE) != (release is not None):

@@ -35,6 +35,7 @@ from throughband.store.plan_records import (
     report_values,
     require_about,
     require_allowed,
+    require_other,
     require_seen,
     told_source,
 )
@@ -270,6 +271,8 @@ class Plans(PlanKeeping):
             As `move`.
         """
         plan = self.get(plan_id)
+        # Before what could be approved despite: nobody is told how to approve their own.
+        require_other(plan, Move.APPROVE, by)
         if plan.report is None:
             raise MoveError(f"plan {plan_id} is {plan.state} and has no report to be approved on")
         verdict = plan.report.get("verdict")
