@@ -26,6 +26,9 @@ SEEN_EVERY: Final = timedelta(minutes=1)
 KNOWN_FOR: Final = timedelta(days=30)
 """How long an address is known as one that somebody signed in from."""
 
+MOST_FAILURES_TOLD: Final = 200
+"""Failed attempts that the journal tells of within a span, so that nobody fills it from outside."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -150,6 +153,7 @@ class Door:
         user = self._store.users.of_name(name)
         kept = user.password_hash if user is not None and user.is_active else None
         if not self._passwords.matches(password, kept) or user is None or kept is None:
+            self._tell_failure(user, address, attempts.since(of_name, now - limits.span))
             raise SignInError("name or password are wrong, or the account is closed")
         attempts.take_back(begun)
         attempts.forget(of_name)
@@ -175,7 +179,26 @@ class Door:
             now + self.limits.session, agent[:200],
         )  # fmt: skip
         self._store.sessions.add(session)
+        self._tell("signed in", user.name, agent=session.agent)
         return token, Person(user, user.rights, session.csrf_token, session.token_hash)
+
+    def _tell_failure(self, user: User | None, address: str, failures: int) -> None:
+        # An unknown name is not told: people type passwords there. It is recorded all the same, as
+        # otherwise the time taken would tell which names are accounts.
+        now = self._clock()
+        told = {"failures told": MOST_FAILURES_TOLD}
+        if self._store.attempts.begin(told, now, now - self.limits.span) is None:
+            return
+        self._tell(
+            "sign-in failed",
+            user.name if user is not None else "somebody unknown",
+            address=address,
+            locked=failures >= self.limits.failures_of_name,
+        )
+
+    def _tell(self, event: str, by: str, **details: object) -> None:
+        # Whoever has to give controllers back signs in even while the journal is gone.
+        _noted(lambda: self._store.audit(event, by, self._clock(), **details))
 
     def of_cookie(self, token: str) -> Person | None:
         """Return whose session a cookie's token is, or None if it is over or nobody's."""
@@ -211,6 +234,7 @@ class Door:
         """End the session that somebody is signed in by."""
         if person.session_hash:
             self._store.sessions.end(person.session_hash)
+            self._tell("signed out", person.name)
 
     def make_token(
         self, person: Person, name: str, rights: Iterable[Right], days: int

@@ -21,7 +21,7 @@ def test_an_administrator_adds_changes_and_closes_accounts(console: Console) -> 
     assert ben.get(f"{API}/session").status_code == 401
     assert admin.patch(url, json={"seen_version": 1, "is_active": True}).status_code == 409
     events = [e["event"] for e in admin.get(f"{API}/journal").json()["entries"]]
-    assert events == ["account changed", "account added"]
+    assert events == ["account changed", "signed in", "account added", "signed in"]
 
 
 def test_the_last_administrator_cannot_be_closed(console: Console) -> None:

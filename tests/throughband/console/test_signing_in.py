@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
+from typing import Any
 
 import httpx
 import pytest
@@ -12,12 +14,17 @@ from network.errors import SignInError
 from tests.throughband.console.serving import PASSWORD, QUICK, Console, config_in, listening
 from tests.throughband.store.conftest import Clock
 from throughband.console.app import create_app
-from throughband.people.door import Door
+from throughband.journal import verify
+from throughband.people.door import MOST_FAILURES_TOLD, Door
 from throughband.people.passwords import Passwords
 from throughband.people.rights import ROLES, Right
 from throughband.store import open_store
 
 SESSION = "/api/v1/session"
+
+
+def _journal(console: Console) -> list[dict[str, Any]]:
+    return verify(console.folder / "journal.sqlite")
 
 
 def test_who_signs_in_is_known_until_signing_out(console: Console) -> None:
@@ -255,3 +262,37 @@ def test_not_ready_while_the_journal_cannot_be_read(console: Console) -> None:
 
     assert answer.status_code == 503
     assert "journal" in answer.json()["message"]
+
+
+def test_the_journal_tells_who_signed_in_and_who_failed_to_and_nobodys_typed_name(
+    console: Console,
+) -> None:
+    console.add("anna", "viewer")
+    client = console.anybody()
+    for _ in range(5):
+        client.post(SESSION, json={"name": "anna", "password": "wrong"})
+    client.post(SESSION, json={"name": "my secret pass phrase", "password": "x"})
+    console.clock.on(minutes=16)
+    console.signed_in("anna").delete(SESSION)
+
+    told = [
+        (entry["event"], entry["by"], entry.get("locked"))
+        for entry in _journal(console)
+        if entry["event"].startswith("sign")
+    ]
+    assert told == [
+        *[("sign-in failed", "anna", False)] * 4,
+        ("sign-in failed", "anna", True),
+        ("sign-in failed", "somebody unknown", False),
+        ("signed in", "anna", None),
+        ("signed out", "anna", None),
+    ]
+    assert "pass phrase" not in json.dumps(_journal(console))
+
+
+def test_a_flood_of_failures_does_not_fill_the_journal(console: Console) -> None:
+    for number in range(MOST_FAILURES_TOLD + 5):
+        with pytest.raises(SignInError):
+            console.app.state.desk.door.sign_in(f"n{number}", "x", f"10.0.{number}.1")
+    told = [entry["event"] for entry in _journal(console)]
+    assert told.count("sign-in failed") == MOST_FAILURES_TOLD

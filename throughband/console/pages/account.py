@@ -76,6 +76,7 @@ def sign_out(person: ThePerson, desk: TheDesk) -> Response:
 def sign_out_everywhere(person: ThePerson, desk: TheDesk) -> Response:
     """End every session of one's own."""
     desk.store.sessions.end_all(person.user.id)
+    desk.store.audit("signed out everywhere", person.name, desk.clock())
     answer = to("/login", "signed-out")
     answer.delete_cookie(COOKIE, path="/")
     return answer
