@@ -275,7 +275,7 @@ class Operation:
         self.office.ledger.try_write(
             "notice sent" if delivered else "notice not taken",
             channel=waiting.channel,
-            number=waiting.number,
+            notice_number=waiting.number,
             text=waiting.notice.title,
             made_utc=waiting.notice.at_utc.isoformat(),
             trouble="" if delivered else waiting.trouble,

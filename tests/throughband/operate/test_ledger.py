@@ -1,9 +1,14 @@
+from types import SimpleNamespace
+
 import pytest
 
 from network.errors import ThroughbandError
 from throughband.journal import Journal, verify
 from throughband.operate.ledger import Ledger
 from throughband.operate.memory import Memory, read_memory, write_memory
+from throughband.operate.notices import Notice
+from throughband.operate.operation import Operation
+from throughband.operate.outbox import Waiting
 
 from .cases import NOON
 
@@ -102,3 +107,15 @@ def test_memory_begins_anew_and_refuses_what_is_damaged(tmp_path):
     file.write_text('{"format": "throughband operation", "version": 9}')
     with pytest.raises(ThroughbandError, match="version 9"):
         read_memory(file, NOON)
+
+
+def test_what_became_of_a_notice_is_recorded(tmp_path):
+    # The journal numbers its own entries: a notice's number has another name there.
+    made = ledger(tmp_path)
+    operation = SimpleNamespace(office=SimpleNamespace(ledger=made))
+    notice = Notice("warning", "a queue", "a queue at s1", NOON, False, {})
+    waiting = Waiting(tmp_path / "1.json", "webhook", 7, notice, 0, NOON, "no route")
+    Operation._noted(operation, waiting, True)
+    Operation._noted(operation, waiting, False)
+    told = [(event["event"], event["notice_number"]) for event in verify(tmp_path / "j.sqlite")]
+    assert told == [("operate: notice sent", 7), ("operate: notice not taken", 7)]

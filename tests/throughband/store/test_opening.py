@@ -201,7 +201,7 @@ def test_a_backup_comes_back_whole_in_either_kind_of_database(
     first = brought_to(store, draft(store, now, "first"), PlanState.ACTIVE, now)
     second = brought_to(store, draft(store, now, "second"), PlanState.ACTIVE, now)
     store.plans.comment(first.id, "ben", now, "näher an 60 s?")
-    store.attempts.add(["anna"], now, now)
+    store.attempts.begin({"anna": 5}, now, now)
     backup = tmp_path / "backup.zip"
 
     rows = store.back_up(backup, now)
@@ -218,7 +218,7 @@ def test_a_backup_comes_back_whole_in_either_kind_of_database(
             assert restored.plans.get(plan.id) == store.plans.get(plan.id)
             assert restored.plans.moves(plan.id) == store.plans.moves(plan.id)
         assert restored.plans.comments(first.id) == store.plans.comments(first.id)
-        restored.attempts.add(["anna"], now, now)
+        restored.attempts.begin({"anna": 5}, now, now)
         assert restored.attempts.since("anna", now) == 2
         restored.close()
 
