@@ -15,7 +15,7 @@ install: $(STAMP)
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv --without-pip $(VENV)
 	$(PYTHON) -m pip --python $(BIN)/python install --quiet --disable-pip-version-check \
-		-c constraints.txt -e '.[cities,bench,console,pdf,test]'
+		-c constraints.txt -e '.[cities,bench,console,pdf,test,traces]'
 	@$(MAKE) --no-print-directory sumo-libraries
 	$(BIN)/throughband doctor
 	@touch $(STAMP)
@@ -86,7 +86,7 @@ test-all: lint test-tools
 .PHONY: docs
 docs: install
 	$(PYTHON) -m pip --python $(BIN)/python install --quiet --disable-pip-version-check \
-		-c constraints.txt -e '.[cities,bench,console,pdf,test,learning,docs]'
+		-c constraints.txt -e '.[cities,bench,console,pdf,test,traces,learning,docs]'
 	$(THREADS) MPLBACKEND=agg $(BIN)/python -m sphinx -W --keep-going -q docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 
