@@ -6,7 +6,6 @@ import json
 import os
 import shlex
 import stat
-import tomllib
 from collections import Counter
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
@@ -20,7 +19,6 @@ from pydantic import (
     StrictFloat,
     StrictInt,
     StrictStr,
-    ValidationError,
 )
 
 from controllers.driver import NTCIP, PRIVATE_NETWORKS, Device, User
@@ -28,6 +26,7 @@ from controllers.ntcip.profiles import vendor_profile
 from network.errors import ControllerError
 from network.timing import OffsetReference
 from throughband.reaching import require_protocol
+from throughband.settings_file import read_settings
 
 DEFAULT_COMMUNITIES = frozenset({"public", "private", "administrator"})
 """What devices are shipped with; `administrator` is NTCIP 1103's own."""
@@ -109,17 +108,7 @@ def read_devices(path: Path) -> tuple[Device, ...]:
         none: known to anybody, readable by other accounts, or the same for reading and writing;
         or if a signal or an address is listed twice.
     """
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-        listed = DeviceList.model_validate(content)
-    except OSError as error:
-        raise ControllerError(f"{path}: cannot be read ({error.strerror})") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ControllerError(f"{path}: not TOML ({error})") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ControllerError(f"{path}: {where}: {first['msg']}") from error
+    listed = read_settings(path, DeviceList, ControllerError)
     networks = PRIVATE_NETWORKS if listed.allow is None else tuple(listed.allow)
     try:
         devices = tuple(

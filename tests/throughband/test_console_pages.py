@@ -21,6 +21,7 @@ from throughband.console.shelf import StillMadeError
 from throughband.plan_life import MOVES, Move, PlanState
 
 INLINE = re.compile(r"<script(?![^>]*\bsrc=)(?![^>]*application/json)|\bon\w+=|\sstyle=", re.I)
+FORM = re.compile(r"<form([^>]*)>(.*?)</form>", re.DOTALL)
 FOREIGN = re.compile(r"""(?:src|href|action|hx-get)=["'](?:https?:)?//""")
 
 
@@ -203,6 +204,22 @@ def test_an_offset_outside_its_cycle_is_refused_with_what_is_allowed(
         f"/plans/{site.plan_id}/trial", params={f"o.{site.signal_id}": offset}
     )
     assert "allowed are whole seconds from 0 to" in answer.text
+
+
+def test_no_form_carries_its_token_in_an_address(site: Site) -> None:
+    client = client_of(site, "ada")
+    for name, address in site.addresses().items():
+        for attributes, inside in FORM.findall(client.get(address).text):
+            if 'method="get"' in attributes:
+                fields = re.findall(r"<(?:input|select|textarea)[^>]*>", inside)
+                assert not any("csrf_token" in field for field in fields), name
+    # Of the form that tries offsets, the button that keeps them brings it.
+    diagram = client.get(f"/plans/{site.plan_id}/diagram").text
+    (form,) = [inside for at, inside in FORM.findall(diagram) if 'id="offsets"' in at]
+    buttons = re.findall(r"<button[^>]*>", form)
+    assert "csrf_token" not in buttons[0]
+    (keeping,) = [button for button in buttons if "csrf_token" in button]
+    assert 'formmethod="post"' in keeping
 
 
 def test_kept_offsets_are_a_draft_of_ones_own(site: Site) -> None:

@@ -239,6 +239,7 @@ def release_(
     wait: Annotated[
         float, typer.Option(help="Seconds between telling and looking.", min=0, max=60)
     ] = 2.0,
+    by: By = "",
 ) -> None:
     """Kill switch: hand every controller back to its own schedule, now.
 
@@ -246,12 +247,12 @@ def release_(
     """
     from throughband.bridge.commands import release_devices
 
-    release_devices(devices, state, journal, wait)
+    release_devices(devices, state, journal, wait, by)
 
 
 @bridge_app.command("recover")
-def recover(config: Config) -> None:
+def recover(config: Config, by: By = "") -> None:
     """After a crash: look at what the journal left open, and conclude it on the controllers."""
     from throughband.bridge.pushing import recover_pushes
 
-    recover_pushes(config)
+    recover_pushes(config, by)

@@ -173,14 +173,20 @@ def approve_plans(
     )
 
 
-def release_devices(path: Path, state: Path | None, journal: Path | None, wait_s: float) -> None:
+def release_devices(
+    path: Path,
+    state: Path | None,
+    journal: Path | None,
+    wait_s: float,
+    ordered_by: str = "",
+) -> None:
     """Carry out ``throughband bridge release``."""
     devices = read_devices(path)
     console = Console(highlight=False)
     if state is not None:
         # First, so that whoever calls patterns in its name stops doing so.
         try:
-            StateFolder(state).stop("released at the command line")
+            StateFolder(state).stop(f"released {_whence(ordered_by)}")
         except ControllerError as error:
             _line(console, str(error))
 
@@ -211,6 +217,7 @@ def release_devices(path: Path, state: Path | None, journal: Path | None, wait_s
                     "signals": done,
                     "how": "kill switch",
                     "stuck": stuck,
+                    **({"ordered_by": ordered_by} if ordered_by else {}),
                 }
             )
         except ThroughbandError as error:
@@ -221,6 +228,10 @@ def release_devices(path: Path, state: Path | None, journal: Path | None, wait_s
             "without further calls each returns to its own schedule after its backup time"
         )
     _line(console, f"{len(done)} controllers run their own schedule")
+
+
+def _whence(ordered_by: str) -> str:
+    return f"by {ordered_by}" if ordered_by else "at the command line"
 
 
 def _require_answers(found: Sequence[object]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
@@ -16,7 +15,6 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    ValidationError,
 )
 
 from controllers.driver import Device
@@ -26,6 +24,7 @@ from controllers.steps import MostSteps
 from controllers.troubles import NEVER, TABLE, Action, Response, Trouble
 from network.errors import ThroughbandError
 from throughband.devices import read_devices
+from throughband.settings_file import read_settings
 
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -184,16 +183,7 @@ def read_config(path: Path) -> BridgeConfig:
     ThroughbandError
         If a file cannot be read or a field is missing, unknown or out of range.
     """
-    try:
-        entry = BridgeEntry.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise ThroughbandError(f"{path}: cannot be read ({error.strerror})") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ThroughbandError(f"{path}: not TOML ({error})") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ThroughbandError(f"{path}: {where}: {first['msg']}") from error
+    entry = read_settings(path, BridgeEntry)
     try:
         zone = ZoneInfo(entry.time_zone)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:

@@ -348,7 +348,7 @@ async def _taken_up_again(
     return [f"pattern {call.pattern} at {signal}" for signal, call in sorted(ours.items())]
 
 
-def recover_pushes(config_path: Path) -> None:
+def recover_pushes(config_path: Path, ordered_by: str = "") -> None:
     """Carry out ``throughband bridge recover``."""
     config = read_config(config_path)
     console = Console(highlight=False)
@@ -357,7 +357,9 @@ def recover_pushes(config_path: Path) -> None:
     state = StateFolder(config.state)
     with state.at_work(), undisturbed():
         found, reclaimed = asyncio.run(
-            recover_at_work(config, state, clock=now_utc, sleep=asyncio.sleep)
+            recover_at_work(
+                config, state, clock=now_utc, sleep=asyncio.sleep, ordered_by=ordered_by
+            )
         )
     for entry in found:
         _tell(console, f"push of {entry.intent.begun_utc}: {entry.outcome}")
@@ -380,6 +382,7 @@ async def recover_at_work(
     clock: Callable[[], datetime],
     sleep: Callable[[float], Awaitable[None]],
     connect: Connect | None = None,
+    ordered_by: str = "",
 ) -> tuple[tuple[Recovered, ...], tuple[str, ...]]:
     """Conclude what a crash left open, for whoever holds the lock of `StateFolder.at_work`.
 
@@ -391,6 +394,8 @@ async def recover_at_work(
         The present, and how to let time pass.
     connect
         How to reach devices, where not as usual.
+    ordered_by
+        Who ordered it, for the record.
 
     Returns
     -------
@@ -399,7 +404,11 @@ async def recover_at_work(
         Rows that were taken back into use.
     """
     events = verify(config.journal)
-    journal = Journal(config.journal).write
+    write = Journal(config.journal).write
+
+    def journal(event: Mapping[str, object]) -> None:
+        write({**event, "ordered_by": ordered_by} if ordered_by else event)
+
     reach = connect or reaching(clock, sleep, state.profiles)
     done = await recover(
         open_intents(events),

@@ -20,7 +20,7 @@ from throughband.console.config import ConsoleConfig
 from throughband.console.desk import Desk, guard
 from throughband.console.gate import Counters, Gate
 from throughband.console.orders import Orders
-from throughband.console.problems import tell_errors
+from throughband.console.problems import fault, tell_errors
 from throughband.console.scenes import Scenes
 from throughband.console.shelf import Shelf
 from throughband.console.work import Work
@@ -122,6 +122,7 @@ def create_app(
         new_id=new_id,
         is_open=lambda method, path: f"{method} {path}" in OPEN,
         public_url=config.public_url,
+        on_fault=fault,
     )
     return app
 

@@ -90,7 +90,7 @@ def add_account(
     try:
         user = Door(store, now_utc).add_user(name, full_name or name, rights, password)
         store.audit(
-            "account added", getpass.getuser(), now_utc(), account=name, rights=sorted(user.rights)
+            "account added", _own_name(), now_utc(), account=name, rights=sorted(user.rights)
         )
     finally:
         store.close()
@@ -190,6 +190,14 @@ def require_owner(config: ConsoleConfig) -> None:
         f"{folder} belongs to {name}, who could not open what root makes there; run this as "
         f"{name}: 'sudo -u {name} throughband ...'"
     )
+
+
+def _own_name() -> str:
+    """Return who runs this; a container may run it as a number that no account has."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"user {os.getuid()}"
 
 
 def _asked(name: str) -> str:

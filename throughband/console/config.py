@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -17,6 +16,7 @@ from network.errors import ThroughbandError
 from throughband.people.agency import Oidc
 from throughband.people.door import Limits
 from throughband.people.rights import rights_of
+from throughband.settings_file import read_settings
 
 MEBIBYTE: Final = 1 << 20
 
@@ -176,16 +176,7 @@ def read_console_config(path: Path) -> ConsoleConfig:
         If a file cannot be read or a field is missing, unknown or out of range.
     """
     path = path.absolute()
-    try:
-        entry = ConsoleEntry.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise ThroughbandError(f"{path}: cannot be read ({error.strerror})") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ThroughbandError(f"{path}: not TOML ({error})") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ThroughbandError(f"{path}: {where}: {first['msg']}") from error
+    entry = read_settings(path, ConsoleEntry)
     here = path.parent
     bridge = here / entry.bridge if entry.bridge else None
     folder = here / entry.folder

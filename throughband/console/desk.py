@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Final
@@ -11,7 +12,7 @@ from typing import Annotated, Final
 from fastapi import Depends, Request
 from starlette.datastructures import UploadFile
 
-from network.errors import RightError, SignInError
+from network.errors import RightError, SignInError, StoreError
 from throughband.console.config import ConsoleConfig
 from throughband.console.gate import SAFE
 from throughband.console.orders import Orders
@@ -80,6 +81,16 @@ def maybe_person_of(request: Request) -> Person | None:
     return found
 
 
+def recognize(request: Request) -> None:
+    """Find out who asks where no route did: at an address that is none."""
+    if hasattr(request.state, "person"):
+        return
+    request.state.person = None
+    # A page that tells of trouble with the database must not fail of it.
+    with suppress(StoreError):
+        request.state.person = _recognized(desk_of(request), request)[0]
+
+
 TheDesk = Annotated[Desk, Depends(desk_of)]
 ThePerson = Annotated[Person, Depends(person_of)]
 
@@ -97,6 +108,7 @@ async def guard(request: Request) -> None:
     route = f"{_method(request)} {request.scope['route'].path}"
     right = ROUTES[route]
     desk = desk_of(request)
+    request.state.person = None
     person, by_cookie = await asyncio.to_thread(_recognized, desk, request)
     request.state.person = person
     if right is None:

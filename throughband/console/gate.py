@@ -10,7 +10,9 @@ from collections.abc import Callable
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from fastapi import Request
 from prometheus_client import CollectorRegistry, Counter, Histogram
+from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _log = logging.getLogger("throughband.console.access")
@@ -70,10 +72,12 @@ class Gate:
         Whether pages are reached by HTTPS only.
     new_id
         Draws correlation ids.
-    public_url
-        What browsers reach pages by, where a proxy may ask us by another name.
     is_open
         Tells of a method and a path whether somebody who presents nothing may go on.
+    on_fault
+        Answers where what lies within failed.
+    public_url
+        What browsers reach pages by, where a proxy may ask us by another name.
     """
 
     def __init__(
@@ -84,6 +88,7 @@ class Gate:
         https: bool,
         new_id: Callable[[], str],
         is_open: Callable[[str, str], bool],
+        on_fault: Callable[[Request], ASGIApp],
         public_url: str | None = None,
     ) -> None:
         self._app = app
@@ -92,6 +97,7 @@ class Gate:
         self._https = https
         self._new_id = new_id
         self._is_open = is_open
+        self._on_fault = on_fault
         self._public_host = urlsplit(public_url or "").netloc.lower()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -108,20 +114,34 @@ class Gate:
         scope.setdefault("state", {})["request_id"] = request_id
         begun_s = time.perf_counter()
         answer = _Answer(send, request_id, self._https)
-        refusal = self._refusal(scope, headers)
-        if refusal is not None:
-            await _refuse(answer, *refusal, request_id)
-        else:
-            limit = self._limit(headers)
-            bounded = _Bounded(receive, limit)
-            held = _Held(answer, bounded)
-            try:
-                await self._app(scope, bounded, held)
-            except _TooLargeError:
-                held.is_dropped = True
-            if held.is_dropped:
-                await _refuse(answer, 413, f"the body is larger than {limit} bytes", request_id)
-        self._tell(scope, answer.status, time.perf_counter() - begun_s, request_id)
+        try:
+            refusal = self._refusal(scope, headers)
+            if refusal is not None:
+                await _refuse(answer, *refusal, request_id)
+            else:
+                await self._pass(scope, receive, answer, self._limit(headers), request_id)
+        finally:
+            self._tell(scope, answer.status or 500, time.perf_counter() - begun_s, request_id)
+
+    async def _pass(
+        self, scope: Scope, receive: Receive, answer: _Answer, limit: int, request_id: str
+    ) -> None:
+        bounded = _Bounded(receive, limit)
+        held = _Held(answer, bounded)
+        try:
+            await self._app(scope, bounded, held)
+        except _TooLargeError:
+            held.is_dropped = True
+        except Exception:  # the last place that can tell whoever asks, and the log
+            _log.exception(
+                "%s %s failed", scope["method"], scope["path"], extra={"request_id": request_id}
+            )
+            if answer.status:
+                raise
+            told = await run_in_threadpool(self._on_fault, Request(scope, receive))
+            await told(scope, receive, answer)
+        if held.is_dropped:
+            await _refuse(answer, 413, f"the body is larger than {limit} bytes", request_id)
 
     def _limit(self, headers: dict[str, str]) -> int:
         is_upload = headers.get("content-type", "").startswith("multipart/form-data")

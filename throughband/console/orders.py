@@ -21,13 +21,14 @@ from network.errors import (
     StoreUnavailableError,
     ThroughbandError,
 )
-from throughband.bridge.config import BridgeConfig, read_config
+from throughband.bridge.config import BridgeConfig, BridgeEntry, read_config
 from throughband.bridge.state import StateFolder
 from throughband.console.carrying import FILES
 from throughband.console.config import ConsoleConfig
 from throughband.console.scenes import Scenes, plan_set_of
 from throughband.console.work import RELEASE, Work
 from throughband.plan_life import Move, PlanState
+from throughband.settings_file import read_settings
 from throughband.sources import require_own_files
 from throughband.store import Store
 from throughband.store.rows import Network, Plan, ReportOrigin, ReportSource, Run
@@ -309,6 +310,7 @@ class Orders:
         bridge = self.bridge()
         command = [
             "bridge", "release", str(self._devices_file()), "--state", str(bridge.state),
+            f"--by={by}",
         ]  # fmt: skip
         try:
             self._store.plans.catch_up(self._clock())
@@ -320,7 +322,7 @@ class Orders:
 
     def recover(self, by: str, why: str) -> Run:
         """Have what a crash left open on the controllers concluded."""
-        command = ["bridge", "recover", str(self.bridge_path())]
+        command = ["bridge", "recover", str(self.bridge_path()), f"--by={by}"]
         return self._work.submit("recover", lambda _: command, by, asked={"why": why})
 
     def bridge_path(self) -> Path:
@@ -334,11 +336,8 @@ class Orders:
         return read_config(self.bridge_path())
 
     def _devices_file(self) -> Path:
-        import tomllib
-
         path = self.bridge_path()
-        entry = tomllib.loads(path.read_text(encoding="utf-8"))
-        return path.parent / str(entry["devices"])
+        return path.parent / read_settings(path, BridgeEntry).devices
 
     def receipt_of(self, plan: Plan) -> Path:
         """Return the receipt of an active plan's push."""

@@ -139,6 +139,17 @@ def tell_errors(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, of_http)
 
 
+FAULT: Final = (
+    "A fault of the console itself, not of what you asked for; the log has it under the reference. "
+    "See whether it was done before you try again."
+)
+
+
+def fault(request: Request) -> Response:
+    """Answer where the program failed: nothing of its inside is told."""
+    return told(request, 500, Problem(error="Fault", message=FAULT, request_id=id_of(request)))
+
+
 def still_made(request: Request, error: Exception) -> Response:
     """Say that what was asked for is being worked out, and when to ask again."""
     problem = Problem(error="StillMade", message=str(error), request_id=id_of(request))

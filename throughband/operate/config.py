@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
-
-from pydantic import ValidationError
 
 from controllers.steps import MostSteps
 from network.errors import ThroughbandError
@@ -34,6 +31,7 @@ from throughband.operate.notices import NoticeRule
 from throughband.operate.outbox import Channel
 from throughband.operate.regime import RegimeRule
 from throughband.operate.warning_book import BookRule
+from throughband.settings_file import read_settings
 
 MOST_SECRET_BYTES: Final = 4096
 
@@ -118,19 +116,11 @@ def read_operate_config(path: Path) -> OperateConfig:
     ThroughbandError
         If a file cannot be read or a field is missing, unknown or out of range.
     """
-    try:
-        entry = OperateEntry.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise ThroughbandError(f"{path}: cannot be read ({error.strerror})") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ThroughbandError(f"{path}: not TOML ({error})") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        said = first["msg"]
-        if first["type"] == "extra_forbidden":
-            said = "unknown; 'throughband operate NEW.toml --template SCENARIO' shows all there is"
-        raise ThroughbandError(f"{path}: {where}: {said}") from error
+    entry = read_settings(
+        path,
+        OperateEntry,
+        unknown="unknown; 'throughband operate NEW.toml --template SCENARIO' shows all there is",
+    )
     here = path.parent
     bridge = read_config(here / entry.bridge)
     if bridge.counts_folder is None:

@@ -158,6 +158,7 @@ class StreetHand:
                     "how": "daily operation",
                     "why": why,
                     "stuck": stuck,
+                    "ordered_by": ORDERED_BY,
                 }
             )
         return stuck
@@ -175,6 +176,7 @@ class StreetHand:
                 clock=self._clock,
                 sleep=self._sleep,
                 connect=self._connect,
+                ordered_by=ORDERED_BY,
             )
         still = [entry for entry in done if entry.outcome == "still open"]
         if still:

@@ -38,11 +38,12 @@ def street_move(connection: Connection, event: Mapping[str, Any]) -> list[Street
     The beginning of a push leads to none; it ties the push to its plan.
     """
     kind, push_id = event.get("event"), str(event.get("push_id", ""))
+    by = str(event.get("ordered_by") or BRIDGE)
     if kind == "intent" and push_id:
         _tie(connection, str(event.get("release_digest", "")), push_id)
         return []
     if kind == "released":
-        return _released(connection, event)
+        return _released(connection, event, by)
     outcome = event.get("outcome")
     plan_id = _of_push(connection, push_id)
     if plan_id is None:
@@ -56,16 +57,15 @@ def street_move(connection: Connection, event: Mapping[str, Any]) -> list[Street
     if kind == "recovered":
         # A push that was open is taken back, or a withdrawal is completed.
         return [
-            StreetMove(plan_id, Move.FAIL, "taken back after a crash", push_id),
-            StreetMove(plan_id, Move.ROLL_BACK, "taken back after a crash", push_id),
+            StreetMove(plan_id, Move.FAIL, "taken back after a crash", push_id, by),
+            StreetMove(plan_id, Move.ROLL_BACK, "taken back after a crash", push_id, by),
         ]
     if kind == "withdrawn":
-        by = str(event.get("ordered_by") or BRIDGE)
         return [StreetMove(plan_id, Move.ROLL_BACK, "withdrawn from every controller", push_id, by)]
     return []
 
 
-def _released(connection: Connection, event: Mapping[str, Any]) -> list[StreetMove]:
+def _released(connection: Connection, event: Mapping[str, Any], by: str) -> list[StreetMove]:
     """Return the end of active plans of which no signal is called any more."""
     names = event.get("signals")
     released = {str(name) for name in names} if isinstance(names, list) else None
@@ -75,7 +75,7 @@ def _released(connection: Connection, event: Mapping[str, Any]) -> list[StreetMo
     for row in connection.execute(active.where(plans.c.state == PlanState.ACTIVE)):
         signals = {str(entry["signal_id"]) for entry in json.loads(row.content)["plans"]}
         if released is None or signals <= released:
-            found.append(StreetMove(row.id, Move.ROLL_BACK, why, str(row.push_id)))
+            found.append(StreetMove(row.id, Move.ROLL_BACK, why, str(row.push_id), by))
     return found
 
 

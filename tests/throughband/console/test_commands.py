@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import getpass
 import json
 import logging
 import os
+import pwd
+import sys
 from pathlib import Path
 
 import pytest
@@ -19,6 +22,7 @@ from throughband.console.commands import (
 from throughband.console.config import read_console_config
 from throughband.console.logs import JsonLines
 from throughband.console.pages.settings import settings_of
+from throughband.journal import verify
 from throughband.store import open_store
 
 
@@ -167,3 +171,39 @@ def test_a_line_of_the_log_is_json_whatever_is_said() -> None:
     assert content["message"] == 'two\nlines "x"'
     assert content["request_id"] == "abc"
     assert "\n" not in JsonLines().format(record)
+
+
+def test_an_account_is_added_by_a_user_that_the_machine_has_no_name_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nobody(_: int) -> object:
+        raise KeyError("getpwuid(): uid not found: 1000740000")
+
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", nobody)
+    path = write_console_config(tmp_path, None)
+
+    add_account(path, "anna", "Anna", ["viewer"], secret_in(tmp_path), False)
+
+    (event,) = verify(read_console_config(path).journal)
+    assert (event["event"], event["by"]) == ("account added", f"user {os.getuid()}")
+
+
+def test_a_password_is_asked_for_twice_and_shown_never(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers = iter([PASSWORD, PASSWORD, PASSWORD, "another one altogether"])
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
+    monkeypatch.setattr(getpass, "getpass", lambda _: next(answers))
+    path = write_console_config(tmp_path, None)
+
+    add_account(path, "anna", "Anna", ["viewer"], None, False)
+    with pytest.raises(AccessError, match="the passwords differ; nothing was added"):
+        add_account(path, "ben", "Ben", ["viewer"], None, False)
+
+    assert PASSWORD not in capsys.readouterr().out
+    config = read_console_config(path)
+    store = open_store(config.database, backups=None, journal=config.journal)
+    assert [user.name for user in store.users.listed()] == ["anna"]
+    store.close()

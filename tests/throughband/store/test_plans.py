@@ -236,10 +236,11 @@ def test_handing_all_controllers_back_ends_what_is_active(store: Store, desk: De
     store.plans.catch_up(desk.clock())
     assert store.plans.get(plan.id).state is PlanState.ACTIVE
 
-    bridge(desk, "released", signals=["a", "b"], how="kill switch")
+    bridge(desk, "released", signals=["a", "b"], how="kill switch", ordered_by="oscar")
     store.plans.catch_up(desk.clock())
 
     assert store.plans.get(plan.id).state is PlanState.ROLLED_BACK
+    assert store.plans.moves(plan.id)[-1].by == "oscar"
 
 
 def test_a_move_that_was_recorded_and_not_kept_is_finished_at_the_next_opening(

@@ -14,7 +14,7 @@ from starlette.datastructures import UploadFile
 from starlette.staticfiles import StaticFiles
 
 from network.errors import RightError, ThroughbandError
-from throughband.console.desk import CSRF_FIELD, Desk, desk_of, maybe_person_of
+from throughband.console.desk import CSRF_FIELD, Desk, desk_of, maybe_person_of, recognize
 from throughband.console.pages.rendering import STATIC, THEME_COOKIE, render
 from throughband.console.pages.works import Works
 from throughband.console.problems import Problem, id_of, still_made
@@ -41,7 +41,9 @@ TITLES: Final[Mapping[int, str]] = {
     403: "Not allowed",
     404: "Not found",
     409: "Not as things stand",
+    405: "Not found",
     413: "Too large",
+    500: "Something went wrong here",
     503: "Not possible at the moment",
 }
 LASTING: Final = "public, max-age=31536000, immutable"
@@ -135,6 +137,7 @@ def fault_page(request: Request, status: int, problem: Problem) -> Response:
         if request.headers.get("hx-request"):
             return Response(status_code=200, headers={"HX-Redirect": address})
         return RedirectResponse(address, 303)
+    recognize(request)
     person = maybe_person_of(request)
     template = "fault.html" if person else "fault_outside.html"
     return page(
