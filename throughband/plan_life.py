@@ -76,6 +76,8 @@ class Rule:
         Whether it must be somebody other than the plan's author.
     meaning
         One sentence for people.
+    needs_why
+        Whether somebody who makes it has to say why: what ends a plan's way, others ask about.
     """
 
     sources: frozenset[PlanState]
@@ -84,6 +86,7 @@ class Rule:
     event: str
     meaning: str
     by_other: bool = False
+    needs_why: bool = False
 
 
 def _rule(
@@ -93,8 +96,9 @@ def _rule(
     event: str,
     meaning: str,
     by_other: bool = False,
+    needs_why: bool = False,
 ) -> Rule:
-    return Rule(frozenset(sources), target, right, event, meaning, by_other)
+    return Rule(frozenset(sources), target, right, event, meaning, by_other, needs_why)
 
 
 _P = PlanState
@@ -111,7 +115,7 @@ MOVES: Final[Mapping[Move, Rule]] = MappingProxyType(
         ),
         Move.REJECT: _rule(
             {_P.DRAFT, _P.CHECKED, _P.APPROVED}, _P.REJECTED, Right.APPROVE, "plan rejected",
-            "it is not to be used",
+            "it is not to be used", needs_why=True,
         ),
         Move.ARM: _rule(
             {_P.APPROVED}, _P.ARMED, Right.OPERATE, "plan armed",
@@ -131,7 +135,7 @@ MOVES: Final[Mapping[Move, Rule]] = MappingProxyType(
         ),
         Move.ROLL_BACK: _rule(
             {_P.ACTIVE}, _P.ROLLED_BACK, Right.OPERATE, "plan rolled back",
-            "it was taken off the street",
+            "it was taken off the street", needs_why=True,
         ),
         Move.EXPIRE: _rule(
             {_P.APPROVED, _P.ARMED}, _P.EXPIRED, Right.OPERATE, "plan expired",

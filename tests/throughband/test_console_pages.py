@@ -14,11 +14,13 @@ from typer.testing import CliRunner
 
 from tests.browser.site import PASSWORD, Site, site_in
 from throughband.cli import app
-from throughband.console.carrying import COMMAND
+from throughband.console.carrying import COMMAND, OUTPUT
 from throughband.console.pages.reading import BY_PEOPLE, offered
 from throughband.console.pages.serving import FILE_POLICY, POLICY
 from throughband.console.shelf import StillMadeError
+from throughband.console.work import STREET_KINDS, UNDOING
 from throughband.plan_life import MOVES, Move, PlanState
+from throughband.store.rows import RunState
 
 INLINE = re.compile(r"<script(?![^>]*\bsrc=)(?![^>]*application/json)|\bon\w+=|\sstyle=", re.I)
 FORM = re.compile(r"<form([^>]*)>(.*?)</form>", re.DOTALL)
@@ -148,6 +150,51 @@ def test_a_started_run_waits_with_what_was_asked_for(site: Site) -> None:
     run = site.desk.store.runs.get(answer.headers["location"].rpartition("/")[2])
     assert (run.kind, run.requested_by, run.arguments["time_limit"]) == ("optimize", "ada", 7.0)
     site.desk.work.cancel(run.id, "ada")
+
+
+@pytest.mark.parametrize("kind", sorted(STREET_KINDS))
+def test_what_is_at_work_on_the_street_is_not_offered_to_be_stopped(site: Site, kind: str) -> None:
+    store, now = site.desk.store, site.desk.clock()
+    run = store.runs.add(kind, None, {}, site.desk.config.runs, "bo", now)
+    store.runs.begin(run.id, 1, now)
+    client = client_of(site, "bo")
+
+    page = html.unescape(client.get(f"/runs/{run.id}").text)
+    fields = {"csrf_token": token_in(client, f"/runs/{run.id}")}
+    answer = client.post(f"/runs/{run.id}/cancel", data=fields)
+
+    assert "Stop it" not in page
+    assert UNDOING[kind] in page
+    assert answer.status_code == 409
+    assert UNDOING[kind] in html.unescape(answer.text)
+    store.runs.end(run.id, RunState.DONE, 0, "", now)
+
+
+def test_what_a_run_said_names_no_place_on_the_server(site: Site) -> None:
+    store, now = site.desk.store, site.desk.clock()
+    run = store.runs.add("optimize", None, {}, site.desk.config.runs, "ada", now)
+    store.runs.begin(run.id, 1, now)
+    store.runs.progress(run.id, {"step": 1, "title": f"read {run.folder}/files/plan.json"})
+    Path(run.folder).mkdir()
+    (Path(run.folder) / OUTPUT).write_text(f"{run.folder}/files/plan.json: read\n")
+    client = client_of(site, "ada")
+    at_work = client.get(f"/runs/{run.id}").text, client.get("/runs").text
+    store.runs.end(run.id, RunState.FAILED, 1, f"{run.folder}/files/plan.json: not JSON", now)
+    ended = client.get(f"/runs/{run.id}").text
+    api = f"/api/v1/runs/{run.id}"
+
+    assert "read plan.json" in at_work[0]
+    assert "plan.json: not JSON" in ended
+    told = client.get(api), client.get(f"{api}/output")
+    assert told[0].json()["exit_text"] == "plan.json: not JSON"
+    for text in (*at_work, ended, *(answer.text for answer in told)):
+        assert str(site.desk.config.path.parent) not in text
+
+
+def test_controllers_are_given_back_without_a_reason(site: Site) -> None:
+    page = client_of(site, "bo").get("/live/release").text
+    assert "<textarea" in page
+    assert "required" not in page
 
 
 def test_a_whole_run_searches_no_longer_than_the_form_says(site: Site) -> None:

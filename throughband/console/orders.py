@@ -27,7 +27,7 @@ from throughband.console.carrying import FILES
 from throughband.console.config import ConsoleConfig
 from throughband.console.scenes import Scenes, plan_set_of
 from throughband.console.work import RELEASE, Work
-from throughband.plan_life import Move, PlanState
+from throughband.plan_life import MOVES, Move, PlanState
 from throughband.settings_file import read_settings
 from throughband.sources import require_own_files
 from throughband.store import Store
@@ -196,7 +196,8 @@ class Orders:
         )  # fmt: skip
 
     def reject(self, plan_id: str, by: str, why: str, seen_version: int) -> Plan:
-        """Say that a plan is not to be used."""
+        """Say that a plan is not to be used, and why."""
+        _require_why(Move.REJECT, why)
         return self._move(plan_id, Move.REJECT, by, why, seen_version)
 
     def arm(
@@ -276,8 +277,9 @@ class Orders:
         Raises
         ------
         MoveError
-            It is not active, or its push left no receipt.
+            It is not active, its push left no receipt, or no reason is given.
         """
+        _require_why(Move.ROLL_BACK, why)
         bridge = self.bridge_path()
         plan = self._store.plans.get(plan_id)
         receipt = self.receipt_of(plan)
@@ -348,7 +350,8 @@ class Orders:
         receipt = folder / f"{name}.json"
         if not receipt.is_file():
             raise MoveError(
-                f"plan {plan.id}: its push left no receipt in {folder}; hand the controllers back"
+                f"plan {plan.id}: its push left no receipt ({receipt.name}); hand the controllers "
+                "back"
             )
         return receipt
 
@@ -397,6 +400,11 @@ class Orders:
 
     def _move(self, plan_id: str, move: Move, by: str, why: str, seen_version: int) -> Plan:
         return self._store.plans.move(plan_id, move, by, self._clock(), why, seen_version)
+
+
+def _require_why(move: Move, why: str) -> None:
+    if MOVES[move].needs_why and not why.strip():
+        raise MoveError(f"the move {move} needs a reason; it stands in the journal")
 
 
 def _titled(options: dict[str, Any], title: str) -> dict[str, Any]:

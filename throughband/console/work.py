@@ -31,6 +31,7 @@ from network.errors import (
 )
 from throughband.console.carrying import COMMAND, FILES, OUTPUT, exit_of, is_carried
 from throughband.console.config import ConsoleConfig
+from throughband.console.outcomes import pathless
 from throughband.console.scenes import Scenes
 from throughband.plan_life import Move, PlanState
 from throughband.results import read_json
@@ -39,8 +40,19 @@ from throughband.store.rows import ReportOrigin, ReportSource, Run, RunState
 
 _log = logging.getLogger(__name__)
 
-STREET_KINDS: Final = frozenset({"push", "withdraw", "release", "recover"})
-"""What concerns the street does not wait behind an optimization."""
+UNDOING: Final[Mapping[str, str]] = {
+    "push": (
+        "A push is not cut off: it ends by itself, and takes itself back where it fails. Once its "
+        "plan is active, roll the plan back; before that, 'Give all back' on the live page ends it."
+    ),
+    "withdraw": "It gives controllers back what they had, and ends by itself.",
+    "release": "It gives controllers back to their own schedule, and ends by itself.",
+    "recover": "It concludes what a crash left open on the controllers, and ends by itself.",
+}
+"""What is said to whoever would stop a run on the street."""
+
+STREET_KINDS: Final = frozenset(UNDOING)
+"""What concerns the street does not wait behind an optimization, and is not stopped."""
 
 RELEASE: Final = "release"
 
@@ -155,10 +167,7 @@ class Work:
         """
         run = self._store.runs.require_open(run_id)
         if run.kind in STREET_KINDS:
-            raise MoveError(
-                f"run {run_id} is at work on the street ({run.kind}); it ends by itself within "
-                "seconds, and is taken back by a run of its own"
-            )
+            raise MoveError(f"run {run_id} is at work on the street. {UNDOING[run.kind]}")
         now = self._clock()
         self._store.audit("run canceled", by, now, run_id=run_id)
         if run.state is RunState.WAITING and self._store.runs.end(
@@ -346,7 +355,7 @@ class Work:
                 plan = self._store.plans.get(asked["plan_id"])
                 # Without an intent in the journal nothing was written to any controller.
                 if plan.state is PlanState.ARMED and plan.push_id is None:
-                    why = f"not pushed: {last_words(folder / OUTPUT)}"
+                    why = f"not pushed: {pathless(last_words(folder / OUTPUT), folder)}"
                     self._store.plans.move(plan.id, Move.FAIL, "bridge", now, why, plan.version)
 
 

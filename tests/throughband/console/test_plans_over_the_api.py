@@ -7,10 +7,13 @@ from typing import Any
 import httpx
 import pytest
 
+from network.errors import MoveError
 from network.files import write_plan
 from network.timing import PlanSet
 from tests.throughband.console.serving import Console
+from throughband.console.api.plans import BY_STREET
 from throughband.console.scenes import Scenes, plan_set_of
+from throughband.plan_life import MOVES, Move
 
 API = "/api/v1"
 CITY = "cologne1"
@@ -166,6 +169,32 @@ def test_without_a_street_nothing_is_armed(console: Console, plan_text: str) -> 
     assert answer.status_code == 409
     assert "no street" in answer.json()["message"]
     assert ok(carl.get(f"{API}/plans/{plan['id']}"))["state"] == "approved"
+
+
+@pytest.mark.parametrize("move", [move for move in MOVES if move not in BY_STREET])
+def test_the_api_asks_for_a_reason_where_the_rule_of_the_move_does(
+    console: Console, move: Move
+) -> None:
+    document = console.as_role("viewer").get(f"{API}/openapi.json").json()
+    body = document["paths"][f"{API}/plans/{{plan_id}}/{move}"]["post"]["requestBody"]
+    kind = body["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+    asked = document["components"]["schemas"][kind]
+    assert ("why" in asked["required"]) == MOVES[move].needs_why
+    assert asked["properties"]["why"].get("minLength", 0) == MOVES[move].needs_why
+
+
+def test_a_plan_is_not_rejected_without_a_reason(console: Console, plan_text: str) -> None:
+    _, plan = with_draft(console, plan_text)
+    console.add("ben", "approver")
+    ben = console.signed_in("ben")
+
+    for why in ({}, {"why": ""}, {"why": "  "}):
+        answer = ben.post(f"{API}/plans/{plan['id']}/reject", json={"seen_version": 1, **why})
+        assert answer.status_code == 422
+        assert "body.why" in answer.json()["message"]
+    with pytest.raises(MoveError, match="reject needs a reason"):
+        console.desk.orders.reject(plan["id"], "ben", "", 1)
+    assert ok(decide(ben, plan, "reject", why="school time"))["state"] == "rejected"
 
 
 def test_comments_are_kept_in_order(console: Console, plan_text: str) -> None:

@@ -101,10 +101,19 @@ def test_no_more_runs_wait_than_are_allowed(bench: Bench) -> None:
         bench.asked("schema", "plan")
 
 
-def test_what_is_at_work_on_the_street_is_not_canceled(bench: Bench) -> None:
-    run = bench.work.submit("push", lambda _: ["schema", "plan"], "anna")
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("push", "roll the plan back"),
+        ("withdraw", "ends by itself"),
+        ("release", "ends by itself"),
+        ("recover", "ends by itself"),
+    ],
+)
+def test_what_is_at_work_on_the_street_is_not_canceled(bench: Bench, kind: str, said: str) -> None:
+    run = bench.work.submit(kind, lambda _: ["schema", "plan"], "anna")
 
-    with pytest.raises(MoveError, match="at work on the street"):
+    with pytest.raises(MoveError, match=f"at work on the street.*{said}"):
         bench.work.cancel(run.id, "ben")
 
 

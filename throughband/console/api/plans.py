@@ -120,7 +120,14 @@ class Decision(Asked):
     """A move."""
 
     seen_version: Version
-    why: Why = ""
+    why: Why = Field("", description="For the journal and the plan's history.")
+
+
+class Ending(Asked):
+    """A move that ends a plan's way, which others will ask about."""
+
+    seen_version: Version
+    why: Why = Field(min_length=1, description="For the journal and the plan's history.")
 
 
 class Approval(Decision):
@@ -283,7 +290,7 @@ def approve(plan_id: RowId, asked: Approval, desk: TheDesk, person: ThePerson) -
 
 
 @router.post(f"{API}/plans/{{plan_id}}/reject", responses=documented(404, 409))
-def reject(plan_id: RowId, asked: Decision, desk: TheDesk, person: ThePerson) -> PlanOut:
+def reject(plan_id: RowId, asked: Ending, desk: TheDesk, person: ThePerson) -> PlanOut:
     """Say that it is not to be used."""
     moved = desk.orders.reject(plan_id, person.name, asked.why, asked.seen_version)
     return plan_out(moved, person)
@@ -304,7 +311,7 @@ def disarm(plan_id: RowId, asked: Decision, desk: TheDesk, person: ThePerson) ->
 
 
 @router.post(f"{API}/plans/{{plan_id}}/roll-back", status_code=202, responses=documented(404, 409))
-def roll_back(plan_id: RowId, asked: Decision, desk: TheDesk, person: ThePerson) -> Ordered:
+def roll_back(plan_id: RowId, asked: Ending, desk: TheDesk, person: ThePerson) -> Ordered:
     """Take it off the street: the bridge withdraws it."""
     moved, run = desk.orders.roll_back(plan_id, person.name, asked.why, asked.seen_version)
     return Ordered(plan=plan_out(moved, person), run=run_out(run))

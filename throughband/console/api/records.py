@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query
 from fastapi.responses import PlainTextResponse
@@ -14,12 +14,17 @@ from network.errors import StoreUnavailableError, ThroughbandError
 from throughband.console.api.fields import Limit, Offset, RowId
 from throughband.console.desk import Desk, TheDesk, ThePerson
 from throughband.console.problems import documented
-from throughband.journal import verify
+from throughband.journal import ACTOR_FIELDS, verify
+from throughband.journal_browsing import Wanted, newest
 from throughband.journal_command import names_signal
+from throughband.journal_file import Row
 from throughband.people.routes import API
 from throughband.store.rows import NoticeState, Warning_
 
 router = APIRouter(tags=["records"])
+
+READ: Final = 500
+"""Entries read at a time where few of them may be wanted."""
 
 Word = Annotated[str | None, Query(max_length=200)]
 
@@ -28,8 +33,12 @@ class JournalPage(BaseModel):
     """A page of the journal."""
 
     entries: list[dict[str, Any]] = Field(description="The newest first, each with its hash.")
-    found: int = Field(description="Entries that fulfill the conditions.")
-    count: int = Field(description="Entries in all; the chain is unbroken.")
+    next_before: int | None = Field(
+        description="To send as before for the entries after these; None where there are none."
+    )
+    count: int = Field(
+        description="Entries in all. Whether they are what was sealed, the verification tells."
+    )
 
 
 class Verification(BaseModel):
@@ -79,29 +88,36 @@ def journal(
     signal: Word = None,
     plan: Annotated[str | None, Query(pattern=r"^[0-9a-f]{12}$")] = None,
     limit: Limit = 50,
-    offset: Offset = 0,
+    before: Annotated[
+        int | None, Query(ge=1, le=2**53, description="Only entries before this number.")
+    ] = None,
 ) -> JournalPage:
-    """Show the journal, the newest entries first."""
-    events = events_of(desk)
-    chosen = [
-        entry
-        for entry in reversed(events)
-        if (event is None or entry.get("event") == event)
-        and (
-            by is None
-            or by
-            in (
-                entry.get("by"),
-                entry.get("approved_by"),
-                entry.get("ordered_by"),
-                entry.get("actor"),
-            )
+    """Show the journal, the newest entries first; only as far back as is asked for."""
+
+    def chosen(entry: dict[str, Any]) -> bool:
+        return (
+            (by is None or by in [entry.get(name) for name in ACTOR_FIELDS])
+            and (signal is None or names_signal(entry, signal))
+            and (plan is None or speaks_of(entry, plan))
         )
-        and (signal is None or names_signal(entry, signal))
-        and (plan is None or speaks_of(entry, plan))
-    ]
+
+    # What an entry has to be like is told exactly below; the file need not give others out.
+    named = plan or signal or by or ""
+    wanted = Wanted(event=event or "", holds=json.dumps(named, ensure_ascii=False)[1:-1])
+    entries: list[dict[str, Any]] = []
+    while True:
+        try:
+            found = newest(desk.config.journal, wanted, READ if named else limit + 1, before)
+        except ThroughbandError as error:
+            raise StoreUnavailableError(str(error)) from error
+        entries += [entry for row in found.rows if chosen(entry := _read(row))]
+        if len(entries) > limit or not found.more:
+            break
+        before = found.rows[-1].number
+    shown = entries[:limit]
+    more = len(entries) > limit
     return JournalPage(
-        entries=chosen[offset : offset + limit], found=len(chosen), count=len(events)
+        entries=shown, next_before=shown[-1]["number"] if more else None, count=found.count
     )
 
 
@@ -165,6 +181,20 @@ def events_of(desk: Desk) -> list[dict[str, object]]:
         return _verified(desk)
     except ThroughbandError as error:
         raise StoreUnavailableError(str(error)) from error
+
+
+def _read(row: Row) -> dict[str, Any]:
+    try:
+        content = json.loads(row.content)
+    except (ValueError, RecursionError) as error:
+        raise _foreign(row) from error
+    if not isinstance(content, dict):
+        raise _foreign(row)
+    return {**content, "number": row.number, "hash": row.hash}
+
+
+def _foreign(row: Row) -> StoreUnavailableError:
+    return StoreUnavailableError(f"entry {row.number} of the journal is none; have it verified")
 
 
 def speaks_of(entry: dict[str, object], plan_id: str) -> bool:

@@ -15,6 +15,7 @@ from network.errors import MissingError
 from throughband.console.api.fields import Asked, BodyId, Limit, Offset, RowId
 from throughband.console.carrying import FILES, OUTPUT
 from throughband.console.desk import TheDesk, ThePerson
+from throughband.console.outcomes import pathless, pathless_progress
 from throughband.console.problems import documented
 from throughband.console.work import tail
 from throughband.people.routes import API
@@ -138,7 +139,8 @@ def run(run_id: RowId, desk: TheDesk) -> RunOut:
 )
 def output(run_id: RowId, desk: TheDesk) -> str:
     """Tell what a run said, its last 64 KiB."""
-    return tail(Path(desk.store.runs.get(run_id).folder) / OUTPUT)
+    folder = Path(desk.store.runs.get(run_id).folder)
+    return pathless(tail(folder / OUTPUT), folder)
 
 
 @router.get(f"{API}/runs/{{run_id}}/files", responses=documented(404))
@@ -168,7 +170,7 @@ def file(run_id: RowId, name: FileName, desk: TheDesk) -> FileResponse:
 
 @router.post(f"{API}/runs/{{run_id}}/cancel", responses=documented(404, 409))
 def cancel(run_id: RowId, person: ThePerson, desk: TheDesk) -> RunOut:
-    """Stop a run."""
+    """Stop a run; none at work on the street, which is taken back in other ways (409)."""
     return run_out(desk.work.cancel(run_id, person.name))
 
 
@@ -210,11 +212,11 @@ def run_out(run: Run) -> RunOut:
         kind=run.kind,
         asked=dict(run.arguments),
         state=run.state,
-        progress=Progress(**run.progress),
+        progress=Progress(**pathless_progress(dict(run.progress), run.folder)),
         requested_by=run.requested_by,
         requested_utc=run.requested_utc,
         begun_utc=run.begun_utc,
         ended_utc=run.ended_utc,
         exit_code=run.exit_code,
-        exit_text=run.exit_text,
+        exit_text=pathless(run.exit_text, run.folder),
     )

@@ -42,12 +42,9 @@ def show_release(request: Request, person: ThePerson) -> Response:
 @router.post("/live/release")
 def release(request: Request, form: Form, person: ThePerson, desk: TheDesk) -> Response:
     """Give all controllers back to their own schedule."""
-    errors = {} if form["why"] else {"why": "Say why; it stands in the journal."}
-    if not errors:
-        try:
-            run = desk.orders.release(person.name, form["why"])
-        except ThroughbandError as error:
-            errors[""] = str(error)
-        else:
-            return to(f"/runs/{run.id}", "released")
-    return page(request, "live_release.html", 422, errors=errors, values={"why": form["why"]})
+    try:
+        run = desk.orders.release(person.name, form["why"])
+    except ThroughbandError as error:
+        errors = {"": str(error)}
+        return page(request, "live_release.html", 422, errors=errors, values={"why": form["why"]})
+    return to(f"/runs/{run.id}", "released")

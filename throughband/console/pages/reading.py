@@ -165,7 +165,7 @@ def offered(move: Move) -> Offered:
     text, style = BY_PEOPLE[move]
     return Offered(
         str(move), text, style, EFFECTS[move],
-        move is Move.ARM, move in (Move.REJECT, Move.ROLL_BACK),
+        move is Move.ARM, MOVES[move].needs_why,
     )  # fmt: skip
 
 

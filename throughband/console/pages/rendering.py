@@ -12,6 +12,7 @@ from typing import Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 
+from throughband.console.outcomes import pathless
 from throughband.people.rights import Right, told_rights
 from throughband.reports.comparison import number
 from throughband.reports.style import short
@@ -72,6 +73,7 @@ def environment() -> Environment:
     found.filters["iso"] = lambda moment: moment.astimezone(UTC).isoformat(timespec="seconds")
     found.filters["local"] = _local
     found.filters["took"] = _took
+    found.filters["pathless"] = pathless
     found.globals["static"] = static_address
     return found
 

@@ -23,6 +23,7 @@ from throughband.console.pages.serving import (
     to,
     works_of,
 )
+from throughband.console.work import UNDOING
 from throughband.store.rows import Run
 from throughband.store.runs import OPEN
 
@@ -162,6 +163,7 @@ def show_run(request: Request, run_id: str, person: ThePerson, desk: TheDesk) ->
     )
     return page(
         request, "run.html", run=run, network=network, plan=plan, files=files,
+        undoing=UNDOING.get(run.kind, ""),
         has_report=any(file.name == REPORT for file in files),
         has_plan=any(file.name == PLAN for file in files),
     )  # fmt: skip
