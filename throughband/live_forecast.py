@@ -18,6 +18,7 @@ from engine.forecast.calendar import SECONDS_PER_DAY, Calendar
 from engine.forecast.count_sites import CountSite
 from engine.forecast.detectors import DetectorWatch
 from engine.forecast.forecaster import FlowForecaster
+from engine.forecast.lane_use import LEAST_SURE, LaneWatch, lanes_of
 from engine.forecast.prediction import FlowPrediction
 from network.counts import Quality
 from network.errors import CountError, StaleCountsError, ThroughbandError
@@ -96,6 +97,9 @@ class Sight:
         By detector whose newest count was not used, its quality and why.
     oddities
         Counts that were not used, by what was odd about them.
+    closed_lanes
+        By detector of a lane that is closed, since when and how sure that is: it counts nobody,
+        and the lanes beside it take its traffic.
     """
 
     state: State
@@ -105,6 +109,7 @@ class Sight:
     last_good: datetime | None
     flagged: Mapping[str, tuple[Quality, str]]
     oddities: Mapping[str, int]
+    closed_lanes: Mapping[str, tuple[datetime, float]] = field(default_factory=dict)
 
 
 class LiveForecast:
@@ -147,6 +152,8 @@ class LiveForecast:
         self._waiting: dict[int, dict[str, dict[int, float]]] = {}
         self._held = 0
         self._watch: DetectorWatch | None = None
+        self._lanes: LaneWatch | None = None
+        self._closed_lanes: dict[str, tuple[datetime, float]] = {}
         self._flagged: dict[str, tuple[Quality, str]] = {}
         self._odd: Counter[str] = Counter()
         self._day = 0
@@ -206,6 +213,7 @@ class LiveForecast:
             last,
             dict(self._flagged),
             {what: count for what, count in odd.items() if count},
+            dict(self._closed_lanes),
         )
 
     def _take_up(self, saved: Path) -> None:
@@ -269,6 +277,7 @@ class LiveForecast:
         if forecaster.detectors is not None:
             self._watch = DetectorWatch(forecaster.detectors)
         self._own_s = own.step_s
+        self._lanes, self._closed_lanes = None, {}
         self.forecaster = forecaster
         self.learned_days = rows / slots
         self._day = forecaster.clock.traffic_date(now).toordinal()
@@ -375,12 +384,39 @@ class LiveForecast:
                 self._watch.update(nothing, usual)
             usual = forecaster.usual(time, 1, (0.5,)).mean[0]
             given = live_flags(self._watch, row, usual)
+            self._believe_lanes(forecaster, time, row, np.asarray(usual, dtype=np.float64), given)
         flags = forecaster.update(time, row, given)
         self._flagged = {}
         for n in np.flatnonzero(flags != Quality.GOOD):
             quality = Quality(int(flags[n]))
             why = "" if self._watch is None else self._watch.reason(int(n))
             self._flagged[forecaster.names[n]] = (quality, why or _REASONS.get(quality, ""))
+
+    def _believe_lanes(
+        self,
+        forecaster: FlowForecaster,
+        time: datetime,
+        row: Floats,
+        usual: Floats,
+        flags: NDArray[np.uint8],
+    ) -> None:
+        """Take lanes that drivers changed to or from for what they are, in place."""
+        network, step_s = self.settings.network, forecaster.clock.step_s
+        if network is None:
+            return
+        if self._lanes is None or len(self._lanes.moved) != len(row):
+            lanes = lanes_of(network, forecaster.names)
+            self._lanes = LaneWatch(lanes, len(row), step_s)
+        watch = self._lanes
+        doubted = np.isin(flags, (Quality.SUSPECT, Quality.CHATTER, Quality.STUCK))
+        flags[watch.update(row, usual, doubted)] = Quality.GOOD
+        self._closed_lanes = {
+            forecaster.names[n]: (
+                time - (int(watch.silent_for[n]) - 1) * timedelta(seconds=step_s),
+                float(watch.closed_sure[n]),
+            )
+            for n in np.flatnonzero(watch.closed_sure >= LEAST_SURE)
+        }
 
 
 _REASONS = {

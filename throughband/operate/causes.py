@@ -55,6 +55,11 @@ class Causes:
         self._blocked: dict[str, datetime] = {}
         self._joined: dict[str, str] = {}
 
+    @property
+    def joined_now(self) -> frozenset[str]:
+        """Detectors that a closed road explains."""
+        return frozenset(self._joined)
+
     def joined(
         self, sightings: Sequence[Sighting], counts_little: Mapping[str, bool], now_utc: datetime
     ) -> list[Sighting]:
@@ -82,8 +87,9 @@ class Causes:
         kept = []
         for each in sightings:
             road = None
-            if each.kind is Kind.DETECTOR and counts_little.get(each.where, False):
-                road = self._road_of(each.where, near, roads)
+            if each.kind is Kind.DETECTOR:
+                little = counts_little.get(each.where, False)
+                road = self._road_of(each.where, near, roads, little)
             if road is None:
                 kept.append(each)
             else:
@@ -92,12 +98,15 @@ class Causes:
         return [self._told(each) if each.kind is Kind.QUEUE else each for each in kept]
 
     def _road_of(
-        self, detector: str, near: Mapping[str, frozenset[str]], roads: set[str]
+        self, detector: str, near: Mapping[str, frozenset[str]], roads: set[str], little: bool
     ) -> str | None:
         before = self._joined.get(detector)
         for road, names in near.items():
-            # A road that is free again explains only what it explained before.
-            if detector in names and (road in roads or road == before):
+            if detector not in names:
+                continue
+            # A road that is free again explains what it explained before, and the queue that
+            # now drives off.
+            if (little and road in roads) or (road not in roads and (road == before or not little)):
                 return road
         return None
 

@@ -17,6 +17,9 @@ from throughband.operate.warning_book import Kind, Sighting
 STANDING: Final = 0.9
 """Part of an interval that a detector is occupied when something stands on it."""
 
+LATELY: Final = 6
+"""Intervals over which a detector that counts is held against the usual."""
+
 _WORDS: Final = {
     Quality.MISSING: "is silent",
     Quality.IMPOSSIBLE: "counts what cannot be",
@@ -97,8 +100,11 @@ def detectors_seen(
         since = _since(name, lately, now_utc)
         sure = 1.0
         if quality is not Quality.MISSING:
-            rows = [row[name] for begin, row in lately.items() if name in row and _in(begin, since)]
-            told = [row.volume_veh for row in rows if math.isfinite(row.volume_veh)]
+            rows = [lately[begin][name] for begin in sorted(lately) if name in lately[begin]]
+            silent = sum(_in(begin, since) for begin in lately if name in lately[begin])
+            # Who counts, but other than usual, is held against the usual over some intervals.
+            told = [row.volume_veh for row in rows[-(silent or LATELY) :]]
+            told = [count for count in told if math.isfinite(count)]
             sure = beyond_chance(sum(told), usual_veh.get(name, 0.0) * len(told)) if told else 0.0
         words = _WORDS.get(quality, "counts what cannot be believed")
         newest = lately[max(lately)].get(name) if lately else None

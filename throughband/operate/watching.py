@@ -16,12 +16,11 @@ from network.errors import ThroughbandError
 from throughband.bridge.detector_map import read_detector_map
 from throughband.growing_counts import GrowingCounts
 from throughband.live_forecast import LiveForecast, LiveSettings, Sight
-from throughband.operate.causes import Causes
 from throughband.operate.count_history import last_days, missed
+from throughband.operate.diagnosis import Diagnosis
 from throughband.operate.evidence import Seen
-from throughband.operate.link_watch import LinkWatch
 from throughband.operate.office import Office
-from throughband.operate.sightings import coordination_seen, detectors_seen, one_fact
+from throughband.operate.sightings import coordination_seen, one_fact
 from throughband.operate.street_counts import Counted, StreetCounts
 from throughband.operate.warning_book import Kind, Sighting
 
@@ -122,19 +121,17 @@ class Watching:
             config.folder / FORECASTER,
         )
         self.counts = StreetCounts(config.counts, self._zone, midnight_utc_s)
-        self._links: LinkWatch | None = None
         self._links_learned: datetime | None = None
         self.shared_part: tuple[float, ...] = ()
         self._last_s = 0.0
-        self._queues: tuple[Sighting, ...] = ()
         self._since: dict[str, datetime] = {}
-        self._causes = Causes(office.setting.network, config.book.same_within)
-        self._signal_of: dict[str, str] = {}
+        signal_of: dict[str, str] = {}
         if config.bridge.counts_map is not None:
             places = read_detector_map(config.bridge.counts_map).places
-            self._signal_of = {
+            signal_of = {
                 name: signal for signal, found in places.items() for name in found.values()
             }
+        self._diagnosis = Diagnosis(office.setting.network, signal_of, config.book.same_within)
 
     def close(self) -> None:
         """Keep what the forecaster has learned."""
@@ -193,13 +190,7 @@ class Watching:
             assert view.sight is not None
             excused = {each.where for each in coordination}
             usual = self._usual(now)
-            doubted = detectors_seen(view.sight, view.lately, usual, self._signal_of, excused, now)
-            newest = view.lately[max(view.lately)] if view.lately else {}
-            little = {
-                name: cell.volume_veh < usual.get(name, 0.0) or not np.isfinite(cell.volume_veh)
-                for name, cell in newest.items()
-            }
-            view.sightings += self._causes.joined([*doubted, *self._queues], little, now)
+            view.sightings += self._diagnosis.found(view.sight, view.lately, usual, excused, now)
         else:
             last = view.sight.last_good if view.sight is not None else None
             text = f"nothing can be planned from the counts: {view.why_not}"
@@ -222,39 +213,32 @@ class Watching:
         if due and view.current:
             self._links_learned = now
             try:
-                self._links = await self._call(self._learned_links)
+                await self._call(self._learn_links)
             except ThroughbandError as error:
                 _log.warning("queues are not watched: %s", error)
             try:
                 self.shared_part = await self._call(self._missed)
             except ThroughbandError as error:
                 _log.warning("what forecasts miss is not known: %s", error)
-        links = self._links
-        if links is None or not links.learned or view.sight is None:
+        if view.sight is None:
             return
-        step = timedelta(seconds=forecaster.clock.step_s)
+        step_s = forecaster.clock.step_s
         for begin in view.fresh:
             at = datetime.fromtimestamp(begin, UTC)
-            row = {
-                name: cell.volume_veh
-                for name, cell in view.lately[begin].items()
-                if cell.good and name not in view.sight.flagged
-            }
             usual = np.asarray(forecaster.usual(at, 1, (0.5,)).mean[0], dtype=np.float64)
-            self._queues = links.look(at + step, row, usual)
+            self._diagnosis.take(begin, step_s, view.sight, view.lately, usual)
 
-    def _learned_links(self) -> LinkWatch:
+    def _learn_links(self) -> None:
         forecaster, config = self.live.forecaster, self._office.config
         assert forecaster is not None
-        links = LinkWatch(self._office.setting.network, forecaster.names)
-        past = last_days(config.counts, str(self._zone), forecaster) if links.links else None
-        if past is None:
-            return links
-        usual = np.array(forecaster.usual(past.begin, len(past.counts), (0.5,)).mean)
-        links.learn(past.counts, usual, past.step_s, config.reports_per_week)
-        if links.untold:
-            _log.info("queues are not watched: %s", links.untold)
-        return links
+        past = last_days(config.counts, str(self._zone), forecaster)
+        pair, step_s = None, forecaster.clock.step_s
+        if past is not None:
+            usual = np.array(forecaster.usual(past.begin, len(past.counts), (0.5,)).mean)
+            pair, step_s = (past.counts, usual), past.step_s
+        untold = self._diagnosis.learn(forecaster.names, pair, step_s, config.reports_per_week)
+        if untold:
+            _log.info("queues are not watched: %s", untold)
 
     def _missed(self) -> tuple[float, ...]:
         forecaster, config = self.live.forecaster, self._office.config

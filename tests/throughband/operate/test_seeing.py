@@ -1,5 +1,6 @@
 """What is read off the street, and what is found wrong in it."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
@@ -13,6 +14,7 @@ from tests.throughband.reports_street import plan, street_network
 from throughband.bridge.counting import CountSpool
 from throughband.live_forecast import Sight
 from throughband.operate.causes import Causes, beside
+from throughband.operate.diagnosis import Diagnosis
 from throughband.operate.link_watch import LinkWatch, road_end
 from throughband.operate.planner import both
 from throughband.operate.pulse import health, write_pulse
@@ -135,17 +137,17 @@ def test_a_link_that_lets_through_less_than_comes_in_is_told_and_cleared():
     assert watch.learned
     row = dict(zip(names, usual[0], strict=True))
     for at in range(6):
-        assert watch.look(NOON + minutes(5 * at), row, usual[0]) == ()
+        assert watch.look(NOON + minutes(5 * at), row, row, usual[0]) == ()
     blocked = {**row, "e1>e2": 25.0}
     found = ()
     for at in range(6, 14):
-        found = found or watch.look(NOON + minutes(5 * at), blocked, usual[0])
+        found = found or watch.look(NOON + minutes(5 * at), blocked, blocked, usual[0])
     assert [each.where for each in found] == ["e1"]
     assert found[0].kind is Kind.QUEUE
     assert found[0].sure > 0.9
     assert abs(found[0].since_utc - (NOON + minutes(25))) <= minutes(10)
     for at in range(14, 30):
-        found = watch.look(NOON + minutes(5 * at), row, usual[0])
+        found = watch.look(NOON + minutes(5 * at), row, row, usual[0])
     assert found == ()
 
 
@@ -155,13 +157,13 @@ def test_less_demand_is_no_queue():
     watch.learn(counts, usual, 300, 0.5)
     half = dict(zip(names, usual[0] / 2, strict=True))
     for at in range(12):
-        assert watch.look(NOON + minutes(5 * at), half, usual[0]) == ()
+        assert watch.look(NOON + minutes(5 * at), half, half, usual[0]) == ()
 
 
 def test_links_that_nobody_counts_are_not_watched():
     watch = LinkWatch(NETWORK, ("other",))
     assert watch.links == ()
-    assert "counted at both ends" in watch.untold
+    assert watch.untold == "the end of no link is counted"
 
 
 def test_a_road_ends_where_somebody_may_turn():
@@ -249,3 +251,64 @@ def test_a_detector_that_falls_silent_after_the_road_is_free_is_told_at_once():
 
 def test_a_road_that_nobody_knows_explains_nothing():
     assert beside(NETWORK, "elsewhere") == frozenset()
+
+
+def test_a_queue_that_drives_off_after_the_road_is_free_is_told_with_it():
+    causes = Causes(NETWORK, minutes(30))
+    causes.joined([BLOCKED], {}, NOON)
+    surge = [doubted("e1>e2")]
+    assert causes.joined(surge, {"e1>e2": False}, NOON + minutes(5)) == []
+    assert causes.joined(surge, {"e1>e2": False}, NOON + minutes(31)) == surge
+
+
+def test_a_lane_that_is_closed_is_told_with_its_road():
+    (turn,) = [c for c in NETWORK.connections if c.movement_id == "e0>e1"]
+    seen = replace(sight(), closed_lanes={turn.connection_id: (NOON - minutes(10), 0.95)})
+    diagnosis = Diagnosis(NETWORK, {}, minutes(30))
+    (found,) = diagnosis.found(seen, {}, {}, (), NOON)
+    assert (found.kind, found.where, found.sure) == (Kind.QUEUE, turn.from_link, 0.95)
+    assert found.since_utc == NOON - minutes(10)
+    assert "a lane is closed" in found.text
+
+
+THREE = street_network(("A", "B", "C"))
+
+
+def three_days(counts_of, intervals):
+    """Let a diagnosis see usual days and then some intervals; return what it finds at the end."""
+    names = tuple(THREE.movements)
+    usual = np.array([60.0 if name.startswith("e") else 15.0 for name in names])
+    rng = np.random.default_rng(7)
+    past = rng.poisson(np.tile(usual, (288 * 3, 1))).astype(float)
+    diagnosis = Diagnosis(THREE, dict.fromkeys(names, "A"), minutes(30))
+    assert diagnosis.learn(names, (past, np.tile(usual, (len(past), 1))), 300, 0.5) == ""
+    lately, found = {}, []
+    for at in range(intervals):
+        begin = NOON.timestamp() + 300.0 * at
+        counts = counts_of(dict(zip(names, usual, strict=True)), at)
+        lately[begin] = {n: Counted(float(v), True, 1.0, 0.01) for n, v in counts.items()}
+        silent = {n: (Quality.SUSPECT, "silent") for n, v in counts.items() if v == 0}
+        now = NOON + minutes(5 * (at + 1))
+        diagnosis.take(begin, 300.0, sight(**silent), lately, usual)
+        mean = dict(zip(names, map(float, usual), strict=True))
+        found = diagnosis.found(sight(**silent), lately, mean, (), now)
+    return found
+
+
+def test_a_closed_road_is_told_though_its_detectors_are_in_doubt():
+    def closed(usual, at):
+        came = {0: 40, 1: 2}.get(at - 6, 0)
+        return {**usual, "e0>e1": came, "e1>e2": 0, "e2>e3": 3} if at >= 6 else usual
+
+    (found,) = three_days(closed, 9)
+    assert (found.kind, found.where) == (Kind.QUEUE, "e1")
+    assert found.since_utc == NOON + minutes(30)
+    assert found.sure > 0.9
+    assert "is closed or blocked" in found.text
+    assert "detectors near it count little: 'e0>e1', 'e1>e2'" in found.text
+
+
+def test_a_dead_detector_at_the_end_of_a_road_stays_a_dead_detector():
+    found = three_days(lambda usual, at: {**usual, "e1>e2": 0} if at >= 6 else usual, 20)
+    assert [(each.kind, each.where) for each in found] == [(Kind.DETECTOR, "e1>e2")]
+    assert found[0].since_utc == NOON + minutes(30)
