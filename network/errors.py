@@ -64,6 +64,10 @@ class UnsafePlanError(PlanError):
         noun = "rule" if count == 1 else "rules"
         super().__init__(f"the plan breaks {count} safety {noun}: " + "; ".join(violations))
 
+    def __reduce__(self) -> tuple[type[UnsafePlanError], tuple[tuple[str, ...]]]:
+        """Let it be sent between processes."""
+        return type(self), (self.violations,)
+
 
 class EngineError(ThroughbandError):
     """Forecasting, optimizing or validating could not finish."""

@@ -18,7 +18,6 @@ import numpy as np
 
 from engine.measures.bandwidth import CorridorBands, corridor_bands
 from engine.measures.corridor import Corridor, arterials
-from engine.measures.hcm_terms import level_of_service
 from engine.measures.street import Floats, Street, build_street
 from engine.optimize.corridors import as_named, named_corridors
 from engine.optimize.explanation import timed_groups
@@ -28,14 +27,10 @@ from network.graph import RoadNetwork
 from network.safety import FAILURES, SignalRules, require_safe
 from network.timeline import Watcher
 from network.timing import PlanSet, TimingPlan
-from network.units import SECONDS_PER_HOUR
 from throughband.demand import Demand
 from throughband.imported import corridors_of
 from throughband.pipeline import Setting
-
-TOTAL = "total"
-LEAST_VPS = 1e-9
-COLUMNS = ("volume_vps", "delay_vps_s", "stops_vps", "saturation", "queue_veh")
+from throughband.tuning_levels import COLUMNS, Compared, LevelTables
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,58 +50,6 @@ class Move:
     signal_id: str
     offset_s: int | None = None
     splits_s: Mapping[int, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Level:
-    """How a movement, an approach or a whole group fares under one set of plans.
-
-    Attributes
-    ----------
-    delay_s, stops
-        Control delay, s, and stops, both per vehicle, of the model.
-    saturation
-        Greatest degree of saturation (v/c) of its lanes.
-    queue_veh
-        Longest queue of its lanes within the cycle, vehicles.
-    level_of_service
-        A to F by control delay, at the limits of the HCM. A movement is F too where v/c is above
-        1; an approach or a group goes by its delay alone (HCM 2010, chapter 18).
-    """
-
-    delay_s: float
-    stops: float
-    saturation: float
-    queue_veh: float
-    level_of_service: str
-
-
-@dataclass(frozen=True, slots=True)
-class Compared:
-    """One row: now, before the drag, and under the plans in force.
-
-    Attributes
-    ----------
-    name
-        Movement, approach link, or `TOTAL`.
-    signal_id
-        Its signal; empty for the total.
-    volume_vph
-        Demand, veh/h.
-    now
-        None where the moved plans are refused.
-    before
-        Under the plans that are being prepared, as they were.
-    in_force
-        None where no plan in force is known.
-    """
-
-    name: str
-    signal_id: str
-    volume_vph: float
-    now: Level | None
-    before: Level
-    in_force: Level | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,10 +144,8 @@ class Tuning:
         if corridors is None:
             corridors = _rows(network, street, self.groups)
         self.corridors = dict(corridors)
-        self._tables = _Tables(network, street)
         self._trials: dict[int, GroupTrials] = {}
-        self._before: dict[int, Floats] = {}
-        self._in_force: dict[int, Floats] = {}
+        self._levels: dict[int, LevelTables] = {}
         self._bands = {
             name: (self._banded(corridor, {}), corridor_bands(corridor, self.in_force, network))
             for name, corridor in self.corridors.items()
@@ -254,15 +195,15 @@ class Tuning:
         refusals = _refusals(self.network, plans.values(), self._judges)
         trials = self._trials_of(number)
         now = None if refusals else self._spread(trials, plans.values())
-        total, approaches, movements = self._compared(number, now)
+        levels = self._levels[number]
         return Trial(
             number,
             self.groups[number],
             tuple(plans.values()),
             refusals,
-            total,
-            approaches,
-            movements,
+            levels.total(now),
+            levels.compared("approach", now),
+            levels.compared("movement", now),
             tuple(self._band_trials(number, None if refusals else plans)),
         )
 
@@ -274,9 +215,12 @@ class Tuning:
         if number not in self._trials:
             names = self.groups[number]
             own = {name: self._plans[name] for name in names}
-            self._trials[number] = GroupTrials(self.street, self.network, own)
-            self._before[number] = self._spread(self._trials[number], ())
-            self._in_force[number] = self._street_in_force(names)
+            trials = GroupTrials(self.street, self.network, own)
+            before, in_force = self._spread(trials, ()), self._street_in_force(names)
+            self._levels[number] = LevelTables(
+                self.network, self.street, names, trials.group.lanes, before, in_force
+            )
+            self._trials[number] = trials
         return self._trials[number]
 
     def _street_in_force(self, names: Sequence[str]) -> Floats:
@@ -296,22 +240,6 @@ class Tuning:
         whole[:, trials.group.lanes] = [getattr(lanes, name) for name in COLUMNS]
         return whole
 
-    def _compared(
-        self, number: int, now: Floats | None
-    ) -> tuple[Compared, tuple[Compared, ...], tuple[Compared, ...]]:
-        names = self.groups[number]
-        before, in_force = self._before[number], self._in_force[number]
-        rows = {
-            kind: tuple(
-                self._tables.compared(kind, name, signal, (now, before, in_force))
-                for name, signal in self._tables.names[kind].items()
-                if signal in names
-            )
-            for kind in ("approach", "movement")
-        }
-        total = self._tables.total(self._trials[number].group.lanes, (now, before, in_force))
-        return total, rows["approach"], rows["movement"]
-
     def _band_trials(self, number: int, plans: Mapping[str, TimingPlan] | None) -> list[BandTrial]:
         members = set(self.groups[number])
         found = []
@@ -326,80 +254,6 @@ class Tuning:
 
     def _banded(self, corridor: Corridor, plans: Mapping[str, TimingPlan]) -> CorridorBands:
         return corridor_bands(corridor, {**self.in_force, **self._plans, **plans}, self.network)
-
-
-class _Tables:
-    """Which ways of a street make up its movements and approaches."""
-
-    def __init__(self, network: RoadNetwork, street: Street) -> None:
-        self._street = street
-        volume = street.lane_volume_vps[street.lanes.lane]
-        self._share = np.where(
-            volume > LEAST_VPS, street.way_volume_vps / np.maximum(volume, LEAST_VPS), 0.0
-        )
-        ways: dict[str, dict[str, list[int]]] = {"approach": {}, "movement": {}}
-        names: dict[str, dict[str, str]] = {"approach": {}, "movement": {}}
-        movement_of = {
-            c.connection_id: m.movement_id
-            for m in network.movements.values()
-            for c in m.connections
-        }
-        for row, way in enumerate(street.ways):
-            signal = street.signals[int(street.lanes.signal[row])]
-            lane = int(street.lanes.lane[row])
-            approach = street.approach_names[int(street.lane_approach[lane])]
-            movement = movement_of[way.connection_id]
-            for kind, name in (("approach", approach), ("movement", movement)):
-                ways[kind].setdefault(name, []).append(row)
-                names[kind][name] = signal
-        self.names = names
-        self._ways = {
-            kind: {name: np.array(rows, np.intp) for name, rows in found.items()}
-            for kind, found in ways.items()
-        }
-
-    def compared(
-        self, kind: str, name: str, signal: str, sets: tuple[Floats | None, Floats, Floats]
-    ) -> Compared:
-        ways = self._ways[kind][name]
-        lanes = self._street.lanes.lane[ways]
-        share = self._share[ways]
-        volume = float(self._street.way_volume_vps[ways].sum())
-        now, before, in_force = (
-            None if found is None else _level(found[:, lanes], share, kind == "movement")
-            for found in sets
-        )
-        assert before is not None
-        return Compared(name, signal, volume * SECONDS_PER_HOUR, now, before, in_force)
-
-    def total(self, lanes: np.ndarray, sets: tuple[Floats | None, Floats, Floats]) -> Compared:
-        share = np.ones(lanes.size)
-        volume = float(self._street.lane_volume_vps[lanes].sum())
-        now, before, in_force = (
-            None if found is None else _level(found[:, lanes], share, False) for found in sets
-        )
-        assert before is not None
-        return Compared(TOTAL, "", volume * SECONDS_PER_HOUR, now, before, in_force)
-
-
-def _level(lanes: Floats, share: Floats, by_saturation: bool) -> Level | None:
-    """Sum up lanes, each with the part of its traffic that is meant; None where one is unknown."""
-    if np.isnan(lanes).any():
-        return None
-    came, delay, stops, saturation, queue = lanes
-    volume = float((came * share).sum())
-    if volume <= LEAST_VPS:
-        return Level(0.0, 0.0, 0.0, 0.0, level_of_service(0.0))
-    delay_s = float((delay * share).sum()) / volume
-    used = share > 0
-    worst = float(saturation[used].max())
-    return Level(
-        delay_s,
-        float((stops * share).sum()) / volume,
-        worst,
-        float(queue[used].max()),
-        level_of_service(delay_s, worst if by_saturation else 0.0),
-    )
 
 
 def moved(plan: TimingPlan, move: Move) -> TimingPlan:

@@ -15,9 +15,9 @@ from typer.testing import CliRunner
 from tests.browser.site import PASSWORD, Site, site_in
 from throughband.cli import app
 from throughband.console.carrying import COMMAND, OUTPUT
+from throughband.console.kept import StillMadeError
 from throughband.console.pages.reading import BY_PEOPLE, offered
 from throughband.console.pages.serving import FILE_POLICY, POLICY
-from throughband.console.shelf import StillMadeError
 from throughband.console.work import STREET_KINDS, UNDOING
 from throughband.plan_life import MOVES, Move, PlanState
 from throughband.store.rows import RunState
@@ -238,9 +238,9 @@ def test_no_file_but_those_of_the_run_is_shown(site: Site, name: str) -> None:
 def test_offsets_in_the_address_are_tried_without_scripts(site: Site) -> None:
     client = client_of(site, "ada")
     plan = f"/plans/{site.plan_id}/diagram"
-    assert "Move an offset to see what it does" in client.get(plan).text
     page = client.get(plan, params={f"o.{site.signal_id}": "3"}).text
     assert "Predicted delay" in page
+    assert "Move an offset to see what it does" in client.get(plan).text
 
 
 @pytest.mark.parametrize("offset", ["-1", "1000", "x", "1.5", ""])
@@ -288,7 +288,8 @@ def slow_tuning(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     def never(*_: object) -> None:
         raise StillMadeError("being made")
 
-    monkeypatch.setattr(site.desk.shelf, "tuning", never)
+    monkeypatch.setattr(site.desk.shelf, "trial", never)
+    monkeypatch.setattr(site.desk.shelf, "prepare", lambda *_: False)
 
 
 def test_a_diagram_does_not_wait_for_its_prediction(

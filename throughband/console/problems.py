@@ -24,7 +24,8 @@ from network.errors import (
     StoreUnavailableError,
     ThroughbandError,
 )
-from throughband.console.shelf import StillMadeError
+from throughband.console.kept import StillMadeError
+from throughband.console.tunings import TuningEndedError
 from throughband.console.work import TooManyRunsError
 from throughband.people.door import TooManyAttemptsError
 
@@ -45,6 +46,7 @@ class Problem(BaseModel):
 STATUS: Final[dict[type[ThroughbandError], int]] = {
     TooManyAttemptsError: 429,
     TooManyRunsError: 429,
+    TuningEndedError: 503,
     SignInError: 401,
     RightError: 403,
     AccessError: 422,
@@ -67,7 +69,7 @@ _TOLD: Final = {
     413: "Too large.",
     422: "Something in the request is not allowed.",
     429: "Too many at a time, or too many failures.",
-    503: "The database or the journal cannot be used now; nothing was changed.",
+    503: "The database, the journal or a prediction cannot be used now; nothing was changed.",
 }
 
 

@@ -1,17 +1,15 @@
 """What pages look at again and again: networks as read, delays as modeled, plans as tuned.
 
-Reading a town and modeling its hour takes seconds, a page must not. So each is made once, in a
-thread beside, and kept; a page that comes first is told that it is being made.
+Reading a town and modeling its hour takes seconds, a page must not. So each is made once, beside,
+and kept; a page that comes first is told that it is being made.
 """
 
 from __future__ import annotations
 
+import gc
 import json
-import threading
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import TimeoutError as LateError
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -19,20 +17,21 @@ from typing import Any, Final, TypeVar
 from engine.measures.corridor import Corridor
 from engine.measures.evaluation import Tables, evaluate
 from engine.measures.street import Street, build_street
-from network.errors import ThroughbandError
 from network.graph import RoadNetwork
 from network.timing import PlanSet, TimingPlan
 from throughband.commands import ANY_WINDOW_S
+from throughband.console.flows import flows_of
+from throughband.console.kept import Kept
 from throughband.console.map_drawing import MapDrawing, draw_map
-from throughband.dated_counts import has_dates
-from throughband.demand import Demand, demand, read_counts
-from throughband.demand_file import DEMAND_NAME, read_demand
-from throughband.imported import imported_counts
+from throughband.console.tuning_process import Opening
+from throughband.console.tunings import Tunings
+from throughband.demand import Demand
+from throughband.demand_file import DEMAND_NAME
 from throughband.pictures.approaches import ApproachState, modeled_approaches
 from throughband.pictures.geojson import network_geojson
 from throughband.pictures.places import geo_reference
 from throughband.pipeline import Setting, open_setting
-from throughband.tuning import Move, Tuning, open_tuning, rows_to_draw, running
+from throughband.tuning import Move, Trial, rows_to_draw, running
 
 KEPT: Final = 12
 """So many networks and tunings are kept; the one not used for longest goes first."""
@@ -41,10 +40,6 @@ PATIENCE_S: Final = 0.1
 """A page waits so long for what is being made, then says so."""
 
 _T = TypeVar("_T")
-
-
-class StillMadeError(ThroughbandError):
-    """What was asked for is being made; ask again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,40 +83,6 @@ class Modeled:
         return self.setting.network
 
 
-class Kept:
-    """Values made once in threads beside, by key; failures are not kept."""
-
-    def __init__(self, most: int, pool: ThreadPoolExecutor) -> None:
-        self._most = most
-        self._pool = pool
-        self._lock = threading.Lock()
-        self._found: OrderedDict[Hashable, Future[Any]] = OrderedDict()
-
-    def get(self, key: Hashable, make: Callable[[], _T], patience_s: float) -> _T:
-        """Return the value of a key, making it if needed.
-
-        Raises
-        ------
-        StillMadeError
-            If that takes longer than the patience.
-        ThroughbandError
-            If it cannot be made.
-        """
-        with self._lock:
-            future = self._found.get(key)
-            if future is None or (future.done() and future.exception() is not None):
-                future = self._pool.submit(make)
-                self._found[key] = future
-            self._found.move_to_end(key)
-            while len(self._found) > self._most:
-                self._found.popitem(last=False)
-        try:
-            found: _T = future.result(timeout=patience_s)
-        except LateError:
-            raise StillMadeError("this is being worked out; look again in a moment") from None
-        return found
-
-
 class Shelf:
     """Networks and plans as pages need them.
 
@@ -133,18 +94,15 @@ class Shelf:
 
     def __init__(self, patience_s: float = PATIENCE_S) -> None:
         self.patience_s = patience_s
-        # Opening the tuning of a town takes minutes: it must not keep a map from being made.
         self._reading = ThreadPoolExecutor(max_workers=1, thread_name_prefix="reading")
-        self._opening = ThreadPoolExecutor(max_workers=1, thread_name_prefix="opening")
         self._modeled = Kept(KEPT, self._reading)
-        self._tunings = Kept(KEPT, self._opening)
         self._drawn = Kept(KEPT, self._reading)
-        self._trial = threading.Lock()
+        self._tunings = Tunings()
 
     def close(self) -> None:
-        """Let threads end."""
-        for pool in (self._reading, self._opening):
-            pool.shutdown(wait=False, cancel_futures=True)
+        """Let threads and processes end."""
+        self._reading.shutdown(wait=False, cancel_futures=True)
+        self._tunings.close()
 
     def modeled(self, network_id: str, source: str, folder: Path | None = None) -> Modeled:
         """Return a network under its plans in force.
@@ -158,7 +116,7 @@ class Shelf:
             with it, if any.
         """
         key = (network_id, source, folder, _stamp(folder))
-        return self._modeled.get(key, lambda: _model(source, folder), self.patience_s)
+        return self._modeled.get(key, lambda: _settled(source, folder), self.patience_s)
 
     def corridors(
         self, plan_id: str, plan_set: PlanSet, network_id: str, source: str, folder: Path | None
@@ -173,23 +131,46 @@ class Shelf:
             key, lambda: rows_to_draw(modeled.setting, street, plan_set), self.patience_s
         )
 
-    def tuning(
+    def prepare(
         self, plan_id: str, plan_set: PlanSet, network_id: str, source: str, folder: Path | None
-    ) -> Tuning | None:
-        """Return a plan ready for trials, or None where no counts are known."""
-        modeled = self.modeled(network_id, source, folder)
-        if modeled.wanted is None:
-            return None
-        wanted = modeled.wanted
+    ) -> bool:
+        """Have a plan made ready for trials beside; return whether one will be answered at once."""
+        if self.modeled(network_id, source, folder).wanted is None:
+            return True
         key = (plan_id, plan_set.digest, network_id, folder, _stamp(folder))
-        return self._tunings.get(
-            key, lambda: _tuned(modeled.setting, plan_set, wanted), self.patience_s
-        )
+        return self._tunings.prepare(key, Opening(source, folder, plan_set))
 
-    def alone(self, work: Callable[[], _T]) -> _T:
-        """Do a trial alone: a `Tuning` is changed while it tries."""
-        with self._trial:
-            return work()
+    def trial(
+        self,
+        traffic: tuple[str, PlanSet, str, str, Path | None],
+        moves: Sequence[Move],
+        told: Callable[[Trial], _T],
+    ) -> _T | None:
+        """Return what moves would do, or None where no counts are known.
+
+        Parameters
+        ----------
+        traffic
+            The plan and its traffic, as `corridors` takes them.
+        moves
+            Of one coordination group.
+        told
+            A function of a module that says what is wanted of the trial. It is carried out where
+            the trial is, so that a town's thousands of rows are not sent for a few.
+
+        Raises
+        ------
+        StillMadeError
+            While the plan is made ready.
+        ThroughbandError
+            It cannot be tried.
+        """
+        plan_id, plan_set, network_id, source, folder = traffic
+        if self.modeled(network_id, source, folder).wanted is None:
+            return None
+        key = (plan_id, plan_set.digest, network_id, folder, _stamp(folder))
+        opening = Opening(source, folder, plan_set)
+        return self._tunings.trial(key, opening, moves, told, self.patience_s)
 
 
 def plans_in_force(network: RoadNetwork) -> dict[str, TimingPlan]:
@@ -197,17 +178,22 @@ def plans_in_force(network: RoadNetwork) -> dict[str, TimingPlan]:
     return running(network)
 
 
-def _tuned(setting: Setting, plan_set: PlanSet, wanted: Demand) -> Tuning:
-    """Open a tuning and try it once: the first trial lays out tables, and may have to compile."""
-    tuning = open_tuning(setting, plan_set, wanted)
-    first = plan_set.plans[0]
-    tuning.trial([Move(first.signal_id, first.offset_s)])
-    return tuning
+def _settled(source: str, folder: Path | None) -> Modeled:
+    """Read and model a network, and spare it the search for garbage.
+
+    A town is a million objects that all stay. Looking through them takes a quarter of a second,
+    in which no page is answered, and would be done again every few dozen pages. Before another
+    network is read, they are looked through once more, as one may have been let go.
+    """
+    gc.unfreeze()
+    made = _model(source, folder)
+    gc.freeze()
+    return made
 
 
 def _model(source: str, folder: Path | None) -> Modeled:
     setting = open_setting(source, *ANY_WINDOW_S)
-    wanted = _demand(setting, folder)
+    wanted = flows_of(setting, folder)
     street = None
     states: tuple[ApproachState, ...] = ()
     if wanted is not None:
@@ -230,16 +216,6 @@ def _model(source: str, folder: Path | None) -> Modeled:
     collection = network_geojson(setting.network, states, geo_reference(setting.scenario.net_file))
     packed = json.dumps(collection, separators=(",", ":"), ensure_ascii=False).encode()
     return Modeled(setting, wanted, street, states, collection, packed)
-
-
-def _demand(setting: Setting, folder: Path | None) -> Demand | None:
-    """Return the flows that a run's plans were made for, else what was counted, else None."""
-    if folder is not None and (folder / DEMAND_NAME).is_file():
-        return read_demand(folder / DEMAND_NAME, setting.network)
-    counts = imported_counts(setting.scenario)
-    if counts is None or has_dates(counts):
-        return None
-    return demand(setting.network, read_counts(counts, setting.network))
 
 
 def _stamp(folder: Path | None) -> tuple[int, int]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from network.errors import MoveError, PlanError
 from network.files import read_notes, read_plan, write_plan
@@ -17,6 +17,8 @@ from throughband.console.desk import Desk
 from throughband.demand_file import DEMAND_NAME
 from throughband.store.rows import Network, Plan, RunState
 from throughband.tuning import Move, Trial, drafted
+
+_T = TypeVar("_T")
 
 UNCOUNTED: Final = "nobody counted here yet, so neither offsets nor splits can be tried"
 
@@ -57,8 +59,15 @@ def traffic_of(desk: Desk, plan: Plan) -> tuple[str, PlanSet, str, str, Path | N
     return plan.id, plan_set, network.id, network.source, folder
 
 
-def tried(desk: Desk, plan: Plan, moves: Sequence[Move]) -> Trial:
+def tried(desk: Desk, plan: Plan, moves: Sequence[Move], told: Callable[[Trial], _T]) -> _T:
     """Tell what moves of one coordination group would do.
+
+    Parameters
+    ----------
+    desk, plan, moves
+        What is moved.
+    told
+        A function of a module: what is wanted of the trial.
 
     Raises
     ------
@@ -69,10 +78,10 @@ def tried(desk: Desk, plan: Plan, moves: Sequence[Move]) -> Trial:
     StillMadeError
         While the plan is made ready.
     """
-    tuning = desk.shelf.tuning(*traffic_of(desk, plan))
-    if tuning is None:
+    found = desk.shelf.trial(traffic_of(desk, plan), moves, told)
+    if found is None:
         raise MoveError(UNCOUNTED)
-    return desk.shelf.alone(lambda: tuning.trial(moves))
+    return found
 
 
 def keep_tried(desk: Desk, plan: Plan, moves: Sequence[Move], by: str, title: str = "") -> Plan:

@@ -12,7 +12,7 @@ from engine.measures.evaluation import StreetMeasures
 from engine.measures.hcm_terms import level_of_service
 from engine.measures.street import Floats, Street
 from network.units import SECONDS_PER_HOUR
-from throughband.tuning import Compared, Level
+from throughband.tuning_levels import Compared, Level
 
 
 class DelayKind(StrEnum):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +19,7 @@ from throughband.console.trials import content_of, traffic_of
 from throughband.people.routes import API
 from throughband.pipeline import open_setting
 from throughband.plan_life import PlanState
-from throughband.tuning import Move, open_tuning
+from throughband.tuning import Move, Trial, open_tuning
 
 
 @pytest.fixture(scope="module")
@@ -205,9 +206,7 @@ def test_predictions_stand_on_the_flows_of_the_run_whatever_window_the_network_h
     plan = site.desk.store.plans.get(site.plan_id)
     plan_set, _ = content_of(plan.id, plan.content)
     network = site.desk.store.networks.get(plan.network_id)
-    tuning = site.desk.shelf.tuning(*traffic_of(site.desk, plan))
     modeled = site.desk.shelf.modeled(network.id, network.source, run_folder(site))
-    assert tuning is not None
     assert modeled.wanted is not None
     own = open_setting(network.source)
     assert (own.scenario.begin_s, own.scenario.end_s) != (
@@ -218,10 +217,23 @@ def test_predictions_stand_on_the_flows_of_the_run_whatever_window_the_network_h
     there = open_tuning(own, plan_set, modeled.wanted).trial([move])
 
     assert own.network == modeled.network
-    assert tuning.trial([move]) == there
+    assert site.desk.shelf.trial(traffic_of(site.desk, plan), [move], whole) == there
+
+
+def whole(trial: Trial) -> Trial:
+    return trial
 
 
 def run_folder(site: Site) -> Path:
     run_id = site.desk.store.plans.get(site.plan_id).run_id
     assert run_id is not None
     return Path(site.desk.store.runs.get(run_id).folder) / FILES
+
+
+def test_a_network_that_was_read_is_not_searched_for_garbage_again(site: Site) -> None:
+    plan = site.desk.store.plans.get(site.plan_id)
+    network = site.desk.store.networks.get(plan.network_id)
+
+    modeled = site.desk.shelf.modeled(network.id, network.source, run_folder(site))
+
+    assert all(each is not modeled.network.links for each in gc.get_objects())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
 from engine.measures.bandwidth import CorridorBands
@@ -15,7 +15,8 @@ from throughband.console.desk import TheDesk, ThePerson
 from throughband.console.problems import Problem, documented
 from throughband.console.trials import keep_tried, tried
 from throughband.people.routes import API
-from throughband.tuning import BandTrial, Compared, Move, Trial
+from throughband.tuning import BandTrial, Move, Trial
+from throughband.tuning_levels import Compared
 
 router = APIRouter(tags=["plans"])
 
@@ -119,9 +120,10 @@ class TrialOut(BaseModel):
     response_model=TrialOut,
     responses={**documented(404, 409), **_MADE_READY},
 )
-def trial(plan_id: RowId, asked: Moves, desk: TheDesk) -> TrialOut:
+def trial(plan_id: RowId, asked: Moves, desk: TheDesk) -> Response:
     """Tell what other offsets or splits would do; nothing is kept."""
-    return _trial_out(tried(desk, desk.store.plans.get(plan_id), asked.made()))
+    content = tried(desk, desk.store.plans.get(plan_id), asked.made(), packed)
+    return Response(content, media_type="application/json")
 
 
 @router.post(
@@ -135,6 +137,11 @@ def keep(plan_id: RowId, asked: Keeping, desk: TheDesk, person: ThePerson) -> Pl
     plan = desk.store.plans.get(plan_id)
     kept = keep_tried(desk, plan, asked.made(), person.name, asked.title or "")
     return plan_out(kept, person)
+
+
+def packed(found: Trial) -> bytes:
+    """Return a trial as it is sent: a town's has thousands of rows, written where they are."""
+    return _trial_out(found).model_dump_json().encode()
 
 
 def _trial_out(found: Trial) -> TrialOut:

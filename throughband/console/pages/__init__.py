@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, FastAPI
 
+from throughband.console.kept import StillMadeError
 from throughband.console.pages import (
     account,
     diagram,
@@ -19,7 +20,6 @@ from throughband.console.pages import (
 )
 from throughband.console.pages.serving import fault_page, mount_static, wait_page
 from throughband.console.pages.settings import PageSettings
-from throughband.console.shelf import StillMadeError
 
 
 def page_routers() -> tuple[APIRouter, ...]:

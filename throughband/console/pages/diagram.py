@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
@@ -11,14 +12,16 @@ from engine.measures.corridor import Corridor
 from network.errors import PlanError, ThroughbandError, UnsafePlanError
 from network.timing import PlanSet
 from throughband.console.desk import Desk, TheDesk, ThePerson
+from throughband.console.kept import StillMadeError
 from throughband.console.pages.plans import framed, modeled_of
 from throughband.console.pages.serving import Form, page, to
 from throughband.console.pages.space import space_of
-from throughband.console.shelf import StillMadeError, plans_in_force
+from throughband.console.shelf import plans_in_force
 from throughband.console.trials import content_of, keep_tried, traffic_of
 from throughband.people.door import Person
 from throughband.store.rows import Plan
-from throughband.tuning import Compared, Move, Trial
+from throughband.tuning import Move, Trial
+from throughband.tuning_levels import Compared
 
 router = APIRouter(include_in_schema=False)
 
@@ -148,31 +151,33 @@ def _diagram(
 
 def _tried(desk: Desk, plan: Plan, plan_set: PlanSet, fields: Mapping[str, str]) -> dict[str, Any]:
     """Return what offsets would do; a diagram waits for no tuning, whose opening takes longer."""
+    again = {"trial_again": f"/plans/{plan.id}/trial"}
     try:
         moves = moves_of(plan_set, fields)
-        tuning = desk.shelf.tuning(*traffic_of(desk, plan))
         if not moves:
-            return _untried("")
-        if tuning is None:
+            ready = desk.shelf.prepare(*traffic_of(desk, plan))
+            return _untried("") if ready else _untried("") | again
+        found = desk.shelf.trial(traffic_of(desk, plan), moves, in_short)
+        if found is None:
             return _untried("Nobody counted here yet, so no delay can be predicted.")
-        trial = desk.shelf.alone(lambda: tuning.trial(moves))
     except StillMadeError:
-        return {**_untried(""), "trial_again": f"/plans/{plan.id}/trial"}
+        return _untried("") | again
     except ThroughbandError as error:
         return _untried(str(error))
-    return {**_untried(""), "trial": trial, "movers": _movers(trial)}
+    return {**_untried(""), "trial": found, "movers": found.approaches if found.lawful else ()}
 
 
 def _untried(trouble: str) -> dict[str, Any]:
     return {"trial": None, "trial_trouble": trouble, "trial_again": "", "movers": ()}
 
 
-def _movers(trial: Trial) -> list[Compared]:
-    """Return the approaches whose traffic gains or loses most."""
+def in_short(trial: Trial) -> Trial:
+    """Return what a page shows of a trial: its total, and the approaches that change most."""
 
     def moved(row: Compared) -> float:
-        assert row.now is not None
+        if row.now is None:
+            return -1.0
         return abs(row.now.delay_s - row.before.delay_s) * row.volume_vph
 
-    rows = [row for row in trial.approaches if row.now is not None]
-    return sorted(rows, key=moved, reverse=True)[:MOVERS]
+    rows = sorted(trial.approaches, key=moved, reverse=True)[:MOVERS]
+    return replace(trial, approaches=tuple(rows), movements=(), bands=())

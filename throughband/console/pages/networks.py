@@ -11,6 +11,7 @@ from engine.measures.hcm_terms import level_of_service
 from network.errors import MissingError, ThroughbandError
 from throughband.console.config import MEBIBYTE
 from throughband.console.desk import Desk, TheDesk, ThePerson
+from throughband.console.kept import StillMadeError
 from throughband.console.map_drawing import QUEUE_STEPS
 from throughband.console.pages.rings import rings_of
 from throughband.console.pages.serving import (
@@ -20,7 +21,7 @@ from throughband.console.pages.serving import (
     to,
     works_of,
 )
-from throughband.console.shelf import Modeled, Shelf, StillMadeError
+from throughband.console.shelf import Modeled, Shelf
 from throughband.console.trials import folder_of
 from throughband.pictures.approaches import ApproachState
 from throughband.plan_life import PlanState
