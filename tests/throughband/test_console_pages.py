@@ -19,6 +19,7 @@ from throughband.console.kept import StillMadeError
 from throughband.console.pages.reading import BY_PEOPLE, offered
 from throughband.console.pages.serving import FILE_POLICY, POLICY
 from throughband.console.work import STREET_KINDS, UNDOING
+from throughband.people.rights import rights_of
 from throughband.plan_life import MOVES, Move, PlanState
 from throughband.store.rows import RunState
 
@@ -450,6 +451,33 @@ def test_static_files_may_be_kept_because_their_addresses_change(site: Site) -> 
         answer = client.get(address)
         assert answer.status_code == 200
         assert "immutable" in answer.headers["cache-control"]
+
+
+def test_an_administrator_ends_tokens_and_sessions_of_others_on_their_page(site: Site) -> None:
+    user = site.desk.door.add_user("guest", "A Guest", rights_of(["viewer"]), PASSWORD)
+    guest, ada = client_of(site, "guest"), client_of(site, "ada")
+    client_of(site, "guest")
+    fields = {"name": "reader", "days": "9", "rights": "view"}
+    guest.post("/account/tokens", data=fields | {"csrf_token": token_in(guest, "/account")})
+    theirs = f"/users/{user.id}"
+    shown = ada.get(theirs).text
+    forms = re.findall(rf'action="({theirs}/(?:sessions|tokens)/[^"]+)"', shown)
+    assert sorted(form.split("/")[3] for form in forms) == ["sessions"] * 3 + ["tokens"]
+    assert "reader" in shown
+    row = ada.get("/users").text.split(theirs)[1].split("</tr>")[0]
+    assert re.findall(r'class="number">(\d+)<', row) == ["2", "1"]
+
+    token = {"csrf_token": token_in(ada, theirs)}
+    (ending,) = [form for form in forms if "/tokens/" in form]
+    assert ada.post(ending, data=token).headers["location"] == f"{theirs}?done=revoked"
+    assert ada.post(ending, data=token).status_code == 404
+    one = next(form for form in forms if re.search(r"/sessions/[0-9a-f]{12}/end", form))
+    assert ada.post(one, data=token).headers["location"] == f"{theirs}?done=session-ended"
+    ended = ada.post(f"{theirs}/sessions/end", data=token)
+    assert ended.headers["location"] == f"{theirs}?done=sessions-ended"
+    assert guest.get("/").headers["location"].startswith("/login")
+    assert "session ended" in ada.get("/journal").text
+    assert "Nowhere at the moment." in ada.get(theirs).text
 
 
 def test_a_user_changed_meanwhile_is_not_overwritten(site: Site) -> None:

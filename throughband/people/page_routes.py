@@ -67,5 +67,8 @@ PAGES: Final[Mapping[str, Right | None]] = MappingProxyType(
         "POST /users/new": _M,
         "GET /users/{user_id}": _M,
         "POST /users/{user_id}": _M,
+        "POST /users/{user_id}/tokens/{token_id}/end": _M,
+        "POST /users/{user_id}/sessions/end": _M,
+        "POST /users/{user_id}/sessions/{session_id}/end": _M,
     }
 )

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 
 from network.errors import StaleError, StoreError
 from throughband.people.rights import Right
 from throughband.store.repository import Repository, counted, first, is_among, many, one
-from throughband.store.rows import ApiToken, Session, User
+from throughband.store.rows import SESSION_ID, ApiToken, Session, User
 from throughband.store.tables import sessions, sign_in_attempts, tokens, users
 
 KNOWN: Final = "known "
@@ -178,6 +178,41 @@ class Sessions(Repository):
             done = connection.execute(delete(sessions).where(sessions.c.token_hash == token_hash))
             return done.rowcount == 1
 
+    def listed(self, user_id: str, now_utc: datetime, idle: timedelta) -> list[Session]:
+        """Return somebody's sessions that still hold, the one used last first."""
+        statement = (
+            select(sessions)
+            .where(
+                sessions.c.user_id == user_id,
+                sessions.c.expires_utc > now_utc,
+                sessions.c.seen_utc > now_utc - idle,
+            )
+            .order_by(sessions.c.seen_utc.desc(), sessions.c.token_hash)
+        )
+        with self._database.reading() as connection:
+            return many(connection, Session, statement)
+
+    def counted(self, now_utc: datetime, idle: timedelta) -> dict[str, int]:
+        """Return how many sessions still hold, by account."""
+        statement = (
+            select(sessions.c.user_id, func.count())
+            .where(sessions.c.expires_utc > now_utc, sessions.c.seen_utc > now_utc - idle)
+            .group_by(sessions.c.user_id)
+        )
+        with self._database.reading() as connection:
+            return {str(user_id): int(n) for user_id, n in connection.execute(statement)}
+
+    def end_one(self, session_id: str, user_id: str) -> bool:
+        """Forget one session of somebody by `Session.id`; False if there is none."""
+        if len(session_id) != SESSION_ID:
+            return False
+        condition = sessions.c.token_hash.startswith(session_id, autoescape=True)
+        with self._database.writing() as connection:
+            done = connection.execute(
+                delete(sessions).where(sessions.c.user_id == user_id, condition)
+            )
+            return done.rowcount > 0
+
     def end_all(self, user_id: str) -> int:
         """Forget all sessions of somebody."""
         with self._database.writing() as connection:
@@ -229,6 +264,16 @@ class Tokens(Repository):
         )
         with self._database.reading() as connection:
             return many(connection, ApiToken, statement)
+
+    def counted(self, now_utc: datetime) -> dict[str, int]:
+        """Return how many tokens still hold, by account."""
+        statement = (
+            select(tokens.c.user_id, func.count())
+            .where(tokens.c.expires_utc > now_utc)
+            .group_by(tokens.c.user_id)
+        )
+        with self._database.reading() as connection:
+            return {str(user_id): int(n) for user_id, n in connection.execute(statement)}
 
     def end(self, token_id: str, user_id: str) -> bool:
         """Forget a token of somebody; False if there is none."""

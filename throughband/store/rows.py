@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Row
 
@@ -68,6 +68,10 @@ class User:
     subject: str | None = None
 
 
+SESSION_ID: Final = 12
+"""Digits of a hash that tell sessions apart."""
+
+
 @dataclass(frozen=True, slots=True)
 class Session:
     """Somebody's sign-in in a browser; the token itself is kept nowhere, its SHA-256 is."""
@@ -79,6 +83,11 @@ class Session:
     seen_utc: datetime
     expires_utc: datetime
     agent: str
+
+    @property
+    def id(self) -> str:
+        """What it is called where it may be ended: enough of the hash, and of no use beside it."""
+        return self.token_hash[:SESSION_ID]
 
 
 @dataclass(frozen=True, slots=True)

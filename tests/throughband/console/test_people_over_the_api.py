@@ -91,6 +91,62 @@ def test_an_administrator_sees_and_ends_the_tokens_of_others(console: Console) -
     assert anna.get(f"{API}/tokens").json() == []
 
 
+def test_an_administrator_sees_and_ends_the_sessions_of_others(console: Console) -> None:
+    console.add("anna", "engineer")
+    anna, elsewhere = console.signed_in("anna"), console.signed_in("anna")
+    boss = console.as_role("administrator")
+    row = next(user for user in boss.get(f"{API}/users").json() if user["name"] == "anna")
+    theirs = f"{API}/users/{row['id']}/sessions"
+
+    found = boss.get(theirs).json()
+    assert len(found) == 2
+    assert all(session["agent"].startswith("python-httpx") for session in found)
+    assert anna.get(theirs).status_code == 403
+    assert boss.delete(f"{theirs}/{found[0]['id']}").status_code == 204
+    assert boss.delete(f"{theirs}/{found[0]['id']}").status_code == 404
+    left = [client for client in (anna, elsewhere) if client.get(f"{API}/networks").is_success]
+    assert len(left) == 1
+    assert boss.delete(theirs).status_code == 204
+    assert left[0].get(f"{API}/networks").status_code == 401
+    assert boss.get(f"{API}/networks").status_code == 200
+
+    events = boss.get(f"{API}/journal", params={"limit": 2}).json()["entries"]
+    assert [(e["event"], e["account"], e["by"]) for e in events] == [
+        ("signed out everywhere", "anna", "administrator2"),
+        ("session ended", "anna", "administrator2"),
+    ]
+
+
+def test_a_session_is_ended_by_its_whole_name_only_and_of_its_person_only(
+    console: Console,
+) -> None:
+    console.add("anna", "engineer")
+    console.add("ben", "engineer")
+    anna = console.signed_in("anna")
+    sessions, users = console.desk.store.sessions, console.desk.store.users
+    ids = {name: user.id for name in ("anna", "ben") if (user := users.of_name(name))}
+    (session,) = sessions.listed(ids["anna"], console.clock(), console.desk.door.limits.idle)
+
+    for wrong in ("", session.id[:-1], "%", "_" * 12, session.token_hash):
+        assert not sessions.end_one(wrong, ids["anna"])
+    assert not sessions.end_one(session.id, ids["ben"])
+    assert anna.get(f"{API}/networks").status_code == 200
+
+
+def test_sessions_that_are_over_are_not_shown(console: Console) -> None:
+    console.add("anna", "engineer")
+    console.signed_in("anna")
+    store, idle = console.desk.store, console.desk.door.limits.idle
+    anna = store.users.of_name("anna")
+    assert anna is not None
+    assert store.sessions.counted(console.clock(), idle) == {anna.id: 1}
+
+    console.clock.on(hours=3)
+
+    assert store.sessions.listed(anna.id, console.clock(), idle) == []
+    assert store.sessions.counted(console.clock(), idle) == {}
+
+
 def test_nobody_gives_a_token_rights_they_have_not(console: Console) -> None:
     anna = console.as_role("engineer")
 

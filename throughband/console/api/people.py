@@ -10,8 +10,9 @@ from pydantic import BaseModel, Field
 
 from network.errors import MissingError, SignInError
 from throughband.console.api.fields import Asked, Line, Name, RowId, Secret
-from throughband.console.desk import TheDesk, ThePerson
+from throughband.console.desk import Desk, TheDesk, ThePerson
 from throughband.console.problems import documented
+from throughband.people.door import Person
 from throughband.people.rights import Right
 from throughband.people.routes import API
 from throughband.store.rows import ApiToken, User
@@ -87,6 +88,16 @@ class TokenOut(BaseModel):
     used_utc: datetime | None
 
 
+class SessionOut(BaseModel):
+    """Somebody's sign-in in a browser."""
+
+    id: str
+    created_utc: datetime
+    seen_utc: datetime = Field(description="When it was last used, to the minute.")
+    expires_utc: datetime
+    agent: str = Field(description="What the browser said it is.")
+
+
 class MadeToken(TokenOut):
     """A token that was just made."""
 
@@ -146,6 +157,61 @@ def tokens_of(user_id: RowId, desk: TheDesk) -> list[TokenOut]:
 )
 def end_token_of(user_id: RowId, token_id: RowId, person: ThePerson, desk: TheDesk) -> None:
     """End one of somebody's tokens."""
+    end_token_for(desk, person, user_id, token_id)
+
+
+@router.get(f"{API}/users/{{user_id}}/sessions", responses=documented(404))
+def sessions_of(user_id: RowId, desk: TheDesk) -> list[SessionOut]:
+    """List where somebody is signed in, the place used last first."""
+    desk.store.users.get(user_id)
+    found = desk.store.sessions.listed(user_id, desk.clock(), desk.door.limits.idle)
+    return [
+        SessionOut(**{name: getattr(row, name) for name in SessionOut.model_fields})
+        for row in found
+    ]
+
+
+@router.delete(f"{API}/users/{{user_id}}/sessions", status_code=204, responses=documented(404))
+def end_sessions_of(user_id: RowId, person: ThePerson, desk: TheDesk) -> None:
+    """Sign somebody out everywhere; the person's tokens stay."""
+    end_sessions(desk, person, user_id)
+
+
+@router.delete(
+    f"{API}/users/{{user_id}}/sessions/{{session_id}}", status_code=204, responses=documented(404)
+)
+def end_session_of(user_id: RowId, session_id: RowId, person: ThePerson, desk: TheDesk) -> None:
+    """End one of somebody's sessions."""
+    end_sessions(desk, person, user_id, session_id)
+
+
+def end_sessions(desk: Desk, person: Person, user_id: str, session_id: str = "") -> None:
+    """End one of somebody's sessions, or all, and have it in the journal.
+
+    Raises
+    ------
+    MissingError
+        There is no such account or session.
+    """
+    owner = desk.store.users.get(user_id)
+    told: dict[str, Any] = {"account": owner.name}
+    if session_id:
+        if not desk.store.sessions.end_one(session_id, user_id):
+            raise MissingError(f"there is no session {session_id!r} of {owner.name}")
+        desk.store.audit("session ended", person.name, desk.clock(), session=session_id, **told)
+    else:
+        count = desk.store.sessions.end_all(user_id)
+        desk.store.audit("signed out everywhere", person.name, desk.clock(), count=count, **told)
+
+
+def end_token_for(desk: Desk, person: Person, user_id: str, token_id: str) -> None:
+    """End one of somebody's tokens, and have it in the journal.
+
+    Raises
+    ------
+    MissingError
+        There is no such account or token.
+    """
     owner = desk.store.users.get(user_id)
     if not desk.store.tokens.end(token_id, user_id):
         raise MissingError(f"there is no token {token_id!r} of {owner.name}")

@@ -174,6 +174,7 @@ def _account(
         values={"name": name, "days": days, "rights": {str(Right.VIEW)}},
         offered=offered(person.rights),
         least_password=LEAST_CHARACTERS,
+        most_days=MOST_TOKEN_DAYS,
     )
 
 

@@ -46,6 +46,8 @@ DONE: Final[Mapping[str, str]] = {
     "taken": "You look after this warning now.",
     "password": "Your password was changed.",
     "revoked": "The token is ended.",
+    "session-ended": "The session is ended.",
+    "sessions-ended": "Every session of this account is ended.",
     "moved": "Done; it stands in the journal.",
     "ordered": "It is being done; this page follows it.",
     "drafted": "A new draft was made of these offsets.",

@@ -8,6 +8,7 @@ from typing import Any, Final
 from fastapi import APIRouter, Request, Response
 
 from network.errors import AccessError, StaleError, StoreError, StoreUnavailableError
+from throughband.console.api.people import end_sessions, end_token_for
 from throughband.console.desk import Desk, TheDesk, ThePerson
 from throughband.console.pages.account import offered
 from throughband.console.pages.serving import Form, Posted, page, to
@@ -23,7 +24,12 @@ _NAME: Final = re.compile(r"[0-9A-Za-z._@-]{1,100}")
 @router.get("/users")
 def list_users(request: Request, person: ThePerson, desk: TheDesk) -> Response:
     """List the accounts."""
-    return page(request, "users.html", users=desk.store.users.listed())
+    now = desk.clock()
+    return page(
+        request, "users.html", users=desk.store.users.listed(),
+        signed_in=desk.store.sessions.counted(now, desk.door.limits.idle),
+        token_counts=desk.store.tokens.counted(now),
+    )  # fmt: skip
 
 
 @router.get("/users/new")
@@ -106,6 +112,27 @@ def change_user(
     return _page(request, desk, now, _values(form), errors, ())
 
 
+@router.post("/users/{user_id}/tokens/{token_id}/end")
+def end_token(user_id: str, token_id: str, person: ThePerson, desk: TheDesk) -> Response:
+    """End a token of somebody's."""
+    end_token_for(desk, person, user_id, token_id)
+    return to(f"/users/{user_id}", "revoked")
+
+
+@router.post("/users/{user_id}/sessions/end")
+def sign_out_everywhere(user_id: str, person: ThePerson, desk: TheDesk) -> Response:
+    """End every session of somebody's."""
+    end_sessions(desk, person, user_id)
+    return to(f"/users/{user_id}", "sessions-ended")
+
+
+@router.post("/users/{user_id}/sessions/{session_id}/end")
+def end_session(user_id: str, session_id: str, person: ThePerson, desk: TheDesk) -> Response:
+    """End a session of somebody's."""
+    end_sessions(desk, person, user_id, session_id)
+    return to(f"/users/{user_id}", "session-ended")
+
+
 def _errors(form: Posted) -> dict[str, str]:
     errors: dict[str, str] = {}
     if not form.all("rights"):
@@ -143,8 +170,11 @@ def _page(
     errors: dict[str, str],
     changes: tuple[str, ...],
 ) -> Response:
+    now, idle = desk.clock(), desk.door.limits.idle
     return page(
         request, "user.html", 409 if changes else 422 if errors else 200, user=user,
         values=values, errors=errors, changes=changes, offered=offered(frozenset(Right)),
         least_password=LEAST_CHARACTERS, oidc=desk.config.oidc is not None,
+        sessions=desk.store.sessions.listed(user.id, now, idle) if user else (),
+        tokens=desk.store.tokens.listed(user.id) if user else (), now=now,
     )  # fmt: skip
