@@ -4,26 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
 from network.errors import ThroughbandError
 from network.files import replace_file
-from network.sumo_tls import write_sumo_plan
 from throughband.benefits import Rates, benefits_of, read_rates
 from throughband.commands import Teller
 from throughband.pipeline import Setting
 
 if TYPE_CHECKING:
     from throughband.reports.story import Story
-    from throughband.reports.traces import Traces
 
 REPORT_NAME: Final = "report.html"
 EVALUATION_NAME: Final = "evaluation.html"
 DAY_NAME: Final = "day.json"
 SIMULATED_NAME: Final = "measures.json"
-TRACED_SEED: Final = 1
-"""A counting seed: what is drawn to look at is no proof, and must not use up a seed of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,21 +152,14 @@ def _require_none(wish: ReportWish, kind: str, scenario: bool = False) -> None:
 def _driven(story: Story, setting: Setting) -> Story:
     """Return the story with trajectories of both plans, under one seed."""
     from throughband.reports.time_space import shown_s
-    from throughband.reports.traces import played_traces
+    from throughband.reports.traces import traces_of_both
 
     corridor = story.corridor
     assert corridor is not None
-    with TemporaryDirectory(prefix="throughband-") as folder:
-        file = Path(folder) / "plan.add.xml"
-        write_sumo_plan(file, story.plan_set, setting.network)
-        span_s = shown_s(corridor, (story.in_force, story.new_plans()))
-        found: list[Traces | None] = [
-            played_traces(
-                setting.case, setting.network, corridor, plans, additional, TRACED_SEED, span_s
-            )
-            for plans, additional in ((story.in_force, ()), (story.new_plans(), (file,)))
-        ]
-    before, after = found
+    span_s = shown_s(corridor, (story.in_force, story.new_plans()))
+    before, after = traces_of_both(
+        setting.case, setting.network, corridor, story.in_force, story.plan_set, span_s
+    )
     if before is None or after is None:
         told = (
             "No trajectories are drawn: the signals of the corridor run cycles that do not come "

@@ -1,8 +1,11 @@
-"""A real browser and a console to look at; pictures are kept in ``runs/browser``."""
+"""A real browser and a console to look at.
+
+Pictures are kept in the folder that ``THROUGHBAND_PICTURES`` names, else in pytest's own.
+"""
 
 from __future__ import annotations
 
-import shutil
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +15,7 @@ import pytest
 from tests.browser.site import Site, site_in
 
 CHROMIUM = Path("/usr/bin/chromium")
-PICTURES = Path(__file__).parents[2] / "runs" / "browser"
+PICTURES = "THROUGHBAND_PICTURES"
 ARGUMENTS = [
     "--no-sandbox", "--disable-background-networking", "--disable-component-update",
     "--no-first-run", "--enable-unsafe-swiftshader", "--use-gl=angle", "--use-angle=swiftshader",
@@ -41,11 +44,12 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
-def pictures() -> Path:
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of this run's pictures."""
-    shutil.rmtree(PICTURES, ignore_errors=True)
-    PICTURES.mkdir(parents=True)
-    return PICTURES
+    asked = os.environ.get(PICTURES)
+    folder = Path(asked) if asked else tmp_path_factory.mktemp("pictures")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 @pytest.fixture(scope="session")

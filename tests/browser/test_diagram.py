@@ -148,3 +148,27 @@ def test_the_map_is_drawn_from_our_own_data_and_leads_to_the_intersection(
         page.mouse.click(x, y)
         page.wait_for_url("**/signals/**")
         assert page.get_by_text("Intersection sheet").is_visible()
+
+
+def test_simulated_vehicles_go_with_a_moved_offset_and_come_back_with_it(
+    browser: Any, site: Site, pictures: Path
+) -> None:
+    with visit(browser, site.url, "ada") as page:
+        opened(page, site)
+        page.get_by_role("link", name="Simulated vehicles").click()
+        page.wait_for_selector("svg.space[data-ready] .trajectory", state="attached")
+        lines = page.locator(".trajectory").first
+        assert lines.is_visible()
+        page.screenshot(path=pictures / "vehicles.png", full_page=True)
+        handle = page.locator(".handle[data-cycle]").first
+        handle.focus()
+        page.keyboard.press("ArrowRight")
+        assert not lines.is_visible()
+        assert "none are drawn for other offsets" in page.locator("#vehicles-said").inner_text()
+        page.keyboard.press("Escape")
+        assert lines.is_visible()
+        page.get_by_role("link", name="In force").click()
+        page.wait_for_selector(".trajectory", state="attached")
+        page.get_by_role("link", name="Simulated vehicles").click()
+        page.wait_for_selector("svg.space")
+        assert page.locator(".trajectory").count() == 0

@@ -38,7 +38,7 @@ pytestmark = pytest.mark.slow
 @contextmanager
 def running(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
     """Run a command of the command line until the block ends."""
-    log = (folder / f"{arguments[0]}-{arguments[1].strip('-')}.log").open("ab")
+    log = (folder / f"{arguments[0]}-{Path(arguments[1]).name.strip('-')}.log").open("ab")
     with log:
         process = subprocess.Popen(
             [sys.executable, "-m", "throughband.cli", *arguments],
@@ -84,11 +84,11 @@ def free_port() -> int:
 class Story:
     """A street, its bridge, and a console that may be killed and started again."""
 
-    def __init__(self, folder: Path, stack: ExitStack) -> None:
+    def __init__(self, folder: Path, stack: ExitStack, scenario: str = CITY) -> None:
         self.folder = folder
         self.stack = stack
         street = folder / "street"
-        stack.enter_context(running(folder, "emulate", CITY, "--out", str(street)))
+        stack.enter_context(running(folder, "emulate", scenario, "--out", str(street)))
         self.bridge = until("the street", lambda: (street / "bridge.toml").exists() and street)
         self.bridge = street / "bridge.toml"
         self.journal = street / "journal.sqlite"

@@ -12,6 +12,7 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
+from network.errors import SimulationError
 from tests.browser.site import PASSWORD, Site, site_in
 from throughband.cli import app
 from throughband.console.carrying import COMMAND, OUTPUT
@@ -281,6 +282,44 @@ def test_kept_offsets_are_a_draft_of_ones_own(site: Site) -> None:
     kept = site.desk.store.plans.get(found[1])
     assert (kept.author, kept.state, kept.origin) == ("bo", PlanState.DRAFT, "trial")
     assert kept.report is None
+
+
+@pytest.mark.parametrize("side", ["plan", "in-force"])
+def test_simulated_vehicles_lie_over_the_diagram_by_its_address_alone(
+    site: Site, side: str
+) -> None:
+    client = client_of(site, "vi")
+    diagram = f"/plans/{site.plan_id}/diagram?side={side}"
+    plain = client.get(diagram).text
+    assert f"?side={side}&amp;corridor=0&amp;vehicles=yes" in plain
+    assert 'class="trajectory' not in plain
+    page = client.get(f"{diagram}&vehicles=yes").text
+    drawn = page.count('class="trajectory')
+    assert f"{drawn} simulated vehicles of one run" in page
+    assert drawn > 20
+    # The other side is a link away, with its vehicles; and so is the diagram without them.
+    for one in ("plan", "in-force"):
+        assert f"?side={one}&amp;corridor=0&amp;vehicles=yes" in page
+    assert f'?side={side}&amp;corridor=0"' in page
+
+
+def test_no_vehicles_are_drawn_for_offsets_that_were_not_simulated(site: Site) -> None:
+    address = f"/plans/{site.plan_id}/diagram?vehicles=yes&o.{site.signal_id}=3"
+    page = client_of(site, "vi").get(address).text
+    assert 'class="trajectory' not in page
+    assert "none are drawn for other offsets" in page
+
+
+def test_a_simulation_that_fails_leaves_the_diagram(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise SimulationError("SUMO took longer than 300 s")
+
+    monkeypatch.setattr(site.desk.shelf, "vehicles", fails)
+    page = client_of(site, "vi").get(f"/plans/{site.plan_id}/diagram?vehicles=yes").text
+    assert "No vehicles can be drawn: SUMO took longer than 300 s" in page
+    assert 'class="space"' in page
 
 
 def slow_tuning(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

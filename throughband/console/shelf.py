@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 from typing import Any, Final, TypeVar
 
 from engine.measures.corridor import Corridor
@@ -25,6 +26,7 @@ from throughband.console.kept import Kept
 from throughband.console.map_drawing import MapDrawing, draw_map
 from throughband.console.tuning_process import Opening
 from throughband.console.tunings import Tunings
+from throughband.console.vehicles import Vehicles, driven
 from throughband.demand import Demand
 from throughband.demand_file import DEMAND_NAME
 from throughband.pictures.approaches import ApproachState, modeled_approaches
@@ -97,11 +99,16 @@ class Shelf:
         self._reading = ThreadPoolExecutor(max_workers=1, thread_name_prefix="reading")
         self._modeled = Kept(KEPT, self._reading)
         self._drawn = Kept(KEPT, self._reading)
+        self._driving = ThreadPoolExecutor(max_workers=1, thread_name_prefix="driving")
+        self._driven = Kept(KEPT, self._driving)
+        self._closing = Event()
         self._tunings = Tunings()
 
     def close(self) -> None:
         """Let threads and processes end."""
-        self._reading.shutdown(wait=False, cancel_futures=True)
+        self._closing.set()
+        for pool in (self._reading, self._driving):
+            pool.shutdown(wait=False, cancel_futures=True)
         self._tunings.close()
 
     def modeled(self, network_id: str, source: str, folder: Path | None = None) -> Modeled:
@@ -129,6 +136,25 @@ class Shelf:
         key = (plan_id, plan_set.digest, network_id, folder, _stamp(folder))
         return self._drawn.get(
             key, lambda: rows_to_draw(modeled.setting, street, plan_set), self.patience_s
+        )
+
+    def vehicles(
+        self,
+        plan_id: str,
+        plan_set: PlanSet,
+        network_id: str,
+        source: str,
+        folder: Path | None,
+        corridor: str,
+    ) -> Vehicles:
+        """Return simulated vehicles along a row of signals, by its name among `corridors`."""
+        modeled = self.modeled(network_id, source, folder)
+        row = self.corridors(plan_id, plan_set, network_id, source, folder)[corridor]
+        key = (plan_id, plan_set.digest, network_id, folder, _stamp(folder), corridor)
+        return self._driven.get(
+            key,
+            lambda: driven(modeled.setting, modeled.wanted, row, plan_set, self._closing),
+            self.patience_s,
         )
 
     def prepare(

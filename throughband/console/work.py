@@ -344,10 +344,13 @@ class Work:
             source = str(self._settled(folder / FILES, run))
             if all(n.source != source for n in self._store.networks.listed(removed=True)):
                 scenario, summary = self._scenes.summary(source)
-                self._store.networks.add(
-                    asked["name"], "folder", source, scenario, summary, run.requested_by,
-                    self._clock(),
-                )  # fmt: skip
+                now, by = self._clock(), run.requested_by
+                added = self._store.networks.add(
+                    asked["name"], "folder", source, scenario, summary, by, now
+                )
+                self._store.audit(
+                    "network added", by, now, network_id=added.id, name=added.name, run_id=run.id
+                )
         elif run.kind == "push" and state is not RunState.DONE:
             now = self._clock()
             self._store.plans.catch_up(now)

@@ -46,6 +46,7 @@ def day_chart(found: Comparison) -> Figure:
         axes.plot(at[rows], value[rows], ls="", marker=mark, ms=5, color=color)
         mean = factor * (found.after if late else found.before)
         axes.plot([at[rows].min(), at[rows].max()], [mean, mean], color=color, lw=1.8)
+    highest = float(value.max())
     if found.control_index is not None:
         other = found.control_index
         moved = factor * (
@@ -54,7 +55,8 @@ def day_chart(found: Comparison) -> Figure:
             else found.before + other - other[~figures.after].mean()
         )
         axes.plot(at, moved, ls="", marker="x", ms=4, color=style.INBOUND)
-    axes.set_ylim(bottom=min(0.0, float(value.min())), top=1.1 * float(value.max()))
+        highest = max(highest, float(moved.max()))
+    axes.set_ylim(bottom=min(0.0, float(value.min())), top=1.1 * highest)
     axes.set_ylabel(unit_label(found.measure.label, found.measure.unit))
     dates: Any = mdates  # its classes are not annotated
     locator = dates.AutoDateLocator(minticks=4, maxticks=9)

@@ -19,6 +19,7 @@ from throughband.reports.evaluation_charts import (
     place_chart,
     volume_chart,
 )
+from throughband.reports.evaluation_days import compared_rows, day_rows, weekday_rows
 from throughband.reports.figure_files import write_figure
 from throughband.reports.style import svg
 from throughband.results import versions
@@ -133,7 +134,8 @@ def render_evaluation_page(
         for name, (figure, caption) in pictures.items()
     ]
     return environment.get_template(TEMPLATE).render(
-        found=found, text=text, pictures=shown,
+        found=found, text=text, pictures=shown, compared=compared_rows(found),
+        weekdays=weekday_rows(found), days=day_rows(found),
         reproduction=(("Command", command), *versions().items()),
     )  # fmt: skip
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Event
 from typing import Final
 
 import numpy as np
@@ -20,11 +21,14 @@ from numpy.typing import NDArray
 
 from engine.measures.corridor import Corridor, Direction
 from engine.validate.simulator import SimulationCase
-from engine.validate.sumo import run
+from engine.validate.sumo import TIMEOUT_S, run
 from network.graph import RoadNetwork
 from network.readers.xml_files import iterate_elements
-from network.timing import TimingPlan
+from network.sumo_tls import write_sumo_plan
+from network.timing import PlanSet, TimingPlan
 
+TRACED_SEED: Final = 1
+"""A counting seed: what is drawn to look at is no proof, and must not use up a seed of one."""
 LEAST_WARM_UP_S: Final = 600
 LONGEST_GAP_S: Final = 5.0
 """A vehicle not seen on the corridor for longer left it and came back: two lines."""
@@ -66,6 +70,45 @@ def common_cycle_s(corridor: Corridor, plans: Mapping[str, TimingPlan]) -> int:
     return math.lcm(*(plans[name].cycle_s for name in corridor.signals if name in plans))
 
 
+def traces_of_both(
+    case: SimulationCase,
+    network: RoadNetwork,
+    corridor: Corridor,
+    in_force: Mapping[str, TimingPlan],
+    plan_set: PlanSet,
+    span_s: int,
+    timeout_s: float = TIMEOUT_S,
+    cancel: Event | None = None,
+) -> tuple[Traces | None, Traces | None]:
+    """Play the plans in force and new ones once each, under one seed.
+
+    Parameters
+    ----------
+    case, network, corridor, span_s, timeout_s, cancel
+        As for `played_traces`.
+    in_force
+        What runs now, by signal.
+    plan_set
+        What is to run; signals it does not name stay as they are.
+
+    Raises
+    ------
+    SimulationError
+        If SUMO fails.
+    """
+    new = {**in_force, **{plan.signal_id: plan for plan in plan_set.plans}}
+    with TemporaryDirectory(prefix="throughband-") as folder:
+        file = Path(folder) / "plan.add.xml"
+        write_sumo_plan(file, plan_set, network)
+        before, after = (
+            played_traces(
+                case, network, corridor, plans, additional, TRACED_SEED, span_s, timeout_s, cancel
+            )
+            for plans, additional in ((in_force, ()), (new, (file,)))
+        )
+    return before, after
+
+
 def played_traces(
     case: SimulationCase,
     network: RoadNetwork,
@@ -74,6 +117,8 @@ def played_traces(
     additional: tuple[Path, ...],
     seed: int,
     span_s: int,
+    timeout_s: float = TIMEOUT_S,
+    cancel: Event | None = None,
 ) -> Traces | None:
     """Play one seed and follow vehicles along a corridor for a few cycles in mid-window.
 
@@ -89,6 +134,8 @@ def played_traces(
         Of the run.
     span_s
         How long to follow vehicles, s: what the diagram shows.
+    timeout_s, cancel
+        Wall-clock limit of the run, and what ends it early.
 
     Returns
     -------
@@ -114,6 +161,8 @@ def played_traces(
             seed,
             additional,
             emissions=False,
+            timeout_s=timeout_s,
+            cancel=cancel,
             options={
                 "fcd-output": str(file),
                 "fcd-output.attributes": "lane,pos",
@@ -133,6 +182,9 @@ def _places(corridor: Corridor, network: RoadNetwork) -> dict[str, _Place]:
         for (near, far), leg in rows:
             length_m = far.distance_m - near.distance_m
             scale = length_m / leg.distance_m
+            # The ways across the nodes belong to the leg and to no link: every node has its part.
+            links_m = sum(network.links[name].length_m for name in leg.links)
+            across_m = max(0.0, leg.distance_m - links_m) / len(leg.links)
             back_m = 0.0
             for name in reversed(leg.links):
                 link_m = network.links[name].length_m
@@ -141,7 +193,7 @@ def _places(corridor: Corridor, network: RoadNetwork) -> dict[str, _Place]:
                 else:
                     place = _Place("inbound", near.distance_m + scale * back_m, -scale, link_m)
                 found.setdefault(name, place)
-                back_m += link_m
+                back_m += link_m + across_m
     return found
 
 

@@ -13,6 +13,7 @@ from tests.throughband.store.conftest import Clock
 from throughband.console.carrying import EXIT, FILES, OUTPUT, exit_of
 from throughband.console.scenes import Scenes
 from throughband.console.work import TooManyRunsError, Work, last_words, progress_of
+from throughband.journal import verify
 from throughband.store import Store, open_store
 from throughband.store.rows import Run, RunState
 
@@ -164,3 +165,16 @@ def test_an_imported_network_is_kept_in_a_folder_of_its_name(bench: Bench) -> No
     assert network.name == "Main Street / west"
     assert Path(network.source) == bench.config.networks / run.id / "Main-Street-west"
     assert Path(network.source).is_dir()
+
+
+def test_an_imported_network_stands_in_the_journal_with_its_importer(bench: Bench) -> None:
+    def command(folder: Path) -> list[str]:
+        return ["generate", "arterial", "--signals", "2", "--out", str(folder / FILES)]
+
+    run = bench.work.submit("import", command, "anna", asked={"name": "Main Street"})
+    bench.work.turn()
+    bench.until_ended(run)
+
+    (event,) = (one for one in verify(bench.config.journal) if one["event"] == "network added")
+    (network,) = bench.store.networks.listed()
+    assert (event["by"], event["network_id"], event["run_id"]) == ("anna", network.id, run.id)

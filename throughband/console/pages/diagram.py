@@ -9,16 +9,18 @@ from typing import Any, Final
 from fastapi import APIRouter, Request, Response
 
 from engine.measures.corridor import Corridor
-from network.errors import PlanError, ThroughbandError, UnsafePlanError
-from network.timing import PlanSet
+from network.day_plan import SECONDS_PER_DAY, clock
+from network.errors import PlanError, SimulationError, ThroughbandError, UnsafePlanError
+from network.timing import PlanSet, TimingPlan
 from throughband.console.desk import Desk, TheDesk, ThePerson
 from throughband.console.kept import StillMadeError
 from throughband.console.pages.plans import framed, modeled_of
 from throughband.console.pages.serving import Form, page, to
-from throughband.console.pages.space import space_of
+from throughband.console.pages.space import Space, space_of, trajectories
 from throughband.console.shelf import plans_in_force
 from throughband.console.trials import content_of, keep_tried, traffic_of
 from throughband.people.door import Person
+from throughband.reports.time_space import shown_s
 from throughband.store.rows import Plan
 from throughband.tuning import Move, Trial
 from throughband.tuning_levels import Compared
@@ -30,6 +32,7 @@ FIELD: Final = "o."
 """An offset's field is this and the signal."""
 
 MOVERS: Final = 8
+SHOWN: Final = "yes"
 
 
 @router.get("/plans/{plan_id}/diagram")
@@ -40,9 +43,13 @@ def show_diagram(
     desk: TheDesk,
     side: str = "plan",
     corridor: str = "0",
+    vehicles: str = "",
 ) -> Response:
     """Show the diagram; offsets in the address are tried, as a form without scripts has them."""
-    return _diagram(request, desk, person, plan_id, side, corridor, request.query_params, 200)
+    return _diagram(
+        request, desk, person, plan_id, side, corridor, request.query_params, 200,
+        vehicles=vehicles == SHOWN,
+    )  # fmt: skip
 
 
 @router.get("/plans/{plan_id}/trial")
@@ -110,13 +117,15 @@ def _diagram(
     fields: Mapping[str, str],
     status: int,
     refusal: str = "",
+    vehicles: bool = False,
 ) -> Response:
     plan = desk.store.plans.get(plan_id)
     plan_set, _ = content_of(plan.id, plan.content)
     side = side if side in dict(SIDES) else "plan"
     context: dict[str, Any] = {
         "space": None, "trouble": "", "side": side, "sides": SIDES, "corridors": [],
-        "corridor_number": 0, "tunable": (), "trajectories": (), **_untried(refusal),
+        "corridor_number": 0, "tunable": (), "trajectories": (), "vehicles": vehicles,
+        "vehicles_said": "", **_untried(refusal),
     }  # fmt: skip
     try:
         modeled = modeled_of(request, desk, plan)
@@ -126,16 +135,22 @@ def _diagram(
             number = min(number, len(corridors) - 1)
             plans = plans_in_force(modeled.network)
             if side == "plan":
-                plans |= {one.signal_id: one for one in plan_set.plans}
+                plans |= _by_signal(plan_set)
                 if not refusal:
                     tried = _tried(desk, plan, plan_set, fields)
                     context |= tried
                     trial: Trial | None = tried["trial"]
                     if trial is not None and trial.lawful:
                         plans |= {one.signal_id: one for one in trial.plans}
-            shown: Corridor = list(corridors.values())[number]
+            name = list(corridors)[number]
+            shown: Corridor = corridors[name]
+            sides = (plans, plans_in_force(modeled.network), _by_signal(plan_set))
+            space = space_of(shown, modeled.network, plans, shown_s(shown, sides))
+            if vehicles:
+                moved = context["trial"] is not None
+                context |= _vehicles(desk, plan, plan_set, name, side, space, moved)
             context |= {
-                "space": space_of(shown, modeled.network, plans),
+                "space": space,
                 "corridors": list(enumerate(corridors)),
                 "corridor_number": number,
                 "tunable": {one.signal_id for one in plan_set.plans},
@@ -147,6 +162,37 @@ def _diagram(
     return page(
         request, "plan_space.html", status, **framed(desk, person, plan), tab="diagram", **context
     )
+
+
+def _vehicles(
+    desk: Desk, plan: Plan, plan_set: PlanSet, corridor: str, side: str, space: Space, moved: bool
+) -> dict[str, Any]:
+    """Return simulated vehicles to lay over a diagram, or why there are none.
+
+    Raises
+    ------
+    StillMadeError
+        While they are simulated.
+    """
+    if moved:
+        return {"vehicles_said": "Vehicles were simulated under the plan as it is; none are drawn "
+                "for other offsets."}  # fmt: skip
+    try:
+        found = desk.shelf.vehicles(*traffic_of(desk, plan), corridor)
+    except SimulationError as error:
+        return {"vehicles_said": f"No vehicles can be drawn: {error}"}
+    traces = found.by_side[side]
+    if traces is None:
+        return {"vehicles_said": "No vehicles are drawn: the signals of the corridor run cycles "
+                "that do not come round to a common beginning within the window."}  # fmt: skip
+    lines = trajectories(space, traces)
+    return {
+        "trajectories": lines,
+        "vehicles_said": f"{len(lines)} simulated vehicles of one run (seed {traces.seed}), from "
+        f"{clock(int(traces.begin_s) % SECONDS_PER_DAY)} of the simulation's clock: a picture, no "
+        "proof. "
+        "Who turns off or in is drawn for as long as he is on the corridor.",
+    }  # fmt: skip
 
 
 def _tried(desk: Desk, plan: Plan, plan_set: PlanSet, fields: Mapping[str, str]) -> dict[str, Any]:
@@ -165,6 +211,11 @@ def _tried(desk: Desk, plan: Plan, plan_set: PlanSet, fields: Mapping[str, str])
     except ThroughbandError as error:
         return _untried(str(error))
     return {**_untried(""), "trial": found, "movers": found.approaches if found.lawful else ()}
+
+
+def _by_signal(plan_set: PlanSet) -> dict[str, TimingPlan]:
+    """Return a set's plans by signal."""
+    return {one.signal_id: one for one in plan_set.plans}
 
 
 def _untried(trouble: str) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from throughband.console.pages.serving import (
     works_of,
 )
 from throughband.console.work import UNDOING
-from throughband.store.rows import Run
+from throughband.store.rows import Network, Run
 from throughband.store.runs import OPEN
 
 router = APIRouter(include_in_schema=False)
@@ -40,6 +40,13 @@ GOALS: Final = (
     ("stops", "stops"),
     ("emissions", "emissions"),
 )
+ASKED: Final = {
+    "time_limit": "Time limit [s]",
+    "seeds": "Simulated runs per plan",
+    "begin": "Begin of the window [s]",
+    "end": "End of the window [s]",
+}
+LINKED: Final = frozenset({"plan_id", "upload"})
 SHOWN_TYPES: Final = {
     ".html": "text/html; charset=utf-8",
     ".json": "application/json",
@@ -163,10 +170,30 @@ def show_run(request: Request, run_id: str, person: ThePerson, desk: TheDesk) ->
     )
     return page(
         request, "run.html", run=run, network=network, plan=plan, files=files,
+        asked=asked_of(run), made=_imported_by(desk, run),
         undoing=UNDOING.get(run.kind, ""),
         has_report=any(file.name == REPORT for file in files),
         has_plan=any(file.name == PLAN for file in files),
     )  # fmt: skip
+
+
+def asked_of(run: Run) -> list[tuple[str, str]]:
+    """Return what was asked for, in words; what a link of the page says better is not among it."""
+    found = []
+    for name, value in run.arguments.items():
+        if name in LINKED or value in (None, "", []):
+            continue
+        label = ASKED.get(name, name.replace("_", " ").capitalize())
+        found.append((label, f"{value:g}" if isinstance(value, float) else str(value)))
+    return found
+
+
+def _imported_by(desk: Desk, run: Run) -> Network | None:
+    """Return the network that an import brought onto the list; it is kept by the run's name."""
+    if run.kind != "import":
+        return None
+    kept = desk.store.networks.listed()
+    return next((one for one in kept if Path(one.source).parent.name == run.id), None)
 
 
 @router.get("/runs/{run_id}/now")

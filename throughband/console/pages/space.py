@@ -13,16 +13,19 @@ from dataclasses import dataclass
 from itertools import groupby, pairwise
 from typing import Any, Final
 
+import numpy as np
+
 from engine.measures.bandwidth import aspects_shown, corridor_bands, green_band, stop_green
 from engine.measures.corridor import Corridor, Direction, Stop
 from network.graph import RoadNetwork
 from network.timing import TimingPlan
 from network.units import TENTHS_PER_SECOND
 from throughband.reports.style import apart, short
-from throughband.reports.time_space import REFERENCE_TEXT, band_text
+from throughband.reports.time_space import REFERENCE_TEXT, band_text, shown_s
+from throughband.reports.traces import Points, Traces
 
 WIDTH: Final = 1180.0
-LEFT: Final = 132.0
+LEFT: Final = 140.0
 RIGHT: Final = 262.0
 TOP: Final = 34.0
 BOTTOM: Final = 40.0
@@ -30,8 +33,9 @@ STRIP: Final = 7.0
 LEAST_LEG: Final = 46.0
 LEAST_TEXT: Final = 44.0
 MOST_PLOT: Final = 900.0
-CYCLES: Final = 3
 SPLITS_PER_LINE: Final = 6
+FINE: Final = 0.4
+"""A trajectory is drawn no farther than this from where the vehicle was, in the SVG's units."""
 HEIGHTS: Final = {"G": 1.0, "y": 1.0, "r": 0.4}
 
 
@@ -125,7 +129,7 @@ class Space:
 
 
 def space_of(
-    corridor: Corridor, network: RoadNetwork, plans: Mapping[str, TimingPlan], cycles: int = CYCLES
+    corridor: Corridor, network: RoadNetwork, plans: Mapping[str, TimingPlan], seconds: int = 0
 ) -> Space:
     """Draw a corridor's signals over distance and time with the bands between them.
 
@@ -137,11 +141,10 @@ def space_of(
         For the phases of the signals.
     plans
         By signal; a stop without one is drawn as unknown.
-    cycles
-        So many of the longest cycles are seen, from system zero.
+    seconds
+        So much is seen, from system zero; by default three of the longest cycles.
     """
-    cycle_s = max((plans[s].cycle_s for s in corridor.signals if s in plans), default=60)
-    seconds = cycles * cycle_s
+    seconds = seconds or shown_s(corridor, (plans,))
     per_s = (WIDTH - LEFT - RIGHT) / seconds
     distances = [stop.distance_m for stop in corridor.stops]
     length_m = max(distances[-1], 1.0)
@@ -186,6 +189,53 @@ def space_of(
         band_text(bands),
         tuple(_course(corridor, network, plans, direction) for direction in corridor.directions),
     )
+
+
+def trajectories(space: Space, traces: Traces) -> tuple[tuple[Direction, str], ...]:
+    """Return simulated vehicles as lines of a diagram, each with its direction.
+
+    Parameters
+    ----------
+    space
+        The diagram.
+    traces
+        Of its corridor; moments beyond its time axis are cut by the diagram's own frame.
+    """
+    rows = sorted(space.rows, key=lambda row: row.distance_m)
+    distances, ys = [row.distance_m for row in rows], [row.y for row in rows]
+    found: list[tuple[Direction, str]] = []
+    for direction, lines in traces.lines.items():
+        for points in lines:
+            x = space.left + points[:, 0] * space.per_s
+            y = np.interp(points[:, 1], distances, ys)
+            drawn = _thinned(np.column_stack([x, y]))
+            found.append((direction, " ".join(f"{x:.1f},{y:.1f}" for x, y in drawn.tolist())))
+    return tuple(found)
+
+
+def _thinned(points: Points) -> Points:
+    """Leave out points that lie on the line between those that stay (Douglas and Peucker 1973)."""
+    stays = np.zeros(len(points), dtype=bool)
+    stays[[0, -1]] = True
+    parts = [(0, len(points) - 1)]
+    while parts:
+        first, last = parts.pop()
+        if last - first < 2:
+            continue
+        along = points[last] - points[first]
+        off = points[first + 1 : last] - points[first]
+        length = float(np.hypot(*along))
+        apart_by = (
+            np.abs(along[0] * off[:, 1] - along[1] * off[:, 0]) / length
+            if length > 0
+            else np.hypot(off[:, 0], off[:, 1])
+        )
+        farthest = int(np.argmax(apart_by))
+        if apart_by[farthest] > FINE:
+            middle = first + 1 + farthest
+            stays[middle] = True
+            parts += [(first, middle), (middle, last)]
+    return points[stays]
 
 
 def _row(

@@ -117,6 +117,17 @@
     said.textContent = sentences.join("; ");
   }
 
+  // Vehicles were simulated under the plan as it is: under other offsets they would drive otherwise.
+  const driven = document.getElementById("trajectories");
+  const told = document.getElementById("vehicles-said");
+  const toldFirst = told ? told.textContent : "";
+  function showVehicles() {
+    if (!told) return;
+    const moved = Object.keys(base).some((signal) => now[signal] !== base[signal]);
+    driven.classList.toggle("away", moved);
+    told.textContent = moved ? told.dataset.moved : toldFirst;
+  }
+
   // ---- handles
   let due = 0;
   function show(signal) {
@@ -138,6 +149,7 @@
     if (input && input.value !== String(value)) input.value = value;
     if (changed) {
       show(signal);
+      showVehicles();
       if (!due) due = requestAnimationFrame(() => { due = 0; redraw(); });
     }
     if (changed || final) form.dispatchEvent(new CustomEvent("offset-moved", { bubbles: true }));
