@@ -29,6 +29,9 @@ MEMORY_S: Final = 300.0
 STUCK_AFTER_S: Final = 4.0
 """A first vehicle that has green and stands longer than this is held by something unseen."""
 STUCK_FADE_S: Final = 6.0
+MOST_STUCK_S: Final = 40.0
+FORGET_STUCK: Final = 0.25
+"""What is forgotten of a held vehicle per second in which it has no green, s."""
 LEAST_FACTOR: Final = 0.1
 FIRST_RATE_VPS: Final = 0.03
 BROKEN_AFTER_S: Final = 180.0
@@ -48,7 +51,7 @@ HEAD_M: Final = 12.0
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What is believed of a signal's lanes; L stop lanes, T seconds.
+    """What is believed of a signal's lanes; S stages, L stop lanes, T seconds.
 
     Attributes
     ----------
@@ -57,7 +60,7 @@ class Estimate:
     queue_veh
         Standing now; float64[L].
     factor
-        Part of the saturation rate that each lane can be trusted with; float64[L].
+        Part of the saturation rate that each lane can be trusted with in each stage; float64[S, L].
     flow_vps
         Mean flow, veh/s; float64[L].
     """
@@ -97,8 +100,9 @@ class Estimator:
         self._free_mps = np.array([lane.speed_mps for lane in site.lanes])
         lanes = len(site.lanes)
         self._flow_vps = np.full(lanes, FIRST_RATE_VPS)
-        self._stuck_s = np.zeros(lanes)
         self._service = site.service()
+        self._stuck_s = np.zeros(self._service.shape)
+        self._alike = _no_better(site)
         self._loop_m = advance_loops_m(site, advance_m)
         self._sight_s = (
             np.minimum(
@@ -155,7 +159,7 @@ class Estimator:
             lane, weights=np.where(mps <= STANDING_MPS, weight, 0.0), minlength=len(arrivals)
         ).astype(np.float64)
         fading = np.clip(1.0 - (self._stuck_s - STUCK_AFTER_S) / STUCK_FADE_S, LEAST_FACTOR, 1.0)
-        fading = np.where(self.broken, 1.0, fading)
+        fading[:, self.broken] = 1.0
         return Estimate(arrivals, queue, fading, self._flow_vps.copy())
 
     def sight_s(self, view: View) -> Floats:
@@ -296,7 +300,7 @@ class Estimator:
     ) -> None:
         """Notice lanes that are served and do not move."""
         served = (self._service[view.stage] > 0) & (view.green_s > 0)
-        heads = np.zeros(len(self._stuck_s), dtype=np.bool_)
+        heads = np.zeros(len(served), dtype=np.bool_)
         heads[lane[(at_m <= HEAD_M) & (mps <= 0.2)]] = True
         moved = np.zeros_like(heads)
         if view.information is Information.DETECTORS:
@@ -306,9 +310,26 @@ class Estimator:
         else:
             moved[lane[(at_m <= 3 * HEAD_M) & (mps > STANDING_MPS)]] = True
         stuck = served & heads & ~moved
-        self._stuck_s = np.where(stuck, self._stuck_s + step_s, self._stuck_s)
-        self._stuck_s = np.where(served & ~stuck, 0.0, self._stuck_s)
+        # Who has green and stands would stand in any stage that gives his lane no more than this
+        # one does; another may be what he waits for.
+        held = stuck & self._alike[view.stage]
+        self._stuck_s[held] += step_s
+        self._stuck_s[:, served & ~stuck] = 0.0
         # Given another chance later, for what held it may be gone.
-        self._stuck_s = np.where(
-            ~served, np.maximum(0.0, self._stuck_s - 0.25 * step_s), np.minimum(self._stuck_s, 40.0)
-        )
+        fading_s = np.maximum(0.0, self._stuck_s - FORGET_STUCK * step_s)
+        self._stuck_s = np.where(held, np.minimum(self._stuck_s, MOST_STUCK_S), fading_s)
+
+
+def _no_better(site: Site) -> NDArray[np.bool_]:
+    """Tell for pairs of stages whether the second serves no way of a lane better; bool[S, S, L]."""
+    stages = range(len(site.stages))
+    return np.array(
+        [
+            [
+                [all(way.service[b] <= way.service[a] for way in lane.ways) for lane in site.lanes]
+                for b in stages
+            ]
+            for a in stages
+        ],
+        dtype=np.bool_,
+    ).reshape(len(stages), len(stages), len(site.lanes))

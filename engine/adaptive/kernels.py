@@ -56,7 +56,7 @@ class Now(NamedTuple):
 
     state: Integers  # [STATE]
     arrivals: Floats  # [L, T]
-    factor: Floats  # [L], of the saturation rate that is believed
+    factor: Floats  # [S, L], of the saturation rate that is believed
     weight: Floats  # [L], of a second of delay
     held_s: Floats  # [L], time for which the exits are blocked
     credit: Floats  # [L], part of a vehicle that may leave at once
@@ -127,7 +127,7 @@ def _second(
         waiting = queue[lane]
         gone = 0.0
         if rate > 0.0 and t >= now.held_s[lane]:
-            rate *= now.factor[lane]
+            rate *= now.factor[shown, lane]
             share = layout.permitted[shown, lane]
             if share > 0.0:
                 against = 0.0

@@ -187,7 +187,7 @@ class LookAhead:
             # relied on to leave before the green ends.
             yields = (mind.service == PERMITTED) & spills & (estimate.queue_veh > 0)
             rate = np.where(yields, BARRED * mind.layout.rate_vps, mind.layout.rate_vps)
-            credit = np.where(yields[view.stage], 0.0, mind.credit)
+            credit = np.where(yields[view.stage], 0.0, mind.credit * estimate.factor[view.stage])
             now = Now(state, arrivals, estimate.factor, weight, lane_held, credit)
             look_ahead(
                 mind.layout._replace(rate_vps=rate),

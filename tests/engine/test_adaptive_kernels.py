@@ -40,7 +40,7 @@ def random_signal(seed: int, stages: int, lanes: int, horizon: int = 40) -> tupl
     now = Now(
         np.array([0, 0, 0, 10, 0], dtype=np.int32),
         rng.poisson(0.15, (lanes, horizon)) * rng.random((lanes, horizon)),
-        rng.choice([0.1, 1.0], lanes),
+        rng.choice([0.1, 1.0], (stages, lanes)),
         1.0 + rng.random(lanes),
         rng.choice([0.0, 5.0], lanes),
         np.ones(lanes),
@@ -149,7 +149,7 @@ def empty() -> Now:
     return Now(
         np.array([0, 0, 0, 10, 0], dtype=np.int32),
         np.zeros((2, 60)),
-        np.ones(2),
+        np.ones((2, 2)),
         np.ones(2),
         np.zeros(2),
         np.ones(2),

@@ -103,7 +103,7 @@ def test_a_queue_that_runs_off_over_the_loops_is_not_distrusted() -> None:
         believed = estimator.update(
             float(second), sensors.observe(float(second), now, {"x": player})["x"]
         )
-        factors.append(float(believed.factor[0]))
+        factors.append(float(believed.factor[0, 0]))
         queues.append(float(believed.arrivals_veh[0].sum()))
     assert min(factors[20:]) == 1.0
     assert queues[19] == pytest.approx(6.0, abs=0.5)

@@ -85,7 +85,7 @@ class Search:
                 rate = 0.0
             came, gone = self.now.arrivals[lane, t], 0.0
             if rate > 0.0 and t >= self.now.held_s[lane]:
-                rate *= self.now.factor[lane]
+                rate *= self.now.factor[shown, lane]
                 share = self.layout.permitted[shown, lane]
                 if share > 0.0:
                     gap = max(k.LEAST_GAP_SHARE, math.exp(-self.against(h, shown, lane, t)))
