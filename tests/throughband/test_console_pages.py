@@ -6,23 +6,32 @@ import html
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
 from typer.testing import CliRunner
 
 from network.errors import SimulationError
-from tests.browser.site import PASSWORD, Site, site_in
+from network.files import write_plan
+from network.timing import PlanSet
+from tests.browser.site import CITY, PASSWORD, Site, report_on, site_in
 from throughband.cli import app
+from throughband.commands import ANY_WINDOW_S
 from throughband.console.carrying import COMMAND, OUTPUT
 from throughband.console.kept import StillMadeError
 from throughband.console.pages.reading import BY_PEOPLE, offered
+from throughband.console.pages.rendering import environment
 from throughband.console.pages.serving import FILE_POLICY, POLICY
 from throughband.console.work import STREET_KINDS, UNDOING
 from throughband.people.rights import rights_of
+from throughband.pipeline import open_setting
 from throughband.plan_life import MOVES, Move, PlanState
 from throughband.store.rows import RunState
+from throughband.tuning import running
 
 INLINE = re.compile(r"<script(?![^>]*\bsrc=)(?![^>]*application/json)|\bon\w+=|\sstyle=", re.I)
 FORM = re.compile(r"<form([^>]*)>(.*?)</form>", re.DOTALL)
@@ -396,6 +405,45 @@ def test_who_approves_is_told_that_a_report_was_uploaded_and_where_to_prove_the_
     assert start in client_of(site, "ada").get(f"/plans/{forged.id}").text
 
 
+def leaving_out(site: Site, folder: Path, phase: int) -> tuple[str, PlanSet]:
+    """A plan.json in which the second signal has no such phase; the first has its time."""
+    network = open_setting(CITY, *ANY_WINDOW_S).network
+    plans = [plan for _, plan in sorted(running(network).items())]
+    old = plans[1]
+    kept = {n: s for n, s in zip(old.sequence, old.splits_s, strict=True) if n != phase}
+    kept[old.sequence[0]] += old.split_s(phase)
+    plans[1] = replace(old, sequence=tuple(kept), splits_s=tuple(kept.values()))
+    found = PlanSet(site.desk.store.plans.get(site.plan_id).scenario, tuple(plans), {})
+    write_plan(folder / "plan.json", found, network)
+    return (folder / "plan.json").read_text(encoding="utf-8"), found
+
+
+def test_who_decides_sees_who_loses_by_the_plan_and_what_of_walking_is_known(
+    site: Site, tmp_path: Path
+) -> None:
+    store, now = site.desk.store, site.desk.clock()
+    old = store.plans.get(site.plan_id)
+    content, plans = leaving_out(site, tmp_path, 4)
+    lossy = store.plans.add(
+        old.network_id, "Shorter", content, old.scenario, plans.digest, "upload", "ada", now,
+        report=report_on(plans.digest),
+    )  # fmt: skip
+    store.plans.move(lossy.id, Move.CHECK, "ada", now)
+    lost = (
+        f"Signal {plans.plans[1].signal_id} leaves out phase 4 of the plan in force; NBL, NBU, "
+        "SBL, SBU lose the protected green and go only where the traffic to be given way to leaves "
+        "gaps."
+    )
+    client = client_of(site, "bo")
+
+    for address in (f"/plans/{lossy.id}", f"/plans/{lossy.id}/moves/approve"):
+        page = html.unescape(client.get(address).text)
+        assert f'<p class="note warn">{lost}</p>' in page
+        assert "crossing times for people on foot were not checked" in page
+    # A plan that leaves nothing out speaks of nobody's loss.
+    assert "leaves out" not in client.get(f"/plans/{site.plan_id}").text
+
+
 def test_an_author_cannot_approve_even_by_hand(site: Site) -> None:
     store = site.desk.store
     old = store.plans.get(site.plan_id)
@@ -471,6 +519,36 @@ def test_a_page_of_the_journal_that_is_not_there_is_its_newest(site: Site, befor
 def test_a_day_that_no_zone_can_tell_is_refused(site: Site, day: str) -> None:
     answer = client_of(site, "ada").get("/journal", params={"until": day})
     assert answer.status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("zone", "told"),
+    [
+        ("UTC", "2026-11-22 02:07:15 UTC"),
+        ("America/Phoenix", "2026-11-21 19:07:15 MST"),
+        ("America/Sao_Paulo", "2026-11-21 23:07:15 UTC-03"),
+        ("Asia/Kolkata", "2026-11-22 07:37:15 IST"),
+    ],
+)
+def test_a_time_is_told_with_its_day_and_zone(zone: str, told: str) -> None:
+    moment = datetime(2026, 11, 22, 2, 7, 15, tzinfo=UTC)
+    context = {"_zone": ZoneInfo(zone), "_now": moment}
+    template = '{% import "parts.html" as p with context %}{{ p.when(moment) }}'
+    shown = environment().from_string(template).render(context | {"moment": moment, "csrf": ""})
+    assert f">{told}</time>" in shown
+    assert 'datetime="2026-11-22T02:07:15+00:00"' in shown
+
+
+def test_every_time_on_every_page_has_its_day_and_zone(site: Site) -> None:
+    client = client_of(site, "ada")
+    for name, address in site.addresses().items():
+        page = client.get(address).text
+        for shown in re.findall(r"<time[^>]*>([^<]*)</time>", page):
+            assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", shown), name
+        plain = re.sub(r"<(time|pre|script)\b.*?</\1>|<[^>]*>", " ", page, flags=re.DOTALL)
+        for clock in re.finditer(r"\b\d\d:\d\d\b", plain):
+            around = plain[max(0, clock.start() - 11) : clock.end() + 10]
+            assert re.search(r"\d{4}-\d\d-\d\d", around), (name, around)
 
 
 def test_appearance_is_kept_in_a_cookie_and_leads_back(site: Site) -> None:

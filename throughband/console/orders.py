@@ -229,7 +229,7 @@ class Orders:
             raise MoveError(f"{at_utc.isoformat()}: not a time to come, with its zone")
         if at_utc is not None and plan.expires_utc is not None and at_utc >= plan.expires_utc:
             raise MoveError(
-                f"the approval of plan {plan_id} ends at {plan.expires_utc.isoformat()}"
+                f"the approval of plan {plan_id} ends at {plan.expires_utc:%Y-%m-%d %H:%M} UTC"
             )
         plan = self._store.plans.move(
             plan_id, Move.ARM, by, self._clock(), why, seen_version, armed_for_utc=at_utc

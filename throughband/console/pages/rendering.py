@@ -117,7 +117,7 @@ def render(
     theme, site
         Chosen appearance, and what this installation is called.
     zone, now_utc
-        Times are told in the zone of the city, and today's without their date.
+        Times are told in the zone of the city, each with its date and the zone's name.
     done
         Key of `DONE`: what was just done.
     context
@@ -157,11 +157,13 @@ def render(
 
 @pass_context
 def _local(context: Context, moment: datetime) -> str:
-    zone, now_utc = context["_zone"], context["_now"]
-    local, now = moment.astimezone(zone), now_utc.astimezone(zone)
-    if local.date() == now.date():
-        return local.strftime("%H:%M:%S")
-    return local.strftime("%d %b %H:%M" if local.year == now.year else "%d %b %Y %H:%M")
+    """Return day, time and zone: a clock time alone is read wrongly past midnight or far away."""
+    local = moment.astimezone(context["_zone"])
+    name = local.tzname() or ""
+    if not name[:1].isalpha():
+        # Many zones have no abbreviation but their distance, such as -03.
+        name = f"UTC{name}"
+    return f"{local:%Y-%m-%d %H:%M:%S} {name}"
 
 
 @pass_context

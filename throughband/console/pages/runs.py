@@ -221,7 +221,7 @@ def keep_plan(
 ) -> Response:
     """Make the plan that a run found a draft."""
     run = desk.store.runs.get(run_id)
-    title = form["title"][:200] or f"{run.kind} of {run.requested_utc:%Y-%m-%d %H:%M}"
+    title = form["title"][:200] or f"{run.kind} of {run.requested_utc:%Y-%m-%d %H:%M} UTC"
     plan = desk.orders.plan_from_run(run_id, title, person.name)
     return to(f"/plans/{plan.id}", "added")
 
