@@ -143,4 +143,6 @@ class LaneWatch:
         if not silent:
             # Traffic changes lanes, and differs from day to day, oftener than detectors miscount.
             return made_up or stay - taken < CLEARLY, 0.0
-        return made_up, float(1.0 / (1.0 + np.exp(np.clip(stay - taken, -50.0, 50.0))))
+        sure = float(1.0 / (1.0 + np.exp(np.clip(stay - taken, -50.0, 50.0))))
+        # A dead detector that were believed would make a queue of its lane.
+        return made_up and sure >= LEAST_SURE, sure
