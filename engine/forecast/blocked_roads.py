@@ -35,11 +35,11 @@ Pair = tuple[Floats, Floats]
 WINDOW_S: Final = 1800.0
 """A closure is found within so long of its beginning, or not by these sums."""
 
-LET_THROUGH: Final = (0.02, 0.2, 0.45)
-"""Parts of the traffic that a road in trouble may let through."""
-
 SHUT: Final = 0.02
-"""Where nobody counts what comes in, only so much is no lack of demand."""
+"""Part that a closed road lets through; where nobody counts what comes in, more may be demand."""
+
+LET_THROUGH: Final = (SHUT, 0.2, 0.45)
+"""Parts of the traffic that a road in trouble may let through."""
 
 LEAST_SPREAD, USUAL_SPREAD = 0.15, 0.3
 """Standard deviation of a count beyond chance, as part of it: days differ by no less; and where
@@ -205,60 +205,64 @@ class BlockedRoads:
             found = ", ".join(str(list(array.shape)) for array in arrays)
             raise CountError(f"traffic of shapes {found}; allowed is [{rows}], one per road")
         self._last.append(np.stack(arrays))
-        rows_now = np.stack(self._last)[::-1]
-        for road in range(rows):
-            self._look(road, end_s, rows_now[:, :, road])
+        newest_first = np.stack(self._last)[::-1]
+        watched = tuple(self._since)
+        for road in watched:
+            self._look_again(road, end_s, newest_first[:, :, road])
+        held = self._held(newest_first.cumsum(axis=0))
+        for road in map(int, np.flatnonzero(held.max(axis=0) > self.limit)):
+            intervals = int(held[:, road].argmax()) + 1
+            closed = self._judged(road, end_s, newest_first[:intervals, :, road])
+            if road not in watched and closed is not None and closed.sure >= LEAST_SURE:
+                self._since[road] = closed
+                self._free[road] = (0.0, 0.0)
         return tuple(self._since[road] for road in sorted(self._since))
 
-    def _look(self, road: int, end_s: float, rows: Floats) -> None:
-        """Judge a road by its last intervals, the newest first, [interval, 6]."""
-        before = self._since.get(road)
-        if before is not None:
-            if self._freed(road, rows[0]):
-                del self._since[road]
-                return
-            n = round((end_s - before.since_s) / self._interval_s)
-            found = self._judged(road, end_s, rows[: max(n, 1)])
-            if found is not None and found.sure < LOST_FAITH and n <= len(rows):
-                # Its traffic comes on below after all: it was the detectors.
-                del self._since[road]
-            elif found is not None and n <= len(rows):
-                sure = max(found.sure, before.sure)
-                self._since[road] = replace(found, since_s=before.since_s, sure=sure)
+    def _look_again(self, road: int, end_s: float, rows: Floats) -> None:
+        """Judge a road that is blocked by its last intervals, the newest first, [interval, 6]."""
+        before = self._since[road]
+        if self._freed(road, rows[0]):
+            del self._since[road]
             return
-        best, at = self.limit, 0
-        for n in range(1, len(rows) + 1):
-            held = self._held(road, rows[:n])
-            if not np.isfinite(held):
-                break
-            if held > best:
-                best, at = held, n
-        if not at:
+        n = round((end_s - before.since_s) / self._interval_s)
+        found = self._judged(road, end_s, rows[: max(n, 1)])
+        if found is None or n > len(rows):
             return
-        found = self._judged(road, end_s, rows[:at])
-        if found is not None and found.sure >= LEAST_SURE:
-            self._since[road] = found
-            self._free[road] = (0.0, 0.0)
+        if found.sure < LOST_FAITH:
+            # Its traffic comes on below after all: it was the detectors.
+            del self._since[road]
+        else:
+            sure = max(found.sure, before.sure)
+            self._since[road] = replace(found, since_s=before.since_s, sure=sure)
 
     def _spread(self, road: int, side: int, intervals: int) -> float:
         one = float(self._sides.spread[side, road])
         # What intervals share stays, the rest evens out.
         return float(np.sqrt(LEAST_SPREAD**2 + max(0.0, one**2 - LEAST_SPREAD**2) / intervals))
 
-    def _held(self, road: int, rows: Floats) -> float:
-        """Return by how much held traffic explains these intervals better; NaN where unknown."""
-        out, usual, entered, usual_entered = rows[:, :4].sum(axis=0)
-        spread = self._spread(road, 0, len(rows))
-        if not (np.isfinite(out) and usual > 0):
-            return float("nan")
-        parts: tuple[float, ...] = LET_THROUGH
-        mean = usual
-        if np.isfinite(entered) and usual_entered > 0:
-            mean = usual * (entered + 1.0) / (usual_entered + 1.0)
-        else:
-            parts, spread = (SHUT,), max(spread, USUAL_SPREAD)
-        ways = [log_chance(out, part * mean, spread) for part in parts]
-        return float(np.logaddexp.reduce(ways) - np.log(len(ways))) - log_chance(out, mean, spread)
+    def _held(self, sums: Floats) -> Floats:
+        """Return by how much held traffic explains the last intervals better, [interval, road].
+
+        Parameters
+        ----------
+        sums
+            Of the newest interval, the newest two and so on, [interval, 6, road].
+        """
+        out, usual, entered, usual_entered = sums.swapaxes(0, 1)[:4]
+        intervals = np.arange(1, len(sums) + 1)[:, np.newaxis]
+        one = self._sides.spread[0]
+        more = np.maximum(one**2 - LEAST_SPREAD**2, 0.0) / intervals
+        spread = np.sqrt(LEAST_SPREAD**2 + more)
+        known = np.isfinite(entered) & (usual_entered > 0)
+        mean = carried((np.where(known, entered, np.nan), usual_entered), usual)
+        spread = np.where(known, spread, np.maximum(spread, USUAL_SPREAD))
+        told = np.isfinite(out) & (usual > 0)
+        out, mean = np.where(told, out, 0.0), np.where(told, mean, 1.0)
+        ways = np.stack([log_chance(out, part * mean, spread) for part in LET_THROUGH])
+        # The first of them is the only one where nobody knows what comes in.
+        some = np.logaddexp.reduce(ways) - np.log(len(ways))
+        held = np.where(known, some, ways[0]) - log_chance(out, mean, spread)
+        return np.asarray(np.where(told, held, -np.inf))
 
     def _judged(self, road: int, end_s: float, rows: Floats) -> BlockedRoad | None:
         """Return what intervals since a beginning say of road and detectors."""
@@ -273,12 +277,14 @@ class BlockedRoads:
             least = SHUT * usual_under
             missing = max(usual_under - fed * max(usual - out, 0.0), least)
             coming = max(usual_under - fed * max(usual - due, 0.0), least)
-            log_odds += log_chance(under, missing, spread) - log_chance(under, coming, spread)
+            log_odds += float(
+                log_chance(under, missing, spread) - log_chance(under, coming, spread)
+            )
         if counted:
             spread = self._spread(road, 1, 1)
             told = 0.0
             for came, expected in rows[:, 2:4]:
-                likely = log_chance(came, expected, spread)
+                likely = float(log_chance(came, expected, spread))
                 full = -np.log(max(expected, came) + 1.0)
                 told += float(np.logaddexp(likely, full) - np.log(2.0)) - likely
             log_odds += min(told, MOST_FROM_INFLOW)
@@ -300,23 +306,29 @@ class BlockedRoads:
         return counted >= FREE_PART * usual
 
 
-def log_chance(counted: float, mean: float, spread: float) -> float:
-    """Return the logarithm of the probability of a count, negative binomial.
+def log_chance(counted: float | Floats, mean: float | Floats, spread: float | Floats) -> Floats:
+    """Return the logarithm of the probability of counts, negative binomial.
 
     Parameters
     ----------
     counted
-        Vehicles.
+        Vehicles; NaN gives NaN.
     mean
         Expected.
     spread
         Standard deviation beyond chance, as part of the mean.
+
+    Returns
+    -------
+    ndarray
+        As many as are given.
     """
-    size, mean = 1.0 / spread**2, max(mean, LEAST_MEAN)
-    return float(
-        gammaln(counted + size)
+    number, expected = np.asarray(counted, dtype=np.float64), np.maximum(mean, LEAST_MEAN)
+    size = 1.0 / np.asarray(spread, dtype=np.float64) ** 2
+    return np.asarray(
+        gammaln(number + size)
         - gammaln(size)
-        - gammaln(counted + 1.0)
-        - size * np.log1p(mean / size)
-        + counted * (np.log(mean) - np.log(mean + size))
+        - gammaln(number + 1.0)
+        - size * np.log1p(expected / size)
+        + number * (np.log(expected) - np.log(expected + size))
     )

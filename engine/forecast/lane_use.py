@@ -136,10 +136,8 @@ class LaneWatch:
         left = 1.0 - (STILL_MADE_UP if self.moved[row] else MADE_UP)
         made_up = bool(abs(whole) < left * abs(off))
         sisters = lanes[lanes != row]
-        taken = log_chance(float(counted[lanes].sum()), float(expected.sum()), LEAST_SPREAD)
-        stay = log_chance(
-            float(counted[sisters].sum()), float(level * usual[sisters].sum()), LEAST_SPREAD
-        )
+        taken = float(log_chance(counted[lanes].sum(), expected.sum(), LEAST_SPREAD))
+        stay = float(log_chance(counted[sisters].sum(), level * usual[sisters].sum(), LEAST_SPREAD))
         if not silent:
             # Traffic changes lanes, and differs from day to day, oftener than detectors miscount.
             return made_up or stay - taken < CLEARLY, 0.0
