@@ -244,6 +244,15 @@ def day(
         float | None,
         typer.Option(help="Also lower the mean of the worst demands beyond this part, e.g. 0.9."),
     ] = None,
+    draws: Annotated[
+        int,
+        typer.Option(
+            help="Days to draw around the expected one and play under both plans, to tell how "
+            "sure the saving is; 0 for none.",
+            min=0,
+            max=100,
+        ),
+    ] = 10,
     tz: Annotated[str, typer.Option(help="Zone whose clock the schedule follows.")] = "UTC",
     effort: Annotated[
         int, typer.Option(help="Evaluations of the whole street for each plan.", min=50)
@@ -273,7 +282,7 @@ def day(
     )
     order = DayOrder(
         scenario, counts, forecast, begin, end, period, dwell, max_plans, price, close, robust, tz,
-        effort, time_limit, calibration, wanted,
+        effort, time_limit, calibration, wanted, draws,
     )  # fmt: skip
     plan_day_command(order, out)
 

@@ -8,8 +8,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
 from engine.measures.transition import transition
+from engine.optimize.day_draws import DrawnDays
 from engine.optimize.planned_day import PlannedDay
+from engine.optimize.robust import Robustness
 from network.day_plan import SECONDS_PER_DAY, Action, CalendarRule, DayPlan, ScheduledPlan, clock
 from network.files import phasing_of, replace_file, write_plan
 from network.graph import RoadNetwork
@@ -123,6 +127,7 @@ def write_day(
     scenario: str,
     time_zone: str,
     findings: Sequence[str],
+    drawn: DrawnDays | None = None,
 ) -> None:
     """Write everything that a planned day comes to.
 
@@ -138,6 +143,8 @@ def write_day(
         For the schedule.
     findings
         What was said of the flows, for the record.
+    drawn
+        What drawn days cost, if they were played.
     """
     names = plan_names(done)
     plan_sets = {name: plan.plan_set for name, plan in zip(names, done.plans, strict=True)}
@@ -158,7 +165,7 @@ def write_day(
     write_schedule(folder / SCHEDULE_NAME, schedule_of(done, scenario, time_zone))
     write_sumo_day(folder / SUMO_NAME, stretches_of(actions, plan_sets, network), network)
     replace_file(folder / SHEET_NAME, timing_sheet(actions, plan_sets, network))
-    write_json(folder / RECORD_NAME, record(done, findings))
+    write_json(folder / RECORD_NAME, record(done, findings, drawn))
 
 
 def timing_sheet(
@@ -202,7 +209,9 @@ def times_of(actions: Sequence[Action], name: str) -> str:
     )
 
 
-def record(done: PlannedDay, findings: Sequence[str]) -> dict[str, Any]:
+def record(
+    done: PlannedDay, findings: Sequence[str], drawn: DrawnDays | None = None
+) -> dict[str, Any]:
     """Return what ``day.json`` holds."""
     names = plan_names(done)
     actions = actions_of(done)
@@ -212,6 +221,8 @@ def record(done: PlannedDay, findings: Sequence[str]) -> dict[str, Any]:
             "period_s": done.day.period_s,
             "count": done.day.periods,
             "whole_day": done.day.wraps,
+            "volume_vph": [round(volume, 1) for volume in done.day.volume_vph.tolist()],
+            "plans": [names[number] for number in done.choice.run],
         },
         "actions": [{"at": clock(action.at_s), "run": action.run} for action in actions],
         "cost_veh_s": {
@@ -224,12 +235,21 @@ def record(done: PlannedDay, findings: Sequence[str]) -> dict[str, Any]:
             name: {
                 "cost_veh_s": round(found.cost, 1),
                 "waiting_veh": [round(waiting, 1) for waiting in found.waiting_veh],
+                "period_costs_veh_s": [round(cost, 1) for cost in found.period_costs],
             }
             for name, found in (
                 ("in_force", done.through.in_force),
                 ("single_plan", done.through.single),
                 ("day", done.through.planned),
             )
+        },
+        "drawn": None
+        if drawn is None
+        else {
+            "by_quantiles": bool(done.day.low_vph),
+            "sigma": Robustness().sigma,
+            "in_force_veh_s": np.round(drawn.in_force, 1).tolist(),
+            "planned_veh_s": np.round(drawn.planned, 1).tolist(),
         },
         "plans": [
             {

@@ -5,13 +5,17 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
 from engine.forecast.forecast import forecast
 from engine.forecast.quality import judge, lanes_of
+from engine.optimize.day_demand import DayStreets
+from engine.optimize.day_draws import DrawnDays, play_draws
 from engine.optimize.periods import plan_day
 from engine.optimize.planned_day import DayWishes, PlannedDay
+from engine.optimize.problem import Limits
 from engine.optimize.robust import Robustness
 from network.counts import CountSeries
 from network.day_plan import SECONDS_PER_DAY
@@ -42,6 +46,9 @@ from throughband.results import output_folder
 from throughband.run_record import add_step, planning_inputs
 from throughband.stopping import Halt
 
+SHOWN_SEED: Final = 11
+"""Of the drawn days: others than a robust plan was made for."""
+
 
 @dataclass(frozen=True, slots=True)
 class DayOrder:
@@ -69,6 +76,8 @@ class DayOrder:
         How drivers drive here; None for what stands beside the scenario.
     wanted
         What plans are to be good for, and what is to stay.
+    draws
+        Days to draw around the expected one, to tell how sure the saving is; 0 for none.
     """
 
     scenario: str
@@ -87,6 +96,7 @@ class DayOrder:
     time_limit_s: float | None = None
     calibration: Path | None = None
     wanted: PlanOrder = field(default_factory=PlanOrder)
+    draws: int = 10
 
     def wishes(self) -> DayWishes:
         """Return the options as the optimizer takes them."""
@@ -170,7 +180,7 @@ def plan_day_command(order: DayOrder, out: Path) -> None:
     """Carry out ``throughband day``."""
     wishes = order.wishes()
     zone_of(order.time_zone)
-    with Teller(4) as teller, output_folder(out) as folder:
+    with Teller(5) as teller, output_folder(out) as folder:
         teller.step("read the network and its signals")
         setting = open_setting(order.scenario, order.begin_s, order.end_s, order.calibration)
         if setting.calibration is not None:
@@ -194,6 +204,8 @@ def plan_day_command(order: DayOrder, out: Path) -> None:
                     corridor.signals for corridor in corridors_of(setting.scenario, setting.network)
                 ],
             )
+            teller.step("play drawn days under both plans")
+            drawn = _drawn(order, setting, limits, done, teller, halt)
         teller.step("write plans, schedule and timing sheet")
         files = {
             **{"counts": order.counts, "forecast": order.forecast},
@@ -201,11 +213,32 @@ def plan_day_command(order: DayOrder, out: Path) -> None:
         }
         add_step(folder, out, "day", setting, files)
         write_day(
-            folder, done, setting.network, setting.scenario.name, order.time_zone, flows.findings
-        )
+            folder, done, setting.network, setting.scenario.name, order.time_zone,
+            flows.findings, drawn,
+        )  # fmt: skip
         for line in summary(done):
             teller.say(line)
         teller.say(f"Schedule: {out / SCHEDULE_NAME}; for SUMO: {out / SUMO_NAME}")
+
+
+def _drawn(
+    order: DayOrder, setting: Setting, limits: Limits, done: PlannedDay, teller: Teller, halt: Halt
+) -> DrawnDays | None:
+    """Play drawn days under the plans in force and as planned; None where fewer than two were."""
+    if order.draws < 2:
+        return None
+    streets = DayStreets(
+        setting.network, done.day, setting.driving, limits.demand_margin, done.objective
+    )
+    found = play_draws(
+        streets,
+        [done.plans[number].plans for number in done.choice.run],
+        Robustness(draws=order.draws),
+        SHOWN_SEED,
+        lambda ready, whole: teller.tell("days", ready, whole),
+        halt.called,
+    )
+    return found if len(found.planned) > 1 else None
 
 
 def summary(done: PlannedDay) -> list[str]:

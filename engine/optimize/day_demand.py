@@ -172,6 +172,10 @@ class DayStreets:
         self._streets: dict[int, Street] = {}
         self._following: dict[int, Street] = {}
 
+    def on(self, day: DayDemand) -> DayStreets:
+        """Return the streets of another day, with the same drivers, margin and objective."""
+        return DayStreets(self.network, day, self.driving, self._margin, self._objective)
+
     def period(self, row: int) -> Street:
         """Return the street of one period, which stands there twice: to fill it, and to count."""
         if row not in self._streets:

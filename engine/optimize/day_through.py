@@ -55,7 +55,7 @@ def played_through(streets: DayStreets, plans: Sequence[Plans]) -> DayThrough:
     street = streets.whole()
     shown_s = [plan.cycle_s for found in plans for plan in found.values()]
     shown_s += [s.plan_in_force.cycle_s for s in network.signals.values() if s.plan_in_force]
-    tables = Tables(street, network, max(shown_s))
+    tables = Tables(street, network, max(shown_s, default=1))
     state = empty_roads(street)
     costs: list[float] = []
     waiting: list[float] = []

@@ -10,6 +10,7 @@ import pytest
 
 from tests.browser.site import Site
 from tests.browser.visits import NARROW, visit
+from throughband.console.tunings import Tunings
 
 
 def opened(page: Any, site: Site) -> Any:
@@ -105,8 +106,10 @@ def test_a_diagram_that_had_to_be_worked_out_can_be_dragged_without_a_reload(
     browser: Any, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shelf = site.desk.shelf
-    for kept in ("_modeled", "_tunings", "_drawn"):
-        getattr(shelf, kept)._found.clear()
+    for kept in (shelf._modeled, shelf._drawn):
+        kept._found.clear()
+    shelf._tunings.close()
+    shelf._tunings = Tunings()
     monkeypatch.setattr(shelf, "patience_s", 0.0)
     with visit(browser, site.url, "ada") as page:
         page.goto(f"{site.url}/plans/{site.plan_id}/diagram")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
 from zoneinfo import ZoneInfo
@@ -128,6 +129,34 @@ def test_record_and_schedule_agree_and_the_table_is_there(folder: Path) -> None:
     assert record["reason"].startswith("2 plans")
     digests = {plan["name"]: plan["digest"] for plan in record["plans"]}
     assert digests == {n: read_plan(folder / f"{n}.json").digest for n in ("plan-1", "plan-2")}
+
+
+def test_the_record_keeps_drawn_days_of_both_sides(folder: Path) -> None:
+    record = json.loads((folder / "day.json").read_text())
+    drawn = record["drawn"]
+    for side in ("in_force_veh_s", "planned_veh_s"):
+        assert np.shape(drawn[side]) == (10, record["periods"]["count"])
+    assert not drawn["by_quantiles"]
+    for key, told in record["played_through"].items():
+        total = sum(told["period_costs_veh_s"])
+        assert total == pytest.approx(told["cost_veh_s"], abs=3), key
+
+
+def test_its_report_tells_switches_and_before_and_after(folder: Path, tmp_path: Path) -> None:
+    page = tmp_path / "day.html"
+    outcome = call("report", folder, "--out", page)
+    assert outcome.code == 0, outcome.err
+    text = " ".join(page.read_text().split())
+    switches = text.split('id="switches"')[1].split("</section>")[0]
+    record = json.loads((folder / "day.json").read_text())
+    for before, then in pairwise(record["actions"]):
+        row = f"<td>{then['at'][:5]}</td><td>{before['run']}</td><td>{then['run']}</td>"
+        assert row in switches
+    assert "the clock of Europe/Berlin" in switches
+    periods = text.split('id="periods"')[1].split("</section>")[0]
+    assert "all together" in periods
+    assert "least and the greatest difference of 10 days" in periods
+    assert "better" in periods
 
 
 def test_the_timing_sheet_has_a_row_for_every_phase(folder: Path) -> None:
