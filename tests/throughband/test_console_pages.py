@@ -551,6 +551,37 @@ def test_every_time_on_every_page_has_its_day_and_zone(site: Site) -> None:
             assert re.search(r"\d{4}-\d\d-\d\d", around), (name, around)
 
 
+@pytest.mark.parametrize(
+    ("show", "shown"), [("los", "delay"), ("delay", "delay"), ("queue", "queue")]
+)
+def test_a_map_has_the_legend_of_what_it_shows(site: Site, show: str, shown: str) -> None:
+    page = client_of(site, "ada").get(f"/networks/{site.network_id}?show={show}").text
+    legends = re.findall(r'data-map-scale="(\w+)"( hidden)?>(.*?)</ul>', page, re.DOTALL)
+    assert [kind for kind, hidden, _ in legends if not hidden] == [shown]
+    queues = next(text for kind, _, text in legends if kind == "queue")
+    # A queue has no level of service; its colors stand without letters.
+    assert not re.search(r">[A-F]</span>", queues)
+    steps = json.loads(html.unescape(re.findall(r'data-steps="([^"]+)"', page)[0]))
+    for name, unit, text in (("queue_veh", "veh", queues), ("delay_s", "s", legends[0][2])):
+        assert [f"≤ {step:g} {unit}" for step in steps[name]] == re.findall(r"≤ [^<]+", text)
+
+
+def test_lists_of_one_network_are_paged_by_what_is_in_it(site: Site) -> None:
+    store, now = site.desk.store, site.desk.clock()
+    other = store.networks.add("side", "catalog", "side", "side", {}, "ada", now)
+    for _ in range(51):
+        run = store.runs.add("optimize", other.id, {}, site.desk.config.runs, "ada", now)
+        store.runs.end(run.id, RunState.DONE, 0, "", now)
+        store.plans.add(other.id, "p", "{}", "side", "d" * 64, "upload", "ada", now)
+    client = client_of(site, "ada")
+    for place in ("runs", "plans"):
+        assert "1 of 2" in client.get(f"/{place}?network={other.id}").text
+        here = client.get(f"/{place}?network={site.network_id}").text
+        assert 'aria-label="Pages"' not in here
+    assert "<h1>Runs of side</h1>" in client.get(f"/runs?network={other.id}").text
+    store.networks.remove(other.id, now)
+
+
 def test_appearance_is_kept_in_a_cookie_and_leads_back(site: Site) -> None:
     client = client_of(site, "vi")
     fields = {"theme": "dark", "back": "/plans?state=draft", "csrf_token": token_in(client, "/")}

@@ -81,10 +81,12 @@ class Plans(PlanKeeping):
         with self._database.reading() as connection:
             return many(connection, Plan, page(statement, limit, offset))
 
-    def count(self, states: Sequence[PlanState] = ()) -> int:
-        """Return how many there are in some states, or in all."""
+    def count(self, states: Sequence[PlanState] = (), network_id: str | None = None) -> int:
+        """Return how many there are in some states, or in all, of a network or of all."""
+        where = [is_among(plans.c.state, states)] if states else []
+        if network_id is not None:
+            where.append(plans.c.network_id == network_id)
         with self._database.reading() as connection:
-            where = (is_among(plans.c.state, states),) if states else ()
             return counted(connection, plans, *where)
 
     def moves(self, plan_id: str) -> list[MoveRecord]:

@@ -79,10 +79,13 @@ class Runs(Repository):
         with self._database.reading() as connection:
             return many(connection, Run, statement)
 
-    def count(self, states: Sequence[RunState] = ()) -> int:
-        """Return how many there are in some states, or in all."""
+    def count(self, states: Sequence[RunState] = (), network_id: str | None = None) -> int:
+        """Return how many there are in some states, or in all, of a network or of all."""
+        where = [is_among(runs.c.state, states)] if states else []
+        if network_id is not None:
+            where.append(runs.c.network_id == network_id)
         with self._database.reading() as connection:
-            return counted(connection, runs, *([is_among(runs.c.state, states)] if states else ()))
+            return counted(connection, runs, *where)
 
     def begin(self, run_id: str, process: int, now_utc: datetime) -> bool:
         """Say that a waiting run has begun; False if it does not wait (any more)."""

@@ -137,7 +137,7 @@ def _address(request: Request, before: int | None) -> str:
     query = {k: v for k, v in request.query_params.items() if k not in left}
     if before is not None:
         query["before"] = str(before)
-    return f"{request.url.path}?{urlencode(query)}"
+    return f"{request.url.path}?{urlencode(query)}" if query else request.url.path
 
 
 def _said(content: Mapping[str, Any]) -> str:

@@ -7,12 +7,12 @@ from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 
-from engine.measures.hcm_terms import level_of_service
+from engine.measures.hcm_terms import GRADES, level_of_service
 from network.errors import MissingError, ThroughbandError
 from throughband.console.config import MEBIBYTE
 from throughband.console.desk import Desk, TheDesk, ThePerson
 from throughband.console.kept import StillMadeError
-from throughband.console.map_drawing import QUEUE_STEPS
+from throughband.console.map_drawing import LETTERS, QUEUE_STEPS
 from throughband.console.pages.rings import rings_of
 from throughband.console.pages.serving import (
     Form,
@@ -35,6 +35,20 @@ DELAY_SCALE: Final = tuple(
     zip("ABCDEF", ("≤ 10 s", "≤ 20 s", "≤ 35 s", "≤ 55 s", "≤ 80 s", "> 80 s"), strict=True)
 )
 SHOWN: Final = 8
+QUEUE_SCALE: Final = tuple(
+    zip(
+        LETTERS,
+        (*(f"≤ {step:g} veh" for step in QUEUE_STEPS), f"> {QUEUE_STEPS[-1]:g} veh"),
+        strict=True,
+    )
+)
+SCALES: Final = {"delay": DELAY_SCALE, "queue": QUEUE_SCALE}
+"""What the colors of a map mean; the letters of queues are names of colors and are not shown."""
+
+MAP_STEPS: Final = {
+    "delay_s": [limit_s for limit_s, _ in GRADES], "queue_veh": list(QUEUE_STEPS),
+}  # fmt: skip
+"""Where the colors of the map with scripts change, as those of the one without."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +140,8 @@ def show_network(
         map_said=_said(modeled),
         show=show,
         shows=SHOWS,
-        scale=scale_of(show),
+        scales=SCALES,
+        map_steps=MAP_STEPS,
         trouble=trouble,
         signals=_signal_rows(modeled) if modeled else [],
         plans=desk.store.plans.listed(network_id=network_id, limit=SHOWN),
@@ -182,14 +197,6 @@ def show_signal(
         request, "signal.html", network=network, signal_id=signal_id,
         rings=rings_of(signal, signal.plan_in_force), movements=rows, map_said=_said(modeled),
     )  # fmt: skip
-
-
-def scale_of(show: str) -> tuple[tuple[str, str], ...]:
-    """Return what the colors of a map mean, a letter each."""
-    if show != "queue":
-        return DELAY_SCALE
-    limits = [f"≤ {step:g} veh" for step in QUEUE_STEPS] + [f"> {QUEUE_STEPS[-1]:g} veh"]
-    return tuple(zip("ABCDEF", limits, strict=True))
 
 
 def _modeled(desk: Desk, shelf: Shelf, network: Network) -> tuple[Modeled | None, str]:

@@ -45,7 +45,7 @@ def list_plans(
     """List plans, the newest first."""
     store = desk.store
     states = (PlanState(state),) if state in set(PlanState) else ()
-    here = paging(request, store.plans.count(states))
+    here = paging(request, store.plans.count(states, network or None))
     found = store.plans.listed(states, network or None, PAGE, here.offset)
     return page(
         request, "plans.html", plans=found, network_names=names_of(store), page=here,

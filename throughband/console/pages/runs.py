@@ -74,12 +74,13 @@ class RunFile:
 def list_runs(request: Request, person: ThePerson, desk: TheDesk, network: str = "") -> Response:
     """List runs, the newest first."""
     store = desk.store
-    here = paging(request, store.runs.count())
+    here = paging(request, store.runs.count(network_id=network or None))
     found = store.runs.listed(network_id=network or None, offset=here.offset)
     busy = any(run.state in OPEN for run in found)
     return page(
-        request, "runs.html", runs=found, network_names=names_of(store), busy=busy, page=here
-    )
+        request, "runs.html", runs=found, network_names=names_of(store), busy=busy, page=here,
+        only=network,
+    )  # fmt: skip
 
 
 @router.get("/runs/new")

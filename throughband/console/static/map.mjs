@@ -18,22 +18,23 @@ function color(name) {
   return canvas.fillStyle;
 }
 
-function paint(show, most) {
+const limits = JSON.parse(box?.dataset.steps ?? "{}");
+
+function paint(show) {
   const levels = ["A", "B", "C", "D", "E", "F"].flatMap((letter) => [letter, color(`los-${letter.toLowerCase()}`)]);
   const faint = color("edge");
   const ramp = ["los-a", "los-b", "los-c", "los-d", "los-e", "los-f"].map(color);
-  const steps = (name, top) => [
+  // As the legend has it: a value at a limit is still below it.
+  const steps = (name) => [
     "case", ["!=", ["typeof", ["get", name]], "number"], faint,
-    ["interpolate", ["linear"], ["get", name], ...ramp.flatMap((shade, i) => [(top * i) / (ramp.length - 1), shade])],
+    ["step", ["get", name], ramp[0], ...limits[name].flatMap((limit, i) => [limit + 1e-9, ramp[i + 1]])],
   ];
-  if (show === "delay") return steps("delay_s", 80);
-  if (show === "queue") return steps("queue_veh", most.queue_veh || 1);
+  if (show === "delay") return steps("delay_s");
+  if (show === "queue") return steps("queue_veh");
   return ["match", ["coalesce", ["get", "level_of_service"], "-"], ...levels, faint];
 }
 
 function style(data, show) {
-  const queues = data.features.map((f) => f.properties.queue_veh).filter((v) => typeof v === "number");
-  const most = { queue_veh: Math.max(1, ...queues) };
   const width = ["interpolate", ["linear"], ["zoom"], 11, 1.6, 15, 5, 18, 12];
   const aside = ["interpolate", ["linear"], ["zoom"], 11, 0.8, 15, 3, 18, 8];
   return {
@@ -45,7 +46,7 @@ function style(data, show) {
         layout: { "line-cap": "round" },
         paint: { "line-color": color("edge"), "line-opacity": 0.5, "line-width": ["interpolate", ["linear"], ["zoom"], 11, 0.7, 16, 3], "line-offset": aside } },
       { id: "approaches", type: "line", source: "network", filter: ["==", ["get", "kind"], "approach"],
-        paint: { "line-color": paint(show, most), "line-width": width, "line-offset": aside } },
+        paint: { "line-color": paint(show), "line-width": width, "line-offset": aside } },
       { id: "signals", type: "circle", source: "network", filter: ["==", ["get", "kind"], "signal"],
         paint: { "circle-radius": ["interpolate", ["linear"], ["zoom"], 11, 2.5, 15, 7], "circle-color": color("card"),
           "circle-stroke-color": color("ink"), "circle-stroke-width": 1.6 } },
@@ -117,6 +118,8 @@ async function start() {
       show = choice.dataset.mapShow;
       for (const other of document.querySelectorAll("[data-map-show]"))
         other === choice ? other.setAttribute("aria-current", "true") : other.removeAttribute("aria-current");
+      for (const scale of document.querySelectorAll("[data-map-scale]"))
+        scale.hidden = (scale.dataset.mapScale === "queue") !== (show === "queue");
       box.dispatchEvent(new CustomEvent("map-show", { bubbles: true, detail: show }));
       repaint();
     });
