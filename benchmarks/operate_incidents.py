@@ -226,6 +226,7 @@ def die(stage: Stage, quiet: Seen, groups: Sequence[Sequence[int]], hour: int) -
         volume[12:, list(rows)] = occupancy[12:, list(rows)] = 0.0
         heard = stage.heard(Seen(quiet.begin_s + (at - 12) * INTERVAL_S, volume, occupancy))
         mine = {stage.names[row] for row in rows}
+        mine |= {f"link {stage.connections[row].from_link}" for row in rows}
         told = {each.news.warned.sighting.where for each in raised(heard, Kind.DETECTOR)}
         as_dead += bool(mine & told)
         as_queue += len(raised(heard, Kind.QUEUE))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from network.counts import Quality
 from network.graph import RoadNetwork
 from throughband.live_forecast import Sight
-from throughband.operate.causes import Causes
+from throughband.operate.causes import Causes, beside
 from throughband.operate.link_watch import LinkWatch
 from throughband.operate.sightings import detectors_seen
 from throughband.operate.street_counts import Counted
@@ -145,7 +145,9 @@ class Diagnosis:
         now
             The present.
         """
-        doubted = detectors_seen(sight, lately, usual, self._signal_of, excused, now)
+        known = {name for each in self._queues for name in beside(self._network, each.where)}
+        free = {name: link for name, link in self._link_of.items() if name not in known}
+        doubted = detectors_seen(sight, lately, usual, self._signal_of, excused, now, free)
         newest = lately[max(lately)] if lately else {}
         little = {
             name: cell.volume_veh < usual.get(name, 0.0) or not np.isfinite(cell.volume_veh)

@@ -104,6 +104,7 @@ class LinkWatch:
         self.untold = "" if self._roads else "the end of no link is counted"
         self._desk: WarningDesk | None = None
         self._blocked: BlockedRoads | None = None
+        self._emptying: frozenset[str] = frozenset()
 
     @property
     def learned(self) -> bool:
@@ -191,7 +192,12 @@ class LinkWatch:
             # Where nobody knows what comes in, less that leaves may be less that came.
             unknown = np.isnan(into[0])
             out = (np.where(unknown, np.nan, out[0]), out[1])
-            for warning in self._desk.update(end_s, into, out):
+            queues = {each.link_id: each for each in self._desk.update(end_s, into, out)}
+            # Sums that a closed road filled take a while to empty; that is no queue.
+            self._emptying = frozenset((self._emptying | found.keys()) & queues.keys())
+            for warning in queues.values():
+                if warning.link_id in self._emptying:
+                    continue
                 since = datetime.fromtimestamp(warning.onset_s, UTC)
                 sure = min(1.0, max(0.0, warning.confidence))
                 text = f"{warning.reason}: about {warning.size_vph:.0f} veh/h are held back"

@@ -48,8 +48,9 @@ def detectors_seen(
     signal_of: Mapping[str, str],
     excused: Iterable[str],
     now_utc: datetime,
+    link_of: Mapping[str, str] | None = None,
 ) -> list[Sighting]:
-    """Return detectors that cannot be believed; a whole signal's are one cause.
+    """Return detectors that cannot be believed; a whole signal's, or approach's, are one cause.
 
     Parameters
     ----------
@@ -65,6 +66,8 @@ def detectors_seen(
         Signals whose controllers are known to be in trouble.
     now_utc
         The present.
+    link_of
+        By detector, the link whose end it counts.
     """
     out = set(excused)
     # A controller that is gone explains counts that do not come, and no others.
@@ -94,16 +97,26 @@ def detectors_seen(
                 f"signal {signal!r}: none of its {len(names)} detectors can be believed",
             )
         )
+    silent = _silent(flagged, lately, link_of or {}, now_utc)
+    for link, (names, at) in sorted(silent.items()):
+        if signal_of.get(names[0]) in whole:
+            continue
+        text = (
+            f"link {link!r}: none of the {len(names)} detectors at its end counts anybody; they "
+            "are dead, or the road is closed"
+        )
+        found.append(Sighting(Kind.DETECTOR, f"link {link}", at, 1.0, text))
+    approach = {name for names, _ in silent.values() for name in names}
     for name, (quality, why) in sorted(flagged.items()):
-        if signal_of.get(name) in whole:
+        if signal_of.get(name) in whole or name in approach:
             continue
         since = _since(name, lately, now_utc)
         sure = 1.0
         if quality is not Quality.MISSING:
             rows = [lately[begin][name] for begin in sorted(lately) if name in lately[begin]]
-            silent = sum(_in(begin, since) for begin in lately if name in lately[begin])
+            spell = sum(_in(begin, since) for begin in lately if name in lately[begin])
             # Who counts, but other than usual, is held against the usual over some intervals.
-            told = [row.volume_veh for row in rows[-(silent or LATELY) :]]
+            told = [row.volume_veh for row in rows[-(spell or LATELY) :]]
             told = [count for count in told if math.isfinite(count)]
             sure = beyond_chance(sum(told), usual_veh.get(name, 0.0) * len(told)) if told else 0.0
         words = _WORDS.get(quality, "counts what cannot be believed")
@@ -112,6 +125,29 @@ def detectors_seen(
             words = "is occupied all the time: something stands there, or it is stuck"
         text = f"detector {name!r} {words}" + (f": {why}" if why else "")
         found.append(Sighting(Kind.DETECTOR, name, since, sure, text))
+    return found
+
+
+def _silent(
+    flagged: Iterable[str],
+    lately: Mapping[float, Mapping[str, Counted]],
+    link_of: Mapping[str, str],
+    now_utc: datetime,
+) -> dict[str, tuple[list[str], datetime]]:
+    """Return links at whose ends nobody is counted, several detectors in doubt: all, since when."""
+    doubted = set(flagged)
+    members: dict[str, list[str]] = {}
+    newest = lately[max(lately)] if lately else {}
+    for name in sorted(newest):
+        if name in link_of:
+            members.setdefault(link_of[name], []).append(name)
+    found = {}
+    for link, names in members.items():
+        if sum(name in doubted for name in names) < 2:
+            continue
+        if any(newest[name].volume_veh != 0 for name in names):
+            continue
+        found[link] = (names, max(_since(name, lately, now_utc) for name in names))
     return found
 
 

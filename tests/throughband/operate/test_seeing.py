@@ -105,6 +105,24 @@ def test_all_detectors_of_a_signal_are_one_cause():
     assert "none of its 3 detectors" in found.text
 
 
+def test_all_silent_detectors_of_an_approach_are_one_cause_and_may_be_a_closed_road():
+    flags = dict.fromkeys("ab", (Quality.SUSPECT, "silent where 40 veh were expected"))
+    lately = rows([dict.fromkeys("abcd", 9), {"a": 0, "b": 0, "c": 0, "d": 9}])
+    usual, links = dict.fromkeys("abcd", 20.0), {"a": "in", "b": "in", "c": "in", "d": "other"}
+    (found,) = detectors_seen(
+        sight(**flags), lately, usual, dict.fromkeys("abcd", "A"), [], NOON, links
+    )
+    assert found.where == "link in"
+    assert found.since_utc == NOON
+    assert "none of the 3 detectors at its end" in found.text
+    assert "or the road is closed" in found.text
+    counted = rows([{"a": 0, "b": 0, "c": 4, "d": 9}])
+    found = detectors_seen(
+        sight(**flags), counted, usual, dict.fromkeys("abcd", "A"), [], NOON, links
+    )
+    assert [each.where for each in found] == ["a", "b"]
+
+
 def test_detectors_of_a_signal_in_trouble_are_no_news():
     flags = {"a": (Quality.MISSING, "")}
     assert detectors_seen(sight(**flags), {}, {}, {"a": "A"}, ["A"], NOON) == []
