@@ -150,16 +150,33 @@ def green_band(
         if plan is None or phasing is None:
             return Band(0.0, 0.0, 0, 0.0, f"no plan of signal {stop.signal_id} is known")
         greens.append(stop_green(stop, direction, plan, phasing))
+    return band_of_greens(greens, [elapsed_s for _, elapsed_s in course])
+
+
+def band_of_greens(greens: Sequence[Ticks], elapsed_s: Sequence[float]) -> Band:
+    """Measure the band that greens one after the other leave open.
+
+    Parameters
+    ----------
+    greens
+        Of each stop as driven, from `stop_green`.
+    elapsed_s
+        Running time to each from any common zero, s.
+
+    Returns
+    -------
+    Band
+        As `green_band` returns it.
+    """
     least_s = min(int(green.sum()) for green in greens) / TENTHS_PER_SECOND
     cycle = max(len(green) for green in greens)
     if any(cycle % len(green) for green in greens):
         return Band(0.0, 0.0, 0, least_s, CYCLES_DIFFER)
-    start_s = course[0][1]
     open_ = np.ones(cycle, dtype=np.bool_)
-    for green, (_, elapsed_s) in zip(greens, course, strict=True):
+    for green, at_s in zip(greens, elapsed_s, strict=True):
         # A signal with half the cycle shows its green twice.
         whole = np.tile(green, cycle // len(green))
-        open_ &= np.roll(whole, -round((elapsed_s - start_s) * TENTHS_PER_SECOND))
+        open_ &= np.roll(whole, -round((at_s - elapsed_s[0]) * TENTHS_PER_SECOND))
     begin, width = longest_run(open_)
     return Band(
         width / TENTHS_PER_SECOND,
@@ -210,10 +227,10 @@ def aspects_shown(
         ``G`` green, protected or permissive, ``y`` yellow, ``r`` red (also red and yellow), per
         tenth of a second from system zero.
     """
-    shown: list[str] = []
-    for interval in plan.intervals(phasing):
-        shown += [_aspect(connections, interval.aspects)] * interval.duration_ds
-    return np.roll(np.array(shown), plan.begin_s(phasing) * TENTHS_PER_SECOND)
+    intervals = plan.intervals(phasing)
+    aspects = np.array([_aspect(connections, interval.aspects) for interval in intervals])
+    shown = np.repeat(aspects, [interval.duration_ds for interval in intervals])
+    return np.roll(shown, plan.begin_s(phasing) * TENTHS_PER_SECOND)
 
 
 def longest_run(mask: Ticks) -> tuple[int, int]:

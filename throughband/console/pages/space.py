@@ -15,7 +15,13 @@ from typing import Any, Final
 
 import numpy as np
 
-from engine.measures.bandwidth import aspects_shown, corridor_bands, green_band, stop_green
+from engine.measures.bandwidth import (
+    Ticks,
+    aspects_shown,
+    band_of_greens,
+    corridor_bands,
+    stop_green,
+)
 from engine.measures.corridor import Corridor, Direction, Stop
 from network.graph import RoadNetwork
 from network.timing import TimingPlan
@@ -163,14 +169,18 @@ def space_of(
     y_of = {row.signal_id: row.y for row in rows}
     bands = corridor_bands(corridor, plans, network)
     shapes: list[Shape] = []
+    courses = []
     for direction, band in zip(corridor.directions, bands.bands, strict=True):
         course = corridor.course(direction)
-        parts = [(course, band)] if band.width_s else []
+        greens = _greens(course, direction, plans, network)
+        courses.append(_course(course, direction, greens))
+        parts = [(list(course), band)] if band.width_s else []
         partial = not parts
         if partial:
-            parts = [
-                (pair, green_band(pair, direction, plans, network)) for pair in pairwise(course)
-            ]
+            for pair, (one, other) in zip(pairwise(course), pairwise(greens), strict=True):
+                if one is not None and other is not None:
+                    found = band_of_greens([one, other], [elapsed_s for _, elapsed_s in pair])
+                    parts.append((list(pair), found))
         for part, found in parts:
             if found.width_s:
                 way = [(y_of[stop.signal_id], s - part[0][1]) for stop, s in part]
@@ -187,7 +197,7 @@ def space_of(
         tuple(shapes),
         tuple((t, LEFT + t * per_s) for t in range(0, seconds + 1, step)),
         band_text(bands),
-        tuple(_course(corridor, network, plans, direction) for direction in corridor.directions),
+        tuple(courses),
     )
 
 
@@ -346,29 +356,41 @@ def _shapes(
     return found
 
 
-def _course(
-    corridor: Corridor,
-    network: RoadNetwork,
-    plans: Mapping[str, TimingPlan],
+def _greens(
+    course: Sequence[tuple[Stop, float]],
     direction: Direction,
+    plans: Mapping[str, TimingPlan],
+    network: RoadNetwork,
+) -> list[Ticks | None]:
+    """Return when each stop may be crossed; None where no plan is known."""
+    found: list[Ticks | None] = []
+    for stop, _ in course:
+        plan, phasing = plans.get(stop.signal_id), network.signals[stop.signal_id].phasing
+        if plan is None or phasing is None:
+            found.append(None)
+        else:
+            found.append(stop_green(stop, direction, plan, phasing))
+    return found
+
+
+def _course(
+    course: Sequence[tuple[Stop, float]], direction: Direction, greens: Sequence[Ticks | None]
 ) -> dict[str, Any]:
     """Return the stops as driven, each with its through greens in tenths of a second."""
     stops = []
-    for stop, elapsed_s in corridor.course(direction):
-        plan, phasing = plans.get(stop.signal_id), network.signals[stop.signal_id].phasing
-        greens: list[list[int]] = []
-        if plan is not None and phasing is not None:
-            at = 0
-            for green, run in groupby(stop_green(stop, direction, plan, phasing).tolist()):
-                length = len(list(run))
-                if green:
-                    greens.append([at, length])
-                at += length
+    for (stop, elapsed_s), green in zip(course, greens, strict=True):
+        runs: list[list[int]] = []
+        at = 0
+        for is_green, run in groupby(() if green is None else green.tolist()):
+            length = len(list(run))
+            if is_green:
+                runs.append([at, length])
+            at += length
         stops.append(
             {
                 "signal": stop.signal_id,
                 "at_ds": round(elapsed_s * TENTHS_PER_SECOND),
-                "greens": greens,
+                "greens": runs,
             }
         )
     return {"direction": direction, "stops": stops}

@@ -39,7 +39,7 @@ function style(data, show) {
   const aside = ["interpolate", ["linear"], ["zoom"], 11, 0.8, 15, 3, 18, 8];
   return {
     version: 8,
-    sources: { network: { type: "geojson", data, attribution: "" } },
+    sources: { network: { type: "geojson", data, attribution: "", buffer: 32 } },
     layers: [
       { id: "ground", type: "background", paint: { "background-color": color("sunk") } },
       { id: "links", type: "line", source: "network", filter: ["==", ["get", "kind"], "link"],
@@ -79,7 +79,7 @@ async function start() {
     map = new maplibre.Map({
       container: place, style: style(data, show), bounds: bounds(data), fitBoundsOptions: { padding: 30 },
       attributionControl: false, dragRotate: false, pitchWithRotate: false, renderWorldCopies: false, maxZoom: 20,
-      canvasContextAttributes: { antialias: true },
+      fadeDuration: 0,
     });
   } catch (fault) { place.remove(); throw fault; }
   map.touchZoomRotate.disableRotation();
