@@ -243,6 +243,28 @@ def _cautions(runs: Sequence[Mapping[str, Any]], burnt: bool) -> list[str]:
     return told
 
 
+RATES_FORM: Final = """\
+currency = "..."           # such as EUR 2026
+[year]
+days = ...                 # days a year like the hours that were simulated
+source = "..."             # whose number it is, and of what year
+[time]
+per_person_hour = ...
+persons_per_vehicle = ...
+source = "..."
+[fuel]
+per_liter = ...
+source = "..."
+[co2]
+per_tonne = ...
+source = "..."
+[cost]
+per_year = ...             # of the change: counting, planning, operating
+source = "..."
+"""
+"""What a file of rates looks like, without any number of ours."""
+
+
 def read_rates(path: Path) -> Rates:
     """Read a city's rates.
 

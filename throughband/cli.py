@@ -70,6 +70,10 @@ Effort = Annotated[
         min=50,
     ),
 ]
+RatesFile = Annotated[
+    Path | None,
+    typer.Option(help="Value of time, fuel, CO2 and days a year, each with its source (TOML)."),
+]
 CalibrationFile = Annotated[
     Path | None,
     typer.Option(
@@ -117,6 +121,7 @@ def run(
     queue_price: QueuePrice = None,
     balance: Balance = False,
     calibration: CalibrationFile = None,
+    rates: RatesFile = None,
 ) -> None:
     """Run the whole path: counts, forecast, plans, proof, approval, push, report."""
     from throughband.commands import run_scenario
@@ -126,7 +131,7 @@ def run(
     )
     run_scenario(
         scenario, out, begin, end, seeds, effort, workers, base_port, approve_by_policy,
-        approved_by, calibration, order, time_limit,
+        approved_by, calibration, order, time_limit, rates,
     )  # fmt: skip
 
 
@@ -624,10 +629,7 @@ def report(
         Path | None, typer.Option(help="The HTML file; else report.html in the folder.")
     ] = None,
     pdf: Annotated[bool, typer.Option("--pdf", help="A PDF beside it, too.")] = False,
-    rates: Annotated[
-        Path | None,
-        typer.Option(help="Value of time, fuel, CO2 and days a year, each with its source (TOML)."),
-    ] = None,
+    rates: RatesFile = None,
     trajectories: Annotated[
         bool,
         typer.Option("--trajectories", help="Play both plans once and draw vehicles along them."),

@@ -34,6 +34,7 @@ from network.timing import PlanSet
 from throughband import doctor, pipeline
 from throughband.adaptive import ADAPTIVE, FREE, Sight, is_live, simulate_adaptive
 from throughband.approval import POLICY_NAME, approve, approved_event, policy_objections
+from throughband.benefits import Rates, benefits_of, read_rates
 from throughband.calibration_tables import summary
 from throughband.dated_counts import dated_demand, has_dates
 from throughband.demand import (
@@ -139,8 +140,11 @@ def run_scenario(
     calibration: Path | None = None,
     order: PlanOrder | None = None,
     time_limit_s: float | None = None,
+    rates: Path | None = None,
 ) -> None:
     """Carry out ``throughband run``."""
+    # Not after minutes of work.
+    reckoned = read_rates(rates) if rates is not None else Rates()
     from throughband.reports.report import write_report
     from throughband.reports.retelling import told
     from throughband.reports.telling import story_of
@@ -184,9 +188,13 @@ def run_scenario(
             write_counts_csv(folder / "counts.csv", result.today)
             write_demand(folder / DEMAND_NAME, result.demand)
             files = planning_inputs(setting, order or PlanOrder(), limits, calibration)
+            if rates is not None:
+                files["rates"] = rates
             add_step(folder, target, "run", setting, files, result.report.seeds)
             story = story_of(result, _command_line())
-            write_report(folder / "report.html", replace(story, steps=run_record(folder)))
+            benefits = benefits_of(result.report.to_dict(), reckoned, story.window_s)
+            story = replace(story, steps=run_record(folder), benefits=benefits)
+            write_report(folder / "report.html", story)
             journal.write({"event": "finished", "utc": now_utc().isoformat()})
             write_json(folder / COMPLETE, {**_result(result), **told(story)})
     _summarize(result.report.to_dict(), teller)

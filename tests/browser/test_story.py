@@ -103,6 +103,7 @@ def test_a_network_goes_from_upload_to_the_street_and_back_and_the_journal_has_i
             start(page, TITLE)
             report = page.frame_locator("iframe.doc-frame")
             report.locator("h1").first.wait_for(timeout=STREET_MS)
+            assert report.locator("#benefits table").count() == 1
             kept("story-report", page)
             page.get_by_role("button", name="Make its plan a draft").click()
             page.locator("h1", has_text=TITLE).wait_for()

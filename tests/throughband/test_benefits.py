@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from engine.measures.emissions import CO2_G_PER_L
 from engine.validate.statistics import paired_difference
 from network.errors import FormatError
-from throughband.benefits import Rates, benefits_of, read_rates, rounded
+from throughband.benefits import RATES_FORM, Rates, benefits_of, read_rates, rounded
 
 HOUR_S = 3600.0
 CITY = Rates(
@@ -176,3 +176,12 @@ def test_a_missing_file_of_rates_is_named(tmp_path: Path) -> None:
 )
 def test_amounts_show_three_figures(value: float, text: str) -> None:
     assert rounded(value) == text
+
+
+def test_the_form_that_reports_show_is_one_that_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "rates.toml"
+    file.write_text(RATES_FORM.replace("= ...", "= 1.0"), encoding="utf-8")
+    rates = read_rates(file)
+    assert len(rates.sources) == 5
+    # It brings no number of its own.
+    assert not any(sign.isdigit() for sign in RATES_FORM.replace("EUR 2026", "").replace("co2", ""))

@@ -222,6 +222,19 @@ def test_a_whole_run_searches_no_longer_than_the_form_says(site: Site) -> None:
     site.desk.work.cancel(run.id, "ada")
 
 
+def test_a_whole_run_reckons_with_the_rates_of_the_configuration(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rates = tmp_path / "rates.toml"
+    orders = site.desk.orders
+    monkeypatch.setattr(orders, "_config", replace(orders._config, rates=rates))
+    run = orders.whole_path(site.network_id, "ada", seeds=2)
+    command = json.loads((Path(run.folder) / COMMAND).read_text())["arguments"]
+    assert f"--rates={rates}" in command
+    assert "rates" not in run.arguments
+    site.desk.work.cancel(run.id, "ada")
+
+
 def test_a_title_given_to_a_run_is_kept_for_its_plan(site: Site) -> None:
     client = client_of(site, "ada")
     for kind in ("optimize", "run"):

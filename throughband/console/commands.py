@@ -217,6 +217,7 @@ database = "sqlite:///{at}console.sqlite"  # or "postgresql://throughband@localh
 # journal = "{at}journal.sqlite"           # only without a bridge
 folder = "{at}console"                     # runs, imported networks, uploads
 backups = "{at}backups"                    # of the database, before it is brought to a newer form
+# rates = "rates.toml"                 # what the city reckons time, fuel and CO2 at, for reports
 
 # [site]
 # name = "City of Springfield"         # what every page says on top

@@ -13,6 +13,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from network.errors import ThroughbandError
+from throughband.benefits import read_rates
 from throughband.people.agency import Oidc
 from throughband.people.door import Limits
 from throughband.people.rights import rights_of
@@ -108,6 +109,7 @@ class ConsoleEntry(_Strict):
     journal: Path | None = None
     folder: Path = Path("console")
     backups: Path = Path("backups")
+    rates: Path | None = None
     site: SiteEntry = Field(default_factory=lambda: SiteEntry.model_validate({}))
     serve: ServeEntry = Field(default_factory=lambda: ServeEntry.model_validate({}))
     sessions: SessionEntry = Field(default_factory=lambda: SessionEntry.model_validate({}))
@@ -143,6 +145,9 @@ class ConsoleConfig:
         Sign-in with a provider, if wanted.
     site
         What the installation is called on its pages; may be empty.
+    rates
+        What the city reckons time, fuel and CO2 at, for the reports of runs; None where no money
+        is reckoned.
     """
 
     path: Path
@@ -165,6 +170,7 @@ class ConsoleConfig:
     oidc: Oidc | None = None
     public_url: str | None = None
     site: str = ""
+    rates: Path | None = None
 
 
 def read_console_config(path: Path) -> ConsoleConfig:
@@ -208,7 +214,16 @@ def read_console_config(path: Path) -> ConsoleConfig:
         _oidc(entry.oidc, here, path),
         entry.serve.public_url,
         entry.site.name.strip(),
+        _rates(entry.rates, here),
     )
+
+
+def _rates(entry: Path | None, here: Path) -> Path | None:
+    """Return the file of rates, which is read once to refuse a wrong one before it is needed."""
+    if entry is None:
+        return None
+    read_rates(here / entry)
+    return here / entry
 
 
 def _database(entry: ConsoleEntry, here: Path) -> str:

@@ -70,7 +70,8 @@ class Orders:
         """Have the whole path played on an emulated street; nothing is approved by it."""
         network = self.network(network_id)
         asked = _titled(options, title)
-        return self._submit("run", network, by, [network.source], options, {}, asked)
+        files = {} if self._config.rates is None else {"rates": self._config.rates}
+        return self._submit("run", network, by, [network.source], options, files, asked)
 
     def validate(self, plan_id: str, by: str, **options: Any) -> Run:
         """Have a draft played against the plan in force; its report is attached at the end.

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from engine.measures.corridor import Corridor
 from network.files import replace_file
 from network.safety import as_built
-from throughband.benefits import CO2_SOURCE, rounded
+from throughband.benefits import CO2_SOURCE, RATES_FORM, rounded
 from throughband.calibration_tables import best_links, cells, rows_of, summary
 from throughband.pictures.approaches import ApproachState, modeled_approaches
 from throughband.reports.charts import before_after_chart, count_chart
@@ -81,6 +81,7 @@ def render_report(story: Story) -> str:
         summary=council_text(story),
         services=service_rows(story),
         co2_source=CO2_SOURCE,
+        rates_form=RATES_FORM,
         sheets=timing_sheets(story.network, story.in_force, story.plan_set, story.reasons),
         faulty=[row for row in story.quality if row.filled or row.rejected or row.note],
         tolerated=[

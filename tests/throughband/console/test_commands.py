@@ -81,6 +81,7 @@ def test_every_commented_setting_is_one_that_is_known(tmp_path: Path) -> None:
     oidc = tmp_path / "oidc.secret"
     oidc.write_text("secret\n")
     oidc.chmod(0o600)
+    (tmp_path / "rates.toml").write_text("", encoding="utf-8")
 
     config = read_console_config(path)
 
@@ -207,3 +208,15 @@ def test_a_password_is_asked_for_twice_and_shown_never(
     store = open_store(config.database, backups=None, journal=config.journal)
     assert [user.name for user in store.users.listed()] == ["anna"]
     store.close()
+
+
+def test_rates_are_read_before_they_are_needed(tmp_path: Path) -> None:
+    path = write_console_config(tmp_path, None)
+    told = path.read_text(encoding="utf-8").replace("# rates =", "rates =")
+    path.write_text(told, encoding="utf-8")
+    rates = tmp_path / "rates.toml"
+    rates.write_text("[fuel]\nper_liter = 1.5\n", encoding="utf-8")
+    with pytest.raises(ThroughbandError, match="source"):
+        read_console_config(path)
+    rates.write_text('currency = "EUR"\n[fuel]\nper_liter = 1.5\nsource = "pump"\n', "utf-8")
+    assert read_console_config(path).rates == rates
