@@ -28,7 +28,7 @@ from benchmarks.bridge.datagrams import (
     sealed_request,
     unseal,
 )
-from benchmarks.bridge.fuzz_outcome import Memory, Outcome
+from benchmarks.bridge.fuzz_outcome import Memory, Outcome, own_garbage
 from benchmarks.bridge.fuzz_session import fuzz_session
 from benchmarks.bridge.mutation import Mutator, exceptional
 from controllers.emulator.agent import MAX_MESSAGE_BYTES, V3_MESSAGE_BYTES, Agent
@@ -61,18 +61,19 @@ def fuzz_agent(count: int, seed: int) -> Outcome:
     subject = Agent(cabinet())
     outcome = Outcome()
     memory = Memory(outcome, count)
-    for number in range(count):
-        base = random.choice(requests if random.random() < 0.9 else replies)
-        seal = random.random() < RESEALED
-        datagram = resealed(base, mutator.mutate, random) if seal else mutator.mutate(base)
-        try_agent(subject, datagram, outcome)
-        if number % STEP_EVERY == 0:
-            subject.cabinet.step()
-            if subject.cabinet.monitor_fault:
-                outcome.escape(f"the lamps: {subject.cabinet.monitor_fault}", datagram)
-        if number % 1000 == 0:
-            subject.cabinet.store.transaction.reset()
-        memory.note(number)
+    with own_garbage():
+        for number in range(count):
+            base = random.choice(requests if random.random() < 0.9 else replies)
+            seal = random.random() < RESEALED
+            datagram = resealed(base, mutator.mutate, random) if seal else mutator.mutate(base)
+            try_agent(subject, datagram, outcome)
+            if number % STEP_EVERY == 0:
+                subject.cabinet.step()
+                if subject.cabinet.monitor_fault:
+                    outcome.escape(f"the lamps: {subject.cabinet.monitor_fault}", datagram)
+            if number % 1000 == 0:
+                subject.cabinet.store.transaction.reset()
+            memory.note(number)
     return outcome
 
 

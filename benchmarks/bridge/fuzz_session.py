@@ -12,7 +12,7 @@ from random import Random
 from typing import Any, Final
 
 from benchmarks.bridge.datagrams import OIDS, WRITES, Exchange, Waiting, cabinet, corpus, resealed
-from benchmarks.bridge.fuzz_outcome import Memory, Outcome
+from benchmarks.bridge.fuzz_outcome import Memory, Outcome, own_garbage
 from benchmarks.bridge.mutation import Mutator
 from controllers.emulator.agent import Agent
 from controllers.ntcip.session import Session
@@ -41,7 +41,7 @@ def fuzz_session(count: int, seed: int) -> Outcome:
     outcome = Outcome()
     requests, replies = corpus()
     pest = _Pest(requests, replies, Random(seed), outcome, count)
-    with _heard_errors(pest):
+    with own_garbage(), _heard_errors(pest):
         asyncio.run(pest.run(count))
     if pest.silent:
         outcome.escape(f"{pest.silent} sessions fell silent")
