@@ -21,7 +21,7 @@ from engine.optimize.explanation import (
 from engine.optimize.narrative import corridor_paragraph, group_paragraph, signal_paragraph
 from engine.optimize.problem import Limits
 from engine.optimize.regret import Demand as StreetDemand
-from engine.optimize.sensitivity import SecondCost
+from engine.optimize.sensitivity import LaneChange, SecondCost
 from network.documents import DocumentForm, write_document
 from network.errors import PlanError
 from network.graph import RoadNetwork
@@ -294,9 +294,13 @@ def _cost(cost: SecondCost | None) -> dict[str, Any] | None:
         "s_per_veh": round(cost.s_per_veh, 5),
         "hourly_veh_s_per_h": _rounded(cost.hourly_veh_s_per_h),
         "ample_veh_s_per_h": _rounded(cost.ample_veh_s_per_h),
-        "pays": asdict(cost.pays) if cost.pays else None,
-        "gains": asdict(cost.gains) if cost.gains else None,
+        "pays": _change(cost.pays),
+        "gains": _change(cost.gains),
     }
+
+
+def _change(change: LaneChange | None) -> dict[str, Any] | None:
+    return {k: _rounded(v) for k, v in asdict(change).items()} if change else None
 
 
 def _model(measures: StreetMeasures) -> dict[str, float]:

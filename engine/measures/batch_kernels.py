@@ -50,7 +50,7 @@ from engine.measures.vector_kernels import (
 Singles = NDArray[np.float32]
 Bits = NDArray[np.uint16]
 
-FAST = {"reassoc", "contract", "nsz", "arcp"}
+FAST = {"contract", "nsz", "arcp"}
 
 
 class Part(NamedTuple):

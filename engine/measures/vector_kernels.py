@@ -20,8 +20,8 @@ WIDTH: Final = 16
 
 _VECTOR: Final = ir.VectorType(ir.FloatType(), WIDTH)
 _BITS: Final = ir.IntType(WIDTH)
-_LOOSE: Final = ("contract", "nsz", "reassoc", "nnan")
-"""Sums may be taken in another order; results are never infinite or no numbers."""
+_LOOSE: Final = ("contract", "nsz", "nnan")
+"""Results are never infinite or no numbers; sums keep their order (`cyclic_kernels.LOOSE`)."""
 
 
 class Sixteen(types.Type):
