@@ -12,6 +12,7 @@ import resource
 import sys
 import traceback
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -27,7 +28,7 @@ from throughband.pipeline import open_setting
 from throughband.tuning import Move, Trial, Tuning, open_tuning
 
 NICER: Final = 5
-"""So much it steps back behind the pages on the same processors."""
+"""So much the opening steps back behind pages on the same processors; people wait for trials."""
 
 MOST_GROWTH_BYTES: Final = 512 * 1024**2
 """Every split that was tried keeps its tables; a process that has grown by this ends."""
@@ -97,7 +98,9 @@ def serve(pipe: Connection, idle_s: float = IDLE_S, most_growth: int = MOST_GROW
         When to end by itself: after so long without a trial, s, or having grown so much, bytes.
     """
     opening: Opening = pipe.recv()
-    kind, content = _tried(lambda: opened(opening))
+    # A thread's own niceness (Linux): a process cannot take it back when a trial is waited for.
+    with ThreadPoolExecutor(max_workers=1, initializer=_step_back) as apart:
+        kind, content = apart.submit(_tried, partial(opened, opening)).result()
     if kind != DONE:
         pipe.send((kind, content))
         return
@@ -112,6 +115,11 @@ def serve(pipe: Connection, idle_s: float = IDLE_S, most_growth: int = MOST_GROW
         pipe.send(_tried(partial(_answer, tuning, asked)))
         if _most_bytes() - begun_bytes > most_growth:
             return
+
+
+def _step_back() -> None:
+    with suppress(OSError):
+        os.nice(NICER)
 
 
 def _answer(tuning: Tuning, asked: Asked) -> Any:
@@ -135,8 +143,6 @@ def _most_bytes() -> int:
 
 def main() -> None:
     """Serve the pipe whose number is the first argument."""
-    with suppress(OSError):
-        os.nice(NICER)
     # A console that ended does not need an answer any more.
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
         serve(Connection(int(sys.argv[1])))
