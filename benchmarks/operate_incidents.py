@@ -30,15 +30,16 @@ from benchmarks.operate.day import HOUR_S, INTERVAL_S, build, day_case, write_hi
 from benchmarks.operate.replay import Heard, replay
 from engine.validate.counting import count
 from throughband.demand import detected_connections, sites
-from throughband.operate.link_watch import road_end
+from throughband.operate.link_watch import road_begin, road_end
 from throughband.operate.warning_book import Kind
 from throughband.pipeline import Setting
 
 Floats = NDArray[np.float64]
 
 CLOSED_S = 900.0
-AT = 0.6
-"""Vehicles stand at such a part of the road's length."""
+AT, AHEAD_M = 0.6, 12.0
+"""Vehicles that close all lanes stand at such a part of the road's length, and one that closes a
+lane so far ahead of the stop line."""
 
 AFTER_S = 1800.0
 """A closure is told, or not, within so long."""
@@ -88,7 +89,7 @@ class Stage:
         what = "quiet"
         if closed is not None:
             lanes = "".join(map(str, closed.lanes))
-            what = f"{closed.link}-{lanes}-{closed.begin_s:.0f}"
+            what = f"{closed.link}-{'all' if closed.whole else lanes}-{closed.begin_s:.0f}"
         file = self.folder / "seen" / f"{seed}-{hours[0]}-{hours[1]}-{what}.npz"
         if not file.exists():
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -123,11 +124,7 @@ class Stage:
         heads = [
             link
             for link in network.links
-            if road_end(network, link) in ends
-            and not any(
-                road_end(network, turn.from_link) == road_end(network, link)
-                for turn in network.turns_into[link]
-            )
+            if road_end(network, link) in ends and road_begin(network, link) == link
         ]
         inner = sorted(link for link in heads if link in begins)
         return inner, sorted(set(heads) - set(inner))
@@ -142,14 +139,18 @@ class Stage:
 
 def standing(setting: Setting, closed: Closure) -> list[tuple[float, str]]:
     """Return vehicles that stand on the closed lanes, as `draw_day` takes them."""
-    road = setting.network.links[closed.link]
-    at_m = road.length_m * AT
+    link = closed.link
+    at_m = setting.network.links[link].length_m * AT
+    if not closed.whole:
+        # Before the stop line, where nobody gets round it.
+        link = road_end(setting.network, link)
+        at_m = max(setting.network.links[link].length_m - AHEAD_M, 9.0)
     return [
         (
             closed.begin_s,
             f'<vehicle id="standing{lane}" depart="{closed.begin_s:g}" departLane="{lane}" '
-            f'departPos="{at_m - 1:g}" departSpeed="0"><route edges="{closed.link}"/>'
-            f'<stop lane="{closed.link}_{lane}" endPos="{at_m:g}" startPos="{at_m - 8:g}" '
+            f'departPos="{at_m - 1:g}" departSpeed="0"><route edges="{link}"/>'
+            f'<stop lane="{link}_{lane}" endPos="{at_m:g}" startPos="{at_m - 8:g}" '
             f'duration="{CLOSED_S:g}"/></vehicle>',
         )
         for lane in closed.lanes
@@ -190,7 +191,8 @@ def close(stage: Stage, what: str, closed: Sequence[Closure], seeds: Sequence[in
     for at, each in enumerate(closed):
         seed = seeds[at % len(seeds)]
         hour = int(each.begin_s // HOUR_S)
-        told = raised(stage.heard(stage.seen(seed, (hour - 1, hour + 2), each)), Kind.QUEUE)
+        heard = stage.heard(stage.seen(seed, (hour - 1, hour + 2), each))
+        told = raised(heard, Kind.QUEUE)
         there = [
             t
             for t in told
@@ -198,7 +200,12 @@ def close(stage: Stage, what: str, closed: Sequence[Closure], seeds: Sequence[in
         ]
         elsewhere += sum(t.news.warned.sighting.where != each.link for t in told)
         if not there:
-            missed.append(f"{each.link} at {hour}:30 (seed {seed})")
+            silent = any(
+                t.news.warned.sighting.where == f"link {each.link}"
+                for t in raised(heard, Kind.DETECTOR)
+            )
+            doubt = ", but told as closed or its detectors dead" if silent else ""
+            missed.append(f"{each.link} at {hour}:30 (seed {seed}){doubt}")
             continue
         after_min.append((there[0].at_s - each.begin_s) / 60.0)
         off_min.append((there[0].since_s - each.begin_s) / 60.0)
@@ -226,7 +233,8 @@ def die(stage: Stage, quiet: Seen, groups: Sequence[Sequence[int]], hour: int) -
         volume[12:, list(rows)] = occupancy[12:, list(rows)] = 0.0
         heard = stage.heard(Seen(quiet.begin_s + (at - 12) * INTERVAL_S, volume, occupancy))
         mine = {stage.names[row] for row in rows}
-        mine |= {f"link {stage.connections[row].from_link}" for row in rows}
+        network = stage.setting.network
+        mine |= {f"link {road_begin(network, stage.connections[row].from_link)}" for row in rows}
         told = {each.news.warned.sighting.where for each in raised(heard, Kind.DETECTOR)}
         as_dead += bool(mine & told)
         as_queue += len(raised(heard, Kind.QUEUE))

@@ -13,7 +13,7 @@ from network.counts import Quality
 from network.graph import RoadNetwork
 from throughband.live_forecast import Sight
 from throughband.operate.causes import Causes, beside
-from throughband.operate.link_watch import LinkWatch
+from throughband.operate.link_watch import LinkWatch, road_begin
 from throughband.operate.sightings import detectors_seen
 from throughband.operate.street_counts import Counted
 from throughband.operate.warning_book import Kind, Sighting
@@ -44,7 +44,9 @@ class Diagnosis:
         self, network: RoadNetwork, signal_of: Mapping[str, str], same_within: timedelta
     ) -> None:
         self._network = network
-        self._link_of = {c.connection_id: c.from_link for c in network.connections}
+        self._link_of = {
+            c.connection_id: road_begin(network, c.from_link) for c in network.connections
+        }
         self._signal_of = dict(signal_of)
         self._causes = Causes(network, same_within)
         self._names: tuple[str, ...] = ()

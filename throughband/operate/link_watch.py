@@ -49,6 +49,18 @@ def road_end(network: RoadNetwork, link: str) -> str:
         link = following
 
 
+def road_begin(network: RoadNetwork, link: str) -> str:
+    """Return the first link of the road that a link is part of; see `road_end`."""
+    end, seen = road_end(network, link), {link}
+    while True:
+        before = {turn.from_link for turn in network.turns_into[link]} - seen
+        same = sorted(each for each in before if road_end(network, each) == end)
+        if not same:
+            return link
+        link = same[0]
+        seen.add(link)
+
+
 @dataclass(frozen=True, slots=True)
 class _Road:
     """A road whose end is counted: columns of its sides, none where a side is not counted."""
@@ -90,13 +102,8 @@ class LinkWatch:
         self._network = network
         self._names = tuple(names)
         self._column = {name: at for at, name in enumerate(names)}
-        ends = {link: road_end(network, link) for link in network.links}
         # What only goes on from another link is no road of its own.
-        heads = [
-            link
-            for link, end in ends.items()
-            if not any(ends[turn.from_link] == end for turn in network.turns_into[link])
-        ]
+        heads = [link for link in network.links if road_begin(network, link) == link]
         self._roads = [road for link in heads if (road := self._road(link)) is not None]
         self._both = [road for road in self._roads if road.into]
         self.links = tuple(road.link for road in self._both)

@@ -15,7 +15,7 @@ from throughband.bridge.counting import CountSpool
 from throughband.live_forecast import Sight
 from throughband.operate.causes import Causes, beside
 from throughband.operate.diagnosis import Diagnosis
-from throughband.operate.link_watch import LinkWatch, road_end
+from throughband.operate.link_watch import LinkWatch, road_begin, road_end
 from throughband.operate.planner import both
 from throughband.operate.pulse import health, write_pulse
 from throughband.operate.routes import write_routes
@@ -187,6 +187,7 @@ def test_links_that_nobody_counts_are_not_watched():
 def test_a_road_ends_where_somebody_may_turn():
     assert road_end(NETWORK, "e0") == "e0"
     assert road_end(NETWORK, "e2") == "e2"
+    assert road_begin(NETWORK, "e1") == "e1"
 
 
 def test_routes_carry_the_forecast(tmp_path):
