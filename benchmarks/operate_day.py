@@ -6,6 +6,11 @@ operate`` and the bridge attached. The traffic changes over the day as on a work
 is blocked, a detector dies, a controller restarts, and the console's database is locked and the
 webhook broken for a while. Every tenth of a second of every signal is judged. It ends with the
 delay of both, and with what is on record.
+
+``--one-plan`` asks how much of that is the better plan, and how much daily operation: each plan
+that was pushed, and the plan in force, is kept all day, in SUMO without controllers.
+Operation may leave out phases unasked here; ``--keep-phases`` keeps that from it, as its default
+does.
 """
 
 from __future__ import annotations
@@ -30,6 +35,14 @@ from benchmarks.operate.day import (
     operated_day,
     write_history,
 )
+from engine.validate.simulator import SimulationCase
+from engine.validate.sumo import run
+from network.files import read_plan
+from throughband.journal import verify
+from throughband.operate.ledger import PREFIX
+from throughband.operate.office import PLANS
+from throughband.operate.planner import ADDITIONAL, PLAN
+from throughband.pipeline import Setting
 
 
 def say(text: str) -> None:
@@ -65,6 +78,23 @@ def tell(fixed: Told, operated: Told) -> None:
             say(f"  trend after the first third: {slope:+.2f} {what} per hour")
 
 
+def one_plan(setting: Setting, case: SimulationCase, seed: int, here: Path) -> None:
+    """Say what the day costs under each pushed plan alone."""
+    pushed = {
+        str(event["plan_digest"])
+        for event in verify(here / "journal.sqlite")
+        if event["event"] == f"{PREFIX}changed"
+    }
+    say("one plan all day, without controllers:")
+    found: list[tuple[str, tuple[Path, ...]]] = [("the plan in force", ())]
+    for file in sorted((here / "operate" / PLANS).glob(f"*/{PLAN}")):
+        if read_plan(file).digest in pushed:
+            found.append((f"the plan of {file.parent.name}", (file.parent / ADDITIONAL,)))
+    for name, additional in found:
+        delay_s = run(case, seed, additional, emissions=False).delay_s
+        say(f"  {name:28}  delay {delay_s:6.2f} s per vehicle")
+
+
 def main() -> None:
     """Play and compare."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -73,8 +103,11 @@ def main() -> None:
     parser.add_argument("--saturation", type=float, default=0.85)
     parser.add_argument("--seeds", type=int, nargs="+", default=[11])
     parser.add_argument("--hours", type=int, nargs=2, default=[0, 24], metavar=("FROM", "TO"))
+    parser.add_argument("--one-plan", action="store_true")
+    parser.add_argument("--keep-phases", action="store_true")
     given = parser.parse_args()
     setting = build(given.folder, given.signals, given.saturation, 1)
+    drop = not given.keep_phases
     hours = (given.hours[0], given.hours[1])
     mishaps = Mishaps.within(hours)
     ratios = []
@@ -86,8 +119,10 @@ def main() -> None:
         write_history(setting, given.folder, here / "counts")
         fixed = asyncio.run(fixed_day(setting, case, seed))
         say(f"seed {seed}: the fixed day took {time.monotonic() - began_s:.0f} s")
-        operated = asyncio.run(operated_day(setting, case, seed, here, mishaps, say))
+        operated = asyncio.run(operated_day(setting, case, seed, here, mishaps, say, drop))
         tell(fixed, operated)
+        if given.one_plan:
+            one_plan(setting, case, seed, here)
         ratios.append(operated.measures.delay_s / fixed.measures.delay_s)
         say(f"seed {seed}: {time.monotonic() - began_s:.0f} s on the wall clock")
     say(f"ratios of delay, operated over fixed: {', '.join(f'{r:.3f}' for r in ratios)}")

@@ -243,7 +243,7 @@ class Hook:
         self._server.server_close()
 
 
-def write_files(folder: Path, setting: Setting, street: Street, hook: Hook) -> Path:
+def write_files(folder: Path, setting: Setting, street: Street, hook: Hook, drop: bool) -> Path:
     """Write what a city would: devices, detector map, the bridge's and operation's settings."""
     write_devices(folder, street.devices)
     rows = ["signal,detector,connection"]
@@ -262,6 +262,7 @@ def write_files(folder: Path, setting: Setting, street: Street, hook: Hook) -> P
         'folder = "operate"\nmode = "act"\ninterval_s = 60\n'
         "[planning]\nseeds = 3\neffort = 300\nlongest_cycle_s = 120\n"
         "[limits]\nmax_cycle_step_s = 60\nmax_changes_per_day = 20\n"
+        f"may_drop_phases = {str(drop).lower()}\n"
         f'[notices.webhook]\nurl = "{hook.url}"\n'
         f'[database]\nurl = "sqlite:///{folder.resolve()}/console/console.sqlite"\n',
         encoding="utf-8",
@@ -359,6 +360,7 @@ async def operated_day(
     folder: Path,
     mishaps: Mishaps,
     say: Callable[[str], None],
+    drop: bool = True,
 ) -> Told:
     """Play the day with bridge and operation attached over UDP."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -369,7 +371,7 @@ async def operated_day(
     samples: list[tuple[float, float, float]] = []
     try:
         async with open_street(case, setting.network, seed, wiring=wiring) as street:
-            config = read_operate_config(write_files(folder, setting, street, hook))
+            config = read_operate_config(write_files(folder, setting, street, hook, drop))
             eyes = [LampEye(cabinet) for cabinet in street.cabinets.values()]
             state = StateFolder(config.bridge.state)
             books = ConsoleBooks(

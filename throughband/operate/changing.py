@@ -104,6 +104,7 @@ class Changes(Pushing):
             config.planning.workers,
             config.regime.worth_share,
             config.regime.worth_veh_h,
+            self._sequences(plans),
         )
         self._task = asyncio.create_task(self._seek(folder, order, plans, coming))
 
@@ -128,6 +129,17 @@ class Changes(Pushing):
             if signal.plan_in_force is not None:
                 found.setdefault(signal.signal_id, signal.plan_in_force)
         return found
+
+    def _sequences(self, plans: Mapping[str, TimingPlan]) -> dict[str, list[int]]:
+        """Return by signal the sequence that stays, where another would have to be asked for."""
+        config, kept = self._office.config, set(self._kept())
+        if not config.acts or config.limits.may_drop_phases:
+            return {}
+        return {
+            name: list(plan.sequence)
+            for name, plan in self._running(plans).items()
+            if name not in kept
+        }
 
     def _kept(self) -> list[str]:
         """Signals that may not be changed: outside the limits, or without a controller."""

@@ -184,6 +184,7 @@ def read_operate_config(path: Path) -> OperateConfig:
             MostSteps(city.max_cycle_step_s, city.max_split_step_s, city.max_offset_step_s),
             city.max_changes_per_day,
             _min(city.least_between_min),
+            city.may_drop_phases,
         ),
         planning,
         EvidenceRule(

@@ -60,6 +60,9 @@ class CityLimits:
         How often on one local day.
     least_between
         Least time between two changes.
+    may_drop_phases
+        Whether a plan may leave out phases that are served now, such as those of protected left
+        turns.
     """
 
     hours: OperatingTimes
@@ -67,6 +70,7 @@ class CityLimits:
     most_steps: MostSteps
     most_changes_per_day: int
     least_between: timedelta
+    may_drop_phases: bool = False
 
     def objections(
         self,
@@ -94,8 +98,16 @@ class CityLimits:
             found.append(f"signals outside the corridors allowed: {', '.join(outside)}")
         for plan in after:
             old = before.get(plan.signal_id)
-            if old is not None:
-                found.extend(self._too_far(step_of(old, plan)))
+            if old is None:
+                continue
+            dropped = sorted(set(old.sequence) - set(plan.sequence))
+            if dropped and not self.may_drop_phases:
+                which = f"phase {dropped[0]}" if len(dropped) == 1 else f"phases {dropped}"
+                found.append(
+                    f"signal {plan.signal_id!r}: {which} of what runs now would be left out; "
+                    "limits.may_drop_phases lets that pass"
+                )
+            found.extend(self._too_far(step_of(old, plan)))
         return tuple(found)
 
     def not_now(self, changes: Sequence[datetime], now_utc: datetime) -> tuple[str, ...]:

@@ -14,14 +14,14 @@ import signal as signals
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
 from engine.optimize.lock_checks import locked
-from engine.optimize.locks import Locks, PlanLock
+from engine.optimize.locks import Lock, Locks, PlanLock, SequenceLock
 from engine.optimize.optimizer import Optimization, optimize
 from engine.optimize.problem import Limits
 from engine.validate.report import ValidationReport, validate
@@ -38,6 +38,9 @@ from throughband.operate.routes import write_routes
 from throughband.pipeline import FIRST_VALIDATION_SEED, Setting, open_setting
 from throughband.results import read_json, versions, write_json
 from throughband.stopping import Halt, Stopped, listen
+
+ADDITIONAL = "plan.add.xml"
+"""The plan as SUMO loads it."""
 
 ORDER, OUTCOME, PLAN, REPORT, IN_FORCE, LOG = (
     "order.json",
@@ -71,6 +74,8 @@ class PlanOrder:
         As in the configuration.
     worth_share, worth_veh_h
         What the model has to save before anything is simulated.
+    sequences
+        By signal, the sequence of phases that stays; others are free.
     """
 
     scenario: str
@@ -88,6 +93,7 @@ class PlanOrder:
     workers: int
     worth_share: float
     worth_veh_h: float
+    sequences: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +182,7 @@ def carry_out(folder: Path) -> PlanOutcome:
 
 
 def _planned(order: PlanOrder, setting: Setting) -> Optimization:
-    locks = Locks()
+    network = setting.network
     kept = [
         name
         for name in order.kept
@@ -184,8 +190,13 @@ def _planned(order: PlanOrder, setting: Setting) -> Optimization:
         and setting.network.signals[name].phasing is not None
         and setting.network.signals[name].plan_in_force is not None
     ]
+    wished: list[Lock] = []
     if kept:
-        locks = locked(setting.network, [PlanLock("limits.signals", tuple(sorted(kept)))])
+        wished.append(PlanLock("limits.signals", tuple(sorted(kept))))
+    for name, sequence in sorted(order.sequences.items()):
+        if network.signals[name].plan_in_force is not None:
+            wished.append(SequenceLock("limits.may_drop_phases", (name,), tuple(sequence)))
+    locks = locked(network, wished) if wished else Locks()
     halt = Halt(order.time_limit_s, time.monotonic)
     limits = Limits(order.shortest_cycle_s, order.longest_cycle_s, effort=order.effort, locks=locks)
     return optimize(
@@ -210,7 +221,7 @@ def _proven(
 ) -> ValidationReport:
     """Play both plans under one draw of the forecast traffic, with several seeds of driving."""
     require_safe(plan_set, setting.network)
-    candidate = folder / "plan.add.xml"
+    candidate = folder / ADDITIONAL
     write_sumo_plan(candidate, both(running, plan_set), setting.network)
     before: tuple[Path, ...] = ()
     if running is not None:

@@ -50,6 +50,7 @@ folder = "operate"                # plans, outbox and state of operation
 # max_cycle_step_s = 30
 # max_split_step_s = 20           # without these two any; a change of the phases served, which
 # max_offset_step_s = 20          # has no step, is then asked for
+# may_drop_phases = false         # true: leave out phases, as of protected left turns, unasked
 # max_changes_per_day = 12
 # least_between_min = 30
 # [[limits.hours]]                # none: always

@@ -1,8 +1,10 @@
+from dataclasses import replace
 from datetime import time, timedelta
 
 import pytest
 
 from controllers.steps import MostSteps
+from network.timing import TimingPlan
 from throughband.bridge.config import OperatingTimes
 from throughband.operate.limits import CityLimits, step_of
 
@@ -25,6 +27,13 @@ def objections(given: CityLimits, after, changes=(), now=NOON) -> str:
 def test_a_change_within_all_limits_is_free():
     given = limits(every_day(time(6), time(20)), ("A",), MostSteps(10, 10, 10))
     assert objections(given, plan(66, (44, 22), 5)) == ""
+
+
+def test_leaving_out_a_phase_is_asked_for_unless_the_city_lets_it_pass():
+    given = limits()
+    fewer = TimingPlan("A", 60, (1,), (60,), 0, 1)
+    assert "phase 2 of what runs now would be left out" in objections(given, fewer)
+    assert objections(replace(given, may_drop_phases=True), fewer) == ""
 
 
 @pytest.mark.parametrize(
