@@ -63,7 +63,7 @@ def add_days(
                 weights[n] += w
 
 
-@njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
+@njit(cache=True, error_model="numpy", fastmath={"contract"})
 def smooth_circle(values: Floats, kernel: Floats, out: Floats) -> None:
     """Smooth over the time of day, which is a circle.
 
@@ -89,7 +89,7 @@ def smooth_circle(values: Floats, kernel: Floats, out: Floats) -> None:
                     row[n] += weight * near[n]
 
 
-@njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
+@njit(cache=True, error_model="numpy", fastmath={"contract"})
 def _add_four(rows: Floats, scaled: Floats, gram: Floats) -> None:
     for f in range(gram.shape[0]):
         into = gram[f]
@@ -100,7 +100,7 @@ def _add_four(rows: Floats, scaled: Floats, gram: Floats) -> None:
             )
 
 
-@njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
+@njit(cache=True, error_model="numpy", fastmath={"contract"})
 def normal_equations(
     table: Floats,
     goal: Floats,
@@ -250,7 +250,7 @@ def observe(
         x[ONE, n] = 1.0
 
 
-@njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
+@njit(cache=True, error_model="numpy", fastmath={"contract"})
 def foresee(
     x: Floats,
     pooled: Floats,
