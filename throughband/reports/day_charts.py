@@ -17,7 +17,7 @@ from throughband.reports import style
 from throughband.reports.day_periods import DayCurve, Floats
 
 WIDTH_IN: Final = 9.5
-HEIGHT_IN: Final = 4.6
+HEIGHT_IN: Final = 4.3
 LEFT_IN, RIGHT_IN = 0.85, 0.2
 STRIP_IN, COST_IN, VOLUME_IN = 0.3, 2.1, 0.75
 HATCHES: Final = ("", "///", "...", "xxx", "\\\\\\", "---", "ooo", "+++")
