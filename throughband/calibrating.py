@@ -13,9 +13,9 @@ from network.errors import CountError, FormatError
 from network.readers.hires_counts import read_detector_roles
 from network.readers.hires_log import read_hires_log
 from throughband.calibration_tables import tables_of
-from throughband.commands import Teller
 from throughband.demand import COUNTING_SEEDS
 from throughband.pipeline import Setting, open_setting
+from throughband.teller import Teller
 
 TABLE_WIDTH = 130
 

@@ -29,13 +29,14 @@ from network.timing import PlanSet
 from throughband.access import new_access, reached_at
 from throughband.approval import VALID_FOR, approve, approved_event
 from throughband.bridge.config import write_config
-from throughband.commands import ANY_WINDOW_S, answer, now_utc, plan_for
 from throughband.devices import read_devices, write_devices
 from throughband.journal import Journal, verify
-from throughband.pipeline import Setting, open_setting
+from throughband.pipeline import ANY_WINDOW_S, Setting, open_setting
+from throughband.plan_files import plan_for
 from throughband.reaching import reaching
-from throughband.results import read_json
+from throughband.results import now_utc, read_json
 from throughband.stopping import undisturbed
+from throughband.teller import answer
 
 EMULATOR_TICK_S = 0.1
 STATUS_EVERY_S = 5.0

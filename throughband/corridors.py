@@ -9,10 +9,10 @@ from engine.measures.street import Street, build_street
 from engine.optimize.corridors import Proposal, as_named, named_corridors, propose
 from network.derive.corridors import NamedCorridor, write_corridors
 from network.errors import FormatError
-from throughband.commands import Teller
 from throughband.demand import COUNTING_SEEDS, counted_days, demand, read_counts
 from throughband.imported import CORRIDORS_NAME, imported_counts
 from throughband.pipeline import Setting, open_setting
+from throughband.teller import Teller
 
 SHOWN_PAIRS: Final = 12
 

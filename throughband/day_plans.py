@@ -22,7 +22,6 @@ from network.day_plan import SECONDS_PER_DAY
 from network.errors import ThroughbandError
 from network.schedule import zone_of
 from throughband.calibration_tables import summary as measured
-from throughband.commands import Teller, limits_of
 from throughband.dated_counts import dated_demand, has_dates
 from throughband.day_files import SCHEDULE_NAME, SUMO_NAME, actions_of, times_of, write_day
 from throughband.day_flows import (
@@ -42,9 +41,11 @@ from throughband.demand import (
 from throughband.imported import corridors_of, imported_counts
 from throughband.pipeline import Setting, open_setting
 from throughband.plan_orders import PlanOrder
+from throughband.planning_told import limits_of
 from throughband.results import output_folder
 from throughband.run_record import add_step, planning_inputs
 from throughband.stopping import Halt
+from throughband.teller import Teller
 
 SHOWN_SEED: Final = 11
 """Of the drawn days: others than a robust plan was made for."""

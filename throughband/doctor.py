@@ -10,6 +10,8 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from rich.console import Console
+
 from engine.validate.sumo_process import environment, find_program
 from network.errors import ThroughbandError
 
@@ -39,6 +41,19 @@ def examine() -> tuple[Finding, ...]:
         _loopback,
     )
     return tuple(check() for check in checks)
+
+
+def run_doctor() -> None:
+    """Carry out ``throughband doctor``."""
+    console = Console(highlight=False)
+    findings = examine()
+    for finding in findings:
+        mark = "ok  " if finding.passed else "FAIL"
+        console.print(f"{mark} {finding.name}: {finding.found}", markup=False, soft_wrap=True)
+        if not finding.passed:
+            console.print(f"     {finding.remedy}", markup=False, soft_wrap=True)
+    if not all(finding.passed for finding in findings):
+        raise ThroughbandError("this machine is not fit yet; see above")
 
 
 def _python() -> Finding:

@@ -16,12 +16,12 @@ from engine.before_after.matching import Rules
 from network.errors import EngineError, FormatError
 from network.readers.hires_counts import read_detector_roles
 from network.readers.local_time import time_zone
-from throughband.commands import Teller
 from throughband.forecast_options import duration_s, read_holidays
 from throughband.performance_files import write_table
 from throughband.results import output_folder, versions, write_json
 from throughband.run_record import add_step
 from throughband.street_periods import TRAVEL_TIME, Periods, read_periods
+from throughband.teller import Teller
 
 DAY_S: Final = 86_400
 Cause = Literal["controls and volume", "controls", "volume", "not established"]

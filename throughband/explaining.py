@@ -28,13 +28,14 @@ from network.graph import RoadNetwork
 from network.safety import check, require_safe
 from network.timing import PlanSet
 from throughband.calibration_tables import summary
-from throughband.commands import Teller, plan_for
 from throughband.demand import COUNTING_SEEDS, Demand, counted_days, demand, read_counts
 from throughband.explained_locks import HeldLocks, held_locks, locks_met
 from throughband.imported import corridors_of, imported_counts
 from throughband.objective_options import objective_in
 from throughband.pipeline import Setting, open_setting
+from throughband.plan_files import plan_for
 from throughband.results import output_folder
+from throughband.teller import Teller
 
 EXPLANATION_FORM: Final = DocumentForm("throughband.explanation", "explanation", 1, PlanError)
 JSON_NAME: Final = "explain.json"

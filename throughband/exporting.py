@@ -20,11 +20,12 @@ from network.writers.gmns import write_gmns
 from network.writers.utdf import write_utdf
 from scenarios.inventory_build import controller_of
 from scenarios.scenario import FOLDER_CONFIG, Scenario
-from throughband.commands import ANY_WINDOW_S, Teller, plan_for
 from throughband.imported import INVENTORY_NAME
 from throughband.importing import fresh_folder
-from throughband.pipeline import open_setting
+from throughband.pipeline import ANY_WINDOW_S, open_setting
+from throughband.plan_files import plan_for
 from throughband.sumo_import import copy_config
+from throughband.teller import Teller
 
 FORMATS: Final = ("utdf", "gmns", "sumo")
 PLAN_NAME: Final = "plan.add.xml"

@@ -10,7 +10,6 @@ from typing import Final
 
 from engine.forecast.prediction import Source
 from network.errors import ThroughbandError
-from throughband.commands import Teller, now_utc
 from throughband.forecast_files import (
     RECORD_VERSION,
     horizon_types,
@@ -20,8 +19,9 @@ from throughband.forecast_files import (
 from throughband.forecast_options import Form
 from throughband.growing_counts import GrowingCounts
 from throughband.live_forecast import LiveForecast, LiveSettings, Sight
-from throughband.results import output_folder, versions, write_json
+from throughband.results import now_utc, output_folder, versions, write_json
 from throughband.stopping import Halt, undisturbed
+from throughband.teller import Teller
 
 LIVE_FORMAT: Final = "throughband.live-forecast"
 STATE_FILE: Final = "forecaster.npz"

@@ -18,7 +18,6 @@ from network.counts import Quality
 from network.errors import CountError, InsufficientDataError
 from network.graph import RoadNetwork
 from scenarios.scenario import load_scenario
-from throughband.commands import ANY_WINDOW_S, Teller
 from throughband.count_feed import CountFeed, without_empty
 from throughband.count_tables import read_feed
 from throughband.detector_health import believed, judge_feed, unbelieved
@@ -35,8 +34,10 @@ from throughband.forecast_options import wish_of
 from throughband.forecast_trial import OURS, PERSISTENCE, PROFILE, Trial, backtest
 from throughband.imported import scenario_network
 from throughband.live_forecast import LiveSettings
+from throughband.pipeline import ANY_WINDOW_S
 from throughband.results import output_folder, versions, write_json
 from throughband.seams import OWN_FORECASTER, make_forecaster
+from throughband.teller import Teller
 
 
 def forecast_command(

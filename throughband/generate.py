@@ -12,8 +12,8 @@ from network.errors import ScenarioError
 from scenarios.builders import Built, Progress, build
 from scenarios.layout import Layout, arterial, grid
 from scenarios.town import town
-from throughband.commands import Teller
 from throughband.results import output_folder
+from throughband.teller import Teller
 
 KINDS: Final = ("arterial", "grid", "town")
 CONVERT_TIMEOUT_S: Final = 1800.0

@@ -31,7 +31,6 @@ from scenarios.inventory_build import build_inventory
 from scenarios.inventory_drawing import draw
 from scenarios.osm import convert_osm, roads_without_speed
 from scenarios.scenario import FOLDER_CONFIG, load_scenario
-from throughband.commands import Teller
 from throughband.import_counts import (
     peak_hour_vph,
     read_import_counts,
@@ -48,6 +47,7 @@ from throughband.imported import (
 from throughband.results import write_json
 from throughband.sources import SourceKind, kind_of, source_in
 from throughband.sumo_import import copy_config, copy_net, net_only_config, other_programs
+from throughband.teller import Teller
 
 CONVERT_TIMEOUT_S: Final = 1800.0
 MAIN_PHASE: Final = 2

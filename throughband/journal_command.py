@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
@@ -16,24 +16,9 @@ from throughband.journal import ACTOR_FIELDS, export, import_lines, verify
 HASH_DIGITS = 64
 TOLD_APART = ("signal_id", "address", "fingerprint", "old", "new", "changes")
 
-journal_app = typer.Typer(
-    help="Verify, show or export the record of what was decided and done.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
 
-JournalPath = Annotated[Path, typer.Argument(help="A journal, also an old one or an export.")]
-
-
-@journal_app.command("verify")
-def verify_journal(
-    path: JournalPath,
-    expect: Annotated[
-        str | None,
-        typer.Option(help="Hash of an entry, noted earlier; without it a cut-off end is not seen."),
-    ] = None,
-) -> None:
-    """Check that nothing in a journal was changed, dropped or moved; the file is not touched."""
+def verify_journal(path: Path, expect: str | None) -> None:
+    """Carry out ``throughband journal verify``."""
     events = verify(path, None if expect is None else _hash(expect))
     typer.echo(_summary(events))
     if expect is not None:
@@ -41,17 +26,10 @@ def verify_journal(
         typer.echo(f"the expected entry is there, {later} came after it")
 
 
-@journal_app.command("show")
 def show_journal(
-    path: JournalPath,
-    event: Annotated[str | None, typer.Option(help="Only events of this name.")] = None,
-    signal: Annotated[str | None, typer.Option(help="Only what concerns this signal.")] = None,
-    since: Annotated[
-        str | None, typer.Option(help="Only from this time on, ISO 8601, UTC if it says nothing.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    path: Path, event: str | None, signal: str | None, since: str | None, as_json: bool
 ) -> None:
-    """Verify a journal, and tell what was done to which signal, by whom, old and new values."""
+    """Carry out ``throughband journal show``."""
     start = None if since is None else _time(since)
     events = verify(path)
     chosen = [
@@ -71,21 +49,13 @@ def show_journal(
         typer.echo(_summary(events, len(chosen)))
 
 
-@journal_app.command("export")
-def export_journal(
-    path: JournalPath,
-    out: Annotated[Path, typer.Argument(help="File to make, lines of JSON with their hashes.")],
-) -> None:
-    """Verify a journal and write it as lines that a short script can verify."""
+def export_journal(path: Path, out: Path) -> None:
+    """Carry out ``throughband journal export``."""
     typer.echo(f"{out}: {_summary(export(path, out))}")
 
 
-@journal_app.command("import")
-def import_journal(
-    path: Annotated[Path, typer.Argument(help="An old journal.jsonl, or an export.")],
-    out: Annotated[Path, typer.Argument(help="Journal to make.")],
-) -> None:
-    """Make a journal of lines of JSON; numbers and hashes stay the same."""
+def import_journal(path: Path, out: Path) -> None:
+    """Carry out ``throughband journal import``."""
     last = import_lines(path, out)
     typer.echo(f"{out}: brought over, last {last}")
 

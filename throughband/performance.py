@@ -23,7 +23,6 @@ from network.readers.hires_events import HiresEvents
 from network.readers.hires_log import read_hires_log
 from network.readers.local_time import time_zone
 from network.timing import PlanSet, TimingPlan
-from throughband.commands import Teller, plan_for
 from throughband.demand import demand, read_counts
 from throughband.explaining import plans_in_force
 from throughband.forecast_options import duration_s
@@ -35,7 +34,9 @@ from throughband.performance_files import (
     write_rings,
 )
 from throughband.pipeline import Setting, open_setting
+from throughband.plan_files import plan_for
 from throughband.results import output_folder, versions
+from throughband.teller import Teller
 
 MOST_DRAWN_S = 36 * 3600.0
 """Pictures of longer logs show their last day; dots would run into each other."""

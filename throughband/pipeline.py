@@ -57,6 +57,9 @@ LEAST_REMAINING_S = 300
 LONGEST_WINDOW_S = 7 * 86400
 """More than a week is taken for a slip of the pen, s."""
 
+ANY_WINDOW_S = (0.0, 86400.0)
+"""For commands that read a network and play nothing; a configuration may name no end."""
+
 MOST_PRICED = 200
 """Signals up to which the reasons of a plan tell what its seconds are worth."""
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 from network.errors import ThroughbandError
 from network.files import replace_file
 from throughband.benefits import Rates, benefits_of, read_rates
-from throughband.commands import Teller
 from throughband.pipeline import Setting
+from throughband.teller import Teller
 
 if TYPE_CHECKING:
     from throughband.reports.story import Story

@@ -32,7 +32,6 @@ from benchmarks.console.map_frames import measure_map
 from network.counts import CountSeries
 from network.files import write_plan
 from network.timing import PlanSet
-from throughband.commands import ANY_WINDOW_S
 from throughband.console.app import create_app
 from throughband.console.carrying import FILES
 from throughband.console.config import ConsoleConfig
@@ -43,7 +42,7 @@ from throughband.demand_file import DEMAND_NAME, write_demand
 from throughband.journal import GENESIS, canonical, seal
 from throughband.journal_file import Row, appending, insert, last_row
 from throughband.people.rights import Right
-from throughband.pipeline import open_setting
+from throughband.pipeline import ANY_WINDOW_S, open_setting
 from throughband.store import open_store
 from throughband.store.rows import RunState
 from throughband.tuning import running

@@ -22,7 +22,7 @@ from benchmarks.suite.suite_file import Suite, known_suites, load_suite, seeds_o
 from benchmarks.suite.summary import Line, summarize
 from network.errors import EngineError, ScenarioError
 from scenarios.cities import CITIES
-from throughband.commands import Teller
+from throughband.teller import Teller
 
 LIST: Final = "list"
 RESCO: Final = "resco"

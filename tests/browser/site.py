@@ -18,7 +18,6 @@ from network.counts import CountSeries
 from network.files import write_plan
 from network.timing import PlanSet, TimingPlan
 from tests.throughband.console.serving import PASSWORD, QUICK, config_in, listening
-from throughband.commands import ANY_WINDOW_S
 from throughband.console.app import create_app
 from throughband.console.carrying import FILES
 from throughband.console.desk import COOKIE, Desk
@@ -26,7 +25,7 @@ from throughband.console.pages import furnish, page_routers
 from throughband.demand import demand
 from throughband.demand_file import DEMAND_NAME, write_demand
 from throughband.people.rights import rights_of
-from throughband.pipeline import open_setting
+from throughband.pipeline import ANY_WINDOW_S, open_setting
 from throughband.store.rows import ReportOrigin, ReportSource, RunState
 from throughband.tuning import running
 

@@ -22,7 +22,7 @@ from scenarios.cities import CITIES
 from tests.throughband.command_line import PROGRAM, Outcome, assert_one_line, call, sumo_of
 from tests.throughband.towns import NET, ROUTES, config, corner_flows, corner_town, grid
 from tests.throughband.towns import single_phase as make_single_phase
-from throughband import cli, commands
+from throughband import cli, doctor
 from throughband.results import COMPLETE
 
 pytestmark = pytest.mark.sumo
@@ -400,7 +400,7 @@ def test_a_defect_of_ours_is_one_line_too(
     def fail() -> None:
         raise error
 
-    monkeypatch.setattr(commands, "run_doctor", fail)
+    monkeypatch.setattr(doctor, "run_doctor", fail)
     outcome = call("doctor")
     assert outcome.code == cli.FAULT_CODE
     assert len(outcome.err.splitlines()) == 1
@@ -413,7 +413,7 @@ def test_an_error_of_many_lines_is_told_in_one(monkeypatch: pytest.MonkeyPatch) 
     def fail() -> None:
         raise ThroughbandError("first\n  second\r\nthird")
 
-    monkeypatch.setattr(commands, "run_doctor", fail)
+    monkeypatch.setattr(doctor, "run_doctor", fail)
     outcome = call("doctor")
     assert outcome.err == "throughband: first second third\n"
 

@@ -17,10 +17,11 @@ from network.files import read_plan
 from network.timing import PlanSet, TimingPlan
 from tests.throughband.command_line import assert_one_line, call
 from tests.throughband.towns import corner_town
-from throughband import commands
+from throughband import doctor
 from throughband.approval import POLICY_NAME
-from throughband.commands import Teller, _Approval
 from throughband.journal import Journal, verify
+from throughband.run_approval import RunApproval
+from throughband.teller import Teller
 
 pytestmark = pytest.mark.sumo
 
@@ -165,7 +166,7 @@ def approval(tmp_path: Path) -> tuple[Teller, Journal, Path]:
 @pytest.mark.parametrize("verdict", ["worse", "no clear difference"])
 def test_the_policy_s_no_is_recorded(approval: tuple[Teller, Journal, Path], verdict: str) -> None:
     teller, journal, path = approval
-    assert _Approval(teller, journal, True, "")(PLANS, report(verdict)) is None
+    assert RunApproval(teller, journal, True, "")(PLANS, report(verdict)) is None
     (event,) = verify(path)
     assert (event["event"], event["by"]) == ("not approved", POLICY_NAME)
     assert verdict in str(event["notes"])
@@ -173,7 +174,7 @@ def test_the_policy_s_no_is_recorded(approval: tuple[Teller, Journal, Path], ver
 
 def test_the_policy_s_yes_is_recorded_as_such(approval: tuple[Teller, Journal, Path]) -> None:
     teller, journal, path = approval
-    release = _Approval(teller, journal, True, "")(PLANS, report("better"))
+    release = RunApproval(teller, journal, True, "")(PLANS, report("better"))
     assert release is not None
     assert release.approved_by == POLICY_NAME
     (event,) = verify(path)
@@ -199,7 +200,7 @@ def test_without_a_terminal_nobody_approves(
 ) -> None:
     teller, journal, path = approval
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: False))
-    assert _Approval(teller, journal, False, "A. Engineer")(PLANS, report("better")) is None
+    assert RunApproval(teller, journal, False, "A. Engineer")(PLANS, report("better")) is None
     assert verify(path)[0]["by"] == "nobody"
 
 
@@ -212,7 +213,7 @@ def test_anything_but_a_clear_yes_with_a_name_is_a_no(
     # The end of input, or no name, once threw the whole run away.
     teller, journal, path = approval
     at_terminal(monkeypatch, *answers)
-    assert _Approval(teller, journal, False, "")(PLANS, report("better")) is None
+    assert RunApproval(teller, journal, False, "")(PLANS, report("better")) is None
     assert verify(path)[0]["event"] == "not approved"
 
 
@@ -221,7 +222,7 @@ def test_a_person_may_approve_what_the_policy_would_not(
 ) -> None:
     teller, journal, path = approval
     at_terminal(monkeypatch, " Approve ", "A. Engineer")
-    release = _Approval(teller, journal, False, "")(PLANS, report("no clear difference"))
+    release = RunApproval(teller, journal, False, "")(PLANS, report("no clear difference"))
     assert release is not None
     assert release.approved_by == "A. Engineer"
     assert verify(path)[0]["by"] == "A. Engineer"
@@ -308,8 +309,8 @@ def test_a_plan_without_a_device_is_refused(corner: Path, planned: Path, tmp_pat
 
 def test_the_doctor_s_verdict_is_the_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
     assert call("doctor").code == 0
-    sick = commands.doctor.Finding("sumo", False, "not installed", "install it")
-    monkeypatch.setattr(commands.doctor, "examine", lambda: (sick,))
+    sick = doctor.Finding("sumo", False, "not installed", "install it")
+    monkeypatch.setattr(doctor, "examine", lambda: (sick,))
     outcome = call("doctor")
     assert_one_line(outcome, "not fit")
     assert "FAIL sumo: not installed" in outcome.out

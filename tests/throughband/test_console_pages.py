@@ -20,7 +20,6 @@ from network.files import write_plan
 from network.timing import PlanSet
 from tests.browser.site import CITY, PASSWORD, Site, report_on, site_in
 from throughband.cli import app
-from throughband.commands import ANY_WINDOW_S
 from throughband.console.carrying import COMMAND, OUTPUT
 from throughband.console.kept import StillMadeError
 from throughband.console.pages.reading import BY_PEOPLE, offered
@@ -28,7 +27,7 @@ from throughband.console.pages.rendering import environment
 from throughband.console.pages.serving import FILE_POLICY, POLICY
 from throughband.console.work import STREET_KINDS, UNDOING
 from throughband.people.rights import rights_of
-from throughband.pipeline import open_setting
+from throughband.pipeline import ANY_WINDOW_S, open_setting
 from throughband.plan_life import MOVES, Move, PlanState
 from throughband.store.rows import RunState
 from throughband.tuning import running

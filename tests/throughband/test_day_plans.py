@@ -26,11 +26,11 @@ from network.timing import PlanSet
 from tests.reference.toy_streets import line, two_phase_plan
 from tests.throughband.command_line import call
 from tests.throughband.towns import NET, corner_town
-from throughband.commands import Teller
 from throughband.day_files import stretches_of, times_of, timing_sheet
 from throughband.day_plans import DayOrder, flows_of
 from throughband.objective_options import objective_in
 from throughband.pipeline import open_setting
+from throughband.teller import Teller
 
 HOURS = np.array([0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 0.5, 0.5, 0.5, 0.5, 0.5, 1, 1, 1, 0.3, 0.3, 0, 0,
                   0, 0])  # fmt: skip

@@ -26,11 +26,11 @@ from throughband.approval import approved_event, write_release
 from throughband.bridge.config import read_config
 from throughband.bridge.reporting import unwatched
 from throughband.bridge.state import StateFolder
-from throughband.commands import now_utc
 from throughband.controller_commands import approved_release, plans_with_evidence
 from throughband.devices import read_devices
 from throughband.journal import Journal
 from throughband.reaching import reaching
+from throughband.results import now_utc
 
 _T = TypeVar("_T")
 

@@ -22,10 +22,9 @@ from network.readers.local_time import time_zone
 from network.writers.hires_log import HiresLogFile, write_hires_parquet
 from throughband.bridge.counting import LOOK_S, CountSpool, count_until, counting
 from throughband.bridge.detector_map import DetectorMap, read_detector_map, scenario_map
-from throughband.commands import ANY_WINDOW_S
 from throughband.devices import read_devices
 from throughband.drill import WALL, Drill
-from throughband.pipeline import open_setting
+from throughband.pipeline import ANY_WINDOW_S, open_setting
 from throughband.reaching import require_ntcip
 from throughband.stopping import STOPPING
 

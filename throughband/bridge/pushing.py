@@ -36,13 +36,13 @@ from network.timing import PlanSet
 from throughband.approval import approve, read_release, require_usable
 from throughband.bridge.config import BridgeConfig, read_config
 from throughband.bridge.state import StateFolder
-from throughband.commands import ANY_WINDOW_S, now_utc, plan_for
 from throughband.controller_commands import phasings_of, show_changes
 from throughband.drill import WALL, Drill
 from throughband.journal import Journal, verify
-from throughband.pipeline import open_setting
+from throughband.pipeline import ANY_WINDOW_S, open_setting
+from throughband.plan_files import plan_for
 from throughband.reaching import reaching
-from throughband.results import read_json
+from throughband.results import now_utc, read_json
 from throughband.stopping import STOPPING, undisturbed
 
 WITHDRAW_LOOKS = 10

@@ -20,9 +20,8 @@ from network.graph import RoadNetwork, Signal
 from network.schedule_file import write_schedule
 from network.timing import PlanSet
 from throughband.bridge.commands import ask_all
-from throughband.commands import now_utc
 from throughband.devices import read_devices
-from throughband.results import output_folder
+from throughband.results import now_utc, output_folder
 
 LAST_DAY: Final = (12, 31)
 """Schedules are read for the year of the reading; a controller's own names no year."""

@@ -16,7 +16,6 @@ import uvicorn
 from sqlalchemy.engine import make_url
 
 from network.errors import AccessError, ThroughbandError
-from throughband.commands import now_utc
 from throughband.console.app import create_app
 from throughband.console.config import ConsoleConfig, read_console_config, read_secret
 from throughband.console.logs import log_as_json, trace_if_wanted
@@ -24,6 +23,7 @@ from throughband.console.pages import furnish, page_routers
 from throughband.console.pages.settings import settings_of
 from throughband.people.door import Door
 from throughband.people.rights import rights_of, told_rights
+from throughband.results import now_utc
 from throughband.store import Store, open_store, restore_store
 
 _log = logging.getLogger(__name__)

@@ -20,7 +20,6 @@ from engine.measures.evaluation import Tables, evaluate
 from engine.measures.street import Street, build_street
 from network.graph import RoadNetwork
 from network.timing import PlanSet, TimingPlan
-from throughband.commands import ANY_WINDOW_S
 from throughband.console.flows import flows_of
 from throughband.console.kept import Kept
 from throughband.console.map_drawing import MapDrawing, draw_map
@@ -32,7 +31,7 @@ from throughband.demand_file import DEMAND_NAME
 from throughband.pictures.approaches import ApproachState, modeled_approaches
 from throughband.pictures.geojson import network_geojson
 from throughband.pictures.places import geo_reference
-from throughband.pipeline import Setting, open_setting
+from throughband.pipeline import ANY_WINDOW_S, Setting, open_setting
 from throughband.tuning import Move, Trial, rows_to_draw, running
 
 KEPT: Final = 12

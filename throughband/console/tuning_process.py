@@ -22,9 +22,8 @@ from typing import Any, Final
 
 from network.errors import ThroughbandError
 from network.timing import PlanSet
-from throughband.commands import ANY_WINDOW_S
 from throughband.console.flows import flows_of
-from throughband.pipeline import open_setting
+from throughband.pipeline import ANY_WINDOW_S, open_setting
 from throughband.tuning import Move, Trial, Tuning, open_tuning
 
 NICER: Final = 5

@@ -18,7 +18,6 @@ from network.files import read_plan
 from network.safety import require_safe
 from throughband.approval import policy_objections
 from throughband.bridge.detector_map import read_detector_map
-from throughband.commands import ANY_WINDOW_S
 from throughband.drill import WALL, Drill
 from throughband.operate.config import OperateConfig, read_operate_config
 from throughband.operate.office import PLANS
@@ -26,7 +25,7 @@ from throughband.operate.operation import Operation
 from throughband.operate.pulse import health
 from throughband.operate.template import write_operate_config
 from throughband.operate.watching import View
-from throughband.pipeline import Setting, open_setting
+from throughband.pipeline import ANY_WINDOW_S, Setting, open_setting
 from throughband.results import read_json
 from throughband.stopping import STOPPING
 
