@@ -197,7 +197,8 @@ class LinkWatch:
                 _now(row, expected, [road.sides[at] for road in self._both]) for at in range(2)
             )
             # Where nobody knows what comes in, less that leaves may be less that came.
-            unknown = np.isnan(into[0])
+            # An end that counts next to nobody is a closed road or dead; that was asked above.
+            unknown = np.isnan(into[0]) | (out[0] <= CLOSED_PART * out[1])
             out = (np.where(unknown, np.nan, out[0]), out[1])
             queues = {each.link_id: each for each in self._desk.update(end_s, into, out)}
             # Sums that a closed road filled take a while to empty; that is no queue.

@@ -331,3 +331,14 @@ def test_a_dead_detector_at_the_end_of_a_road_stays_a_dead_detector():
     found = three_days(lambda usual, at: {**usual, "e1>e2": 0} if at >= 6 else usual, 20)
     assert [(each.kind, each.where) for each in found] == [(Kind.DETECTOR, "e1>e2")]
     assert found[0].since_utc == NOON + minutes(30)
+
+
+def test_an_end_that_falls_silent_is_no_queue_before_anybody_doubts_it():
+    names = tuple(THREE.movements)
+    usual = np.array([60.0 if name.startswith("e") else 15.0 for name in names])
+    past = np.random.default_rng(7).poisson(np.tile(usual, (288 * 3, 1))).astype(float)
+    watch = LinkWatch(THREE, names)
+    watch.learn(past, np.tile(usual, (len(past), 1)), 300, 0.5)
+    row = {**dict(zip(names, map(float, usual), strict=True)), "e1>e2": 0.0}
+    for at in range(4):
+        assert watch.look(NOON + minutes(5 * at), row, row, usual) == ()
