@@ -1,12 +1,15 @@
 """Does adaptive control ever lock a network up? One row per seed, continued where it ended.
 
     python -m benchmarks.adaptive_locks ingolstadt21 --seeds 11-30 --out locks.csv
+    python -m benchmarks.adaptive_locks cologne3 --controllers look-ahead,max-pressure,actuated
 
 Look-ahead control plays every seed with the sight of ``--info``, each in a process of its own with
-SUMO inside (extra ``fast``). A seed is *locked* if 1 % of all vehicles due are still under way or
-outside at its end after 10 min of delay; the limit is none. Beside the count stands what it tells:
-the largest share of locked seeds that so many without a lock leave possible at 95 % (with none
-locked 1 - 0.05^(1/n), the rule of three; Clopper and Pearson, Biometrika 26, 1934, otherwise).
+SUMO inside (extra ``fast``). Peers, where ``--controllers`` names some, play the same seeds and
+see everything: a network that locks under all of them locks by itself. A seed is *locked* if 1 %
+of all vehicles due are still under way or outside at its end after 10 min of delay; the limit is
+none. Beside the count stands what it tells: the largest share of locked seeds that so many without
+a lock leave possible at 95 % (with none locked 1 - 0.05^(1/n), the rule of three; Clopper and
+Pearson, Biometrika 26, 1934, otherwise).
 
 Every row is written as soon as it is played, with a digest of the controller's sources; rows of
 the same digest are not played again, those of another are left as they are and not counted.
@@ -30,10 +33,13 @@ from rich.table import Table
 from scipy.stats import beta
 
 import engine.adaptive
+from benchmarks.adaptive_runs import PEERS, Task
+from benchmarks.adaptive_runs import play as play_peer
 from benchmarks.seeds import seeds_of
 from benchmarks.suite.trips import LOCKED_PART, stuck
 from engine.adaptive.control import Information
 from engine.adaptive.lookahead import LookAhead, Outlook
+from engine.adaptive.pressure import RESCO_INTERVAL_S
 from engine.adaptive.sensing import Sensing
 from engine.adaptive.sites import build_sites
 from engine.validate.adaptive_loop import run_adaptive
@@ -42,6 +48,8 @@ from throughband.pipeline import open_setting
 
 CONFIDENCE = 0.95
 _SHORT = 12
+LOOK_AHEAD = "look-ahead"
+WIDTH = 110
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +58,7 @@ class Seed:
     still under way or outside at the end, and of them those who have lost ten minutes."""
 
     scenario: str
+    controller: str
     info: str
     seed: int
     delay_s: float
@@ -73,8 +82,25 @@ def code_digest() -> str:
     return found.hexdigest()[:_SHORT]
 
 
-def play(scenario: str, info: str, seed: int, code: str) -> Seed:
+def play(scenario: str, controller: str, info: str, seed: int, code: str) -> Seed:
     """Play one seed; SUMO is a library of this process, which plays no other."""
+    if controller != LOOK_AHEAD:
+        task = Task(
+            scenario, controller, "", seed, Sensing(seed=seed), RESCO_INTERVAL_S, 0, in_process=True
+        )
+        row = play_peer(task)
+        return Seed(
+            scenario,
+            controller,
+            info,
+            seed,
+            round(row.delay_s, 3),
+            round(row.p95_s, 1),
+            row.due,
+            row.left,
+            row.stuck,
+            code,
+        )
     setting = open_setting(scenario)
     sensing = Sensing(Information(info), seed=seed)
     done = run_adaptive(
@@ -89,6 +115,7 @@ def play(scenario: str, info: str, seed: int, code: str) -> Seed:
     delay_s = done.trips.delay_s
     return Seed(
         scenario,
+        controller,
         info,
         seed,
         round(float(delay_s.mean()), 3),
@@ -119,6 +146,7 @@ def read(file: Path) -> list[Seed]:
             return [
                 Seed(
                     row["scenario"],
+                    row["controller"],
                     row["info"],
                     int(row["seed"]),
                     float(row["delay_s"]),
@@ -153,10 +181,13 @@ def most_share(locked: int, seeds: int) -> float:
 
 def tabulate(rows: Sequence[Seed]) -> Table:
     """Show the seeds, and what they come to."""
-    table = Table("network", "seed", "delay s", "p95 s", "due", "left", "stuck", "locked")
-    for row in sorted(rows, key=lambda r: (r.scenario, r.seed)):
+    table = Table(
+        "network", "controller", "seed", "delay s", "p95 s", "due", "left", "stuck", "locked"
+    )
+    for row in sorted(rows, key=lambda r: (r.scenario, r.controller, r.seed)):
         table.add_row(
             row.scenario,
+            row.controller,
             str(row.seed),
             f"{row.delay_s:.1f}",
             f"{row.p95_s:.0f}",
@@ -165,43 +196,55 @@ def tabulate(rows: Sequence[Seed]) -> Table:
             str(row.stuck),
             "yes" if row.locked else "no",
         )
-    for scenario in dict.fromkeys(row.scenario for row in rows):
-        mine = [row for row in rows if row.scenario == scenario]
+    for scenario, controller in dict.fromkeys((row.scenario, row.controller) for row in rows):
+        mine = [row for row in rows if (row.scenario, row.controller) == (scenario, controller)]
         locked = sum(row.locked for row in mine)
+        limit = ", limit 0" if controller == LOOK_AHEAD else ""
         table.add_row(
             scenario,
+            controller,
             f"{len(mine)} seeds",
             f"{np.mean([row.delay_s for row in mine]):.1f}",
             f"{np.mean([row.p95_s for row in mine]):.0f}",
             "",
             "",
             "",
-            f"{locked}, limit 0; below {most_share(locked, len(mine)):.0%} of seeds at 95 %",
+            f"{locked}{limit}; below {most_share(locked, len(mine)):.0%} of seeds at 95 %",
         )
     return table
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the benchmark from the command line; 1 where a seed locked."""
+    """Run the benchmark from the command line; 1 where a seed of ours locked."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("scenarios", nargs="+", metavar="SCENARIO")
     parser.add_argument("--seeds", type=seeds_of, default=list(range(101, 151)))
+    parser.add_argument("--controllers", default=LOOK_AHEAD)
     parser.add_argument("--info", type=Information, default=Information.LANES)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--out", type=Path, default=Path("adaptive_locks.csv"))
     options = parser.parse_args(arguments)
+    controllers = list(dict.fromkeys(options.controllers.split(",")))
+    unknown = sorted(set(controllers) - {LOOK_AHEAD, *PEERS})
+    if unknown:
+        parser.error(f"no controller {unknown[0]!r}; there are {', '.join((LOOK_AHEAD, *PEERS))}")
     code, info = code_digest(), str(options.info)
     try:
         known = {
-            (row.scenario, row.seed): row
+            (row.scenario, row.controller, row.seed): row
             for row in read(options.out)
             if row.code == code and row.info == info
         }
-        wanted = [(name, seed) for name in options.scenarios for seed in options.seeds]
+        wanted = [
+            (name, controller, seed)
+            for name in options.scenarios
+            for controller in controllers
+            for seed in options.seeds
+        ]
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(options.workers, context, max_tasks_per_child=1) as pool:
             started = {
-                key: pool.submit(play, key[0], info, key[1], code)
+                key: pool.submit(play, key[0], key[1], info, key[2], code)
                 for key in dict.fromkeys(wanted)
                 if key not in known
             }
@@ -210,15 +253,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 append(options.out, known[key])
                 row = known[key]
                 sys.stderr.write(
-                    f"{row.scenario} seed {row.seed}: {row.delay_s:.1f} s, {row.left} left, "
-                    f"{row.stuck} stuck{', LOCKED' if row.locked else ''}\n"
+                    f"{row.scenario}, {row.controller}, seed {row.seed}: {row.delay_s:.1f} s, "
+                    f"{row.left} left, {row.stuck} stuck{', LOCKED' if row.locked else ''}\n"
                 )
     except ThroughbandError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
     rows = [known[key] for key in dict.fromkeys(wanted)]
-    Console().print(tabulate(rows))
-    return int(any(row.locked for row in rows))
+    console = Console()
+    console.width = max(console.width, WIDTH)
+    console.print(tabulate(rows))
+    return int(any(row.locked for row in rows if row.controller == LOOK_AHEAD))
 
 
 if __name__ == "__main__":

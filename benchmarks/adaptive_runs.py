@@ -52,7 +52,8 @@ PEERS = (*PROGRAMS, *SCORES, CYCLIC)
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One seed of one controller."""
+    """One seed of one controller; ``in_process`` where SUMO is to be a library of this process,
+    which then plays no other."""
 
     scenario: str
     controller: str
@@ -61,6 +62,7 @@ class Task:
     sensing: Sensing
     interval_s: int
     least_green_s: int
+    in_process: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +142,7 @@ def play(task: Task) -> Row:
                 task.sensing,
                 emissions=False,
                 watch=watch,
+                in_process=task.in_process,
             )
             # The first second loads the kernels; between their decisions peers do nothing.
             every = task.interval_s if task.controller in SCORES else 1

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.adaptive_locks import Seed, append, code_digest, most_share, read
+from benchmarks.adaptive_locks import Seed, append, code_digest, main, most_share, read
 from network.errors import FormatError
 
-ROW = Seed("ingolstadt21", "lanes", 11, 52.031, 140.2, 4000, 205, 0, code_digest())
+ROW = Seed("ingolstadt21", "look-ahead", "lanes", 11, 52.031, 140.2, 4000, 205, 0, code_digest())
 
 
 def test_rows_come_back_as_they_were_written(tmp_path: Path) -> None:
@@ -38,3 +38,25 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path, content: str) -> No
     file.write_text(content, encoding="utf-8")
     with pytest.raises(FormatError, match="columns"):
         read(file)
+
+
+def test_a_controller_there_is_not_is_refused_with_those_there_are(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["cologne3", "--controllers", "look-ahead,clairvoyant"])
+    assert "'clairvoyant'; there are look-ahead, fixed, actuated" in capsys.readouterr().err
+
+
+def test_a_lock_of_a_peer_is_told_and_is_no_fault_of_ours(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "locks.csv"
+    ours = [replace(ROW, scenario="cologne3", seed=seed) for seed in (11, 12)]
+    for row in (*ours, *(replace(row, controller="max-pressure", stuck=999) for row in ours)):
+        append(file, row)
+    wanted = ["cologne3", "--seeds", "11-12", "--controllers", "look-ahead,max-pressure"]
+    assert main([*wanted, "--out", str(file)]) == 0
+    assert "2; below" in " ".join(capsys.readouterr().out.split())
+    append(file, replace(ours[0], stuck=999))
+    assert main([*wanted, "--out", str(file)]) == 1
