@@ -27,6 +27,7 @@ REVISE_VEH = 10.0
 SHORT_M = 30.0
 """Between two signals no farther apart than this a queue must not form, m."""
 BARRED = 0.01
+BUSY_S = 20
 SPILL_M = 0.5
 """A queue that reaches farther than this beyond its road stands in the node behind, m."""
 
@@ -39,8 +40,11 @@ class Outlook:
     ----------
     horizon_s
         Seconds looked ahead.
-    width
-        Histories kept for each stage in the search.
+    width, busy_width
+        Histories kept for each stage in the search, and where traffic is busy, for there many
+        plans come to nearly the same for long, and the best of them is lost among few.
+    busy_veh
+        Traffic is busy from so many vehicles on that stand or come within `BUSY_S`.
     start_loss_s
         Green lost as a queue starts, s.
     end_gain_s
@@ -66,7 +70,9 @@ class Outlook:
     """
 
     horizon_s: int = HORIZON_S
-    width: int = 6
+    width: int = 8
+    busy_width: int = 16
+    busy_veh: float = 15.0
     start_loss_s: float = 1.0
     end_gain_s: float = 1.0
     stop_cost_s: float = 3.0
@@ -160,6 +166,16 @@ class LookAhead:
         """See `Controller`."""
         named = {site.signal_id: site for site in sites}
         self._minds = {name: _Mind(site, self._outlook, named) for name, site in named.items()}
+        for mind in itertools.islice(self._minds.values(), 1):
+            # Loads the search, so that no decision on the street waits for it.
+            look_ahead(
+                mind.layout,
+                _nobody(mind.site, self._outlook.horizon_s),
+                self._costs,
+                1,
+                mind.departures,
+                mind.path,
+            )
 
     def decide(self, now_s: float, views: Mapping[str, View]) -> Mapping[str, int]:
         """See `Controller`."""
@@ -189,11 +205,12 @@ class LookAhead:
             rate = np.where(yields, BARRED * mind.layout.rate_vps, mind.layout.rate_vps)
             credit = np.where(yields[view.stage], 0.0, mind.credit * estimate.factor[view.stage])
             now = Now(state, arrivals, estimate.factor, weight, lane_held, credit)
+            busy = float(arrivals[:, :BUSY_S].sum()) >= self._outlook.busy_veh
             look_ahead(
                 mind.layout._replace(rate_vps=rate),
                 now,
                 self._costs,
-                self._outlook.width,
+                self._outlook.busy_width if busy else self._outlook.width,
                 mind.departures,
                 mind.path,
             )
@@ -233,6 +250,19 @@ class LookAhead:
             minlength=len(mind.site.lanes),
         )
         return np.where(blocked > 0.5, self._outlook.full_hold_s, 0.0)
+
+
+def _nobody(site: Site, horizon_s: int) -> Now:
+    """Return the present of a signal without traffic."""
+    lanes = len(site.lanes)
+    return Now(
+        np.zeros(STATE, dtype=np.int32),
+        np.zeros((lanes, horizon_s)),
+        np.ones((len(site.stages), lanes)),
+        np.ones(lanes),
+        np.zeros(lanes),
+        np.ones(lanes),
+    )
 
 
 def _begins_m(site: Site, sites: Mapping[str, Site]) -> Floats:

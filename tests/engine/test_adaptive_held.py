@@ -1,15 +1,19 @@
-"""Heads of queues that have green and stand: believed held by what shows, not for good."""
+"""Heads of queues that have green and stand are believed held by what shows, and not for good;
+where many wait, the search is wider."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
+from engine.adaptive import lookahead
 from engine.adaptive.control import View
 from engine.adaptive.estimate import LEAST_FACTOR, Estimator
-from engine.adaptive.lookahead import LookAhead
+from engine.adaptive.kernels import look_ahead
+from engine.adaptive.lookahead import LookAhead, Outlook
 from tests.engine.adaptive_views import LEFT, MAIN, SIDE, crossing, view
 
 QUEUE = [(0, 1.0), (0, 8.5), (0, 16.0), (0, 23.5)]
@@ -64,3 +68,22 @@ def test_a_green_that_nobody_uses_is_given_up_for_one_that_may_free_the_queue(
     left_at = next((k for k, wish in enumerate(wishes) if wish != LEFT), 99)
     assert left_at < 12
     assert all(wish != LEFT for wish in wishes[left_at:])
+
+
+@pytest.mark.parametrize(("standing", "wanted"), [(14, 3), (15, 5)])
+def test_a_busy_street_is_searched_more_widely(
+    standing: int, wanted: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    widths: list[int] = []
+
+    def searched(*arguments: Any) -> float:
+        widths.append(arguments[3])
+        return look_ahead(*arguments)
+
+    monkeypatch.setattr(lookahead, "look_ahead", searched)
+    controller = LookAhead(Outlook(width=3, busy_width=5, unseen=0.0))
+    controller.start([crossing()])
+    widths.clear()
+    queue = [(1, 1.0 + 7.5 * k) for k in range(standing)]
+    controller.decide(0.0, {"x": seen(MAIN, 10, queue)})
+    assert widths == [wanted]
