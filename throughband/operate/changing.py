@@ -12,7 +12,7 @@ from network.timing import PlanSet, TimingPlan
 from throughband.approval import policy_objections, read_release
 from throughband.operate.memory import Candidate
 from throughband.operate.model import Ahead
-from throughband.operate.office import PLANS, Office
+from throughband.operate.office import PLANS, Office, left_alone
 from throughband.operate.plan_folders import tidy
 from throughband.operate.planner import (
     IN_FORCE,
@@ -23,6 +23,7 @@ from throughband.operate.planner import (
     make_plan,
 )
 from throughband.operate.pushing import RELEASE, Approver, Pushing, receipt_of
+from throughband.operate.refusals import heed
 from throughband.operate.regime import looked_at, worth_changing
 from throughband.results import read_json
 
@@ -230,6 +231,9 @@ class Changes(Pushing):
     async def decide(self, candidate: Candidate) -> None:
         """Push a proven plan if the limits allow it, else ask.
 
+        Neither over plans of others, who may have put them there while this one was made, nor
+        what a person has rejected.
+
         Raises
         ------
         ThroughbandError
@@ -237,13 +241,23 @@ class Changes(Pushing):
         """
         office = self._office
         plan_set = self.plan_of(candidate)
-        config = office.config
+        config, memory = office.config, office.memory
+        called, foreign = office.called()
+        rejected_by = memory.rejected.get(candidate.plan_digest)
+        if foreign or rejected_by:
+            why = left_alone(foreign) if foreign else f"{rejected_by} rejected this very plan"
+            office.ledger.write("not used", why=why, plan_digest=candidate.plan_digest)
+            if memory.regime is not None:
+                memory.regime = looked_at(memory.regime, candidate.flow_vph)
+            return
         if not config.acts:
             self._ask(candidate, "a person approves every plan")
             return
         objections = config.limits.objections(
-            self._running(office.called()[0]), plan_set.plans, office.memory.changes, office.clock()
+            self._running(called), plan_set.plans, memory.changes, office.clock()
         )
+        if memory.taken_off:
+            objections = (memory.taken_off, *objections)
         if objections:
             self._ask(candidate, "; ".join(objections))
             return
@@ -312,6 +326,7 @@ class Changes(Pushing):
             If the approval cannot be used or the push fails.
         """
         office = self._office
+        heed(office, events)
         for event in events:
             waiting = office.memory.waiting
             if waiting is None:
@@ -323,11 +338,11 @@ class Changes(Pushing):
                 self.drop(f"rejected by {event.get('by', 'somebody')}")
             elif kind == "approved" and event.get("file") and office.config.push_approved:
                 release = read_release(Path(str(event["file"])))
-                office.memory.waiting = None
+                office.memory.waiting, office.memory.taken_off = None, ""
                 await self.push(waiting, release, f"approved by {release.approved_by}")
             elif kind == "activated":
                 # Somebody at the console pushed it.
-                office.memory.waiting = None
+                office.memory.waiting, office.memory.taken_off = None, ""
                 receipt = receipt_of(office.hand.state.path, str(event.get("push_id")))
                 self.arrived(waiting, receipt)
 

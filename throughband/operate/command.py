@@ -20,6 +20,7 @@ from throughband.approval import policy_objections
 from throughband.bridge.detector_map import read_detector_map
 from throughband.drill import WALL, Drill
 from throughband.operate.config import OperateConfig, read_operate_config
+from throughband.operate.ladder import require_allowed
 from throughband.operate.office import PLANS
 from throughband.operate.operation import Operation
 from throughband.operate.pulse import health
@@ -96,6 +97,7 @@ def findings(config: OperateConfig, setting: Setting) -> list[str]:
     for day in config.plans_of_day:
         plan_set = read_plan(day.plan)
         require_safe(plan_set, network)
+        require_allowed(day.plan, plan_set, config.limits)
         objections = policy_objections(read_json(day.report))
         if objections:
             raise ThroughbandError(f"{day.report}: {'; '.join(objections)}")

@@ -7,12 +7,14 @@ from pathlib import Path
 
 from network.errors import ThroughbandError
 from network.files import read_plan
+from network.timing import PlanSet
 from throughband.approval import policy_objections
 from throughband.operate.changing import Changes
 from throughband.operate.config import PlanOfDay
 from throughband.operate.levels import Level, stand
+from throughband.operate.limits import CityLimits
 from throughband.operate.memory import Candidate
-from throughband.operate.office import PLANS, Office
+from throughband.operate.office import PLANS, Office, left_alone
 from throughband.operate.planner import PLAN, REPORT
 from throughband.operate.watching import View
 from throughband.results import read_json
@@ -75,6 +77,8 @@ class Ladder:
             found[Level.PLAN_OF_DAY] = stop
         elif not office.config.acts:
             found[Level.PLAN_OF_DAY] = "a person approves every plan"
+        elif office.memory.taken_off:
+            found[Level.PLAN_OF_DAY] = f"{office.memory.taken_off}; a person is asked"
         elif day is None:
             found[Level.PLAN_OF_DAY] = "no plan is set for this hour"
         return found
@@ -105,6 +109,13 @@ class Ladder:
         called = {c.plan_digest for c in office.hand.calls().values()}
         if called == {plan_set.digest} or office.config.limits.not_now(office.memory.changes, now):
             return
+        require_allowed(day.plan, plan_set, office.config.limits)
+        foreign = office.called()[1]
+        if foreign:
+            raise ThroughbandError(f"{left_alone(foreign)}, and the plan of the day waits")
+        rejected_by = office.memory.rejected.get(plan_set.digest)
+        if rejected_by:
+            raise ThroughbandError(f"{day.plan}: {rejected_by} rejected this very plan")
         objections = policy_objections(read_json(day.report))
         if objections:
             raise ThroughbandError(f"{day.report}: {'; '.join(objections)}")
@@ -118,6 +129,22 @@ class Ladder:
         await self._changes.push_by_policy(candidate, "the plan of the day for this hour")
         # It was not made for a forecast: once forecasts are back they decide anew.
         office.memory.regime = None
+
+
+def require_allowed(file: Path, plan_set: PlanSet, limits: CityLimits) -> None:
+    """Refuse a plan of the day that retimes signals outside the corridors allowed.
+
+    Raises
+    ------
+    ThroughbandError
+        If it does.
+    """
+    outside = sorted(p.signal_id for p in plan_set.plans if not limits.has(p.signal_id))
+    if outside:
+        raise ThroughbandError(
+            f"{file}: retimes {', '.join(outside)}, outside the corridors allowed "
+            f"(limits.signals: {', '.join(sorted(limits.signals))})"
+        )
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -96,6 +96,10 @@ class Memory:
         When plans were changed lately.
     standing
         The level.
+    rejected
+        By digest, who rejected a plan.
+    taken_off
+        Who took a plan of ours off the street, so that a person is asked; or nothing.
     warned, held, sent_utc
         Warnings, and notices held back or sent lately.
     read, mirrored
@@ -115,6 +119,8 @@ class Memory:
     sent_utc: tuple[datetime, ...] = ()
     read: Cursor = field(default_factory=Cursor)
     mirrored: Cursor = field(default_factory=Cursor)
+    rejected: dict[str, str] = field(default_factory=dict)
+    taken_off: str = ""
 
     def changed(self, now_utc: datetime) -> None:
         """Count a change, and forget those of long ago."""
@@ -194,6 +200,8 @@ def _plain(memory: Memory) -> dict[str, Any]:
         "sent_utc": [at.isoformat() for at in memory.sent_utc],
         "read": [memory.read.number, memory.read.hash],
         "mirrored": [memory.mirrored.number, memory.mirrored.hash],
+        "rejected": memory.rejected,
+        "taken_off": memory.taken_off,
     }
 
 
@@ -223,6 +231,9 @@ def _memory(content: Mapping[str, Any]) -> Memory:
         tuple(datetime.fromisoformat(at) for at in content["sent_utc"]),
         Cursor(int(content["read"][0]), str(content["read"][1])),
         Cursor(int(content["mirrored"][0]), str(content["mirrored"][1])),
+        # Absent from what earlier programs kept.
+        {str(digest): str(by) for digest, by in content.get("rejected", {}).items()},
+        str(content.get("taken_off", "")),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -107,6 +107,12 @@ class Office:
             _log.warning("%s", error)
             return None
         return found if found.digest == digest else None
+
+
+def left_alone(foreign: Iterable[str]) -> str:
+    """Say of signals under calls that operation does not know what becomes of them."""
+    names = ", ".join(sorted(foreign))
+    return f"plans that operation does not know are called at {names}; they are left alone"
 
 
 def _plan_for(plan_set: PlanSet, signal: str) -> TimingPlan | None:

@@ -24,7 +24,7 @@ from throughband.operate.levels import Level
 from throughband.operate.memory import read_memory
 from throughband.operate.model import ahead, cost_of
 from throughband.operate.notices import NoticeDesk
-from throughband.operate.office import MEMORY, PLANS, Office
+from throughband.operate.office import MEMORY, PLANS, Office, left_alone
 from throughband.operate.outbox import Outbox, Waiting
 from throughband.operate.planner import make_plan
 from throughband.operate.pulse import write_pulse
@@ -194,10 +194,7 @@ class Operation:
         office = self.office
         plans, foreign = office.called()
         if foreign:
-            raise ThroughbandError(
-                f"plans that operation does not know are called at {', '.join(sorted(foreign))}; "
-                "they are left alone, and nothing is planned meanwhile"
-            )
+            raise ThroughbandError(f"{left_alone(foreign)}, and nothing is planned meanwhile")
         assert view.sight is not None
         assert view.sight.prediction is not None
         now = office.clock()
