@@ -79,7 +79,7 @@ def test_a_network_goes_from_upload_to_the_street_and_back_and_the_journal_has_i
     def kept(name: str, page: Any) -> None:
         """Keep a picture of a page that has no serious fault and does not scroll sideways."""
         # What is being worked out renews itself until it is there.
-        page.wait_for_function("!document.querySelector('[data-again]')", timeout=STREET_MS)
+        page.locator("[data-again]").wait_for(state="detached", timeout=STREET_MS)
         page.screenshot(path=pictures / f"{name}.png", full_page=True)
         assert faults_of(page) == [], name
         width = page.viewport_size["width"]
