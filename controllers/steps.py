@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from controllers.driver import Change, Driver, Identity, ObjectValue
-from controllers.rows import row_keeper
+from controllers.rows import RowKeeper, row_keeper
 from network.errors import ControllerError
 
 _SYNC_POINT: Final = "patternCoordSyncPoint"
+_COORDINATED: Final = "splitCoordPhase"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,6 @@ async def too_far(
     keeper = row_keeper(driver)
     (split_row,) = await keeper.read([ObjectValue("patternSplitNumber", (running,), 0)])
     wanted: list[tuple[str, int, int | None, tuple[str, tuple[int, ...]]]] = []
-    likes: list[ObjectValue] = []
     for (name, index), value in new.items():
         if not isinstance(value, int):
             continue
@@ -84,13 +84,12 @@ async def too_far(
             assert isinstance(row, int)
             what = f"split of phase {index[1]}"
             wanted.append((what, value, most.split_s, (name, (row, index[1]))))
-    likes = [ObjectValue(*key, 0) for *_, key in wanted]
-    sync = (_SYNC_POINT, (change.pattern,))
-    if most.offset_s is not None and sync in new:
-        likes.append(ObjectValue(_SYNC_POINT, (running,), 0))
-    stored = await keeper.read(likes)
+    stored = await keeper.read([ObjectValue(*key, 0) for *_, key in wanted])
+    is_other_event = most.offset_s is not None and await _is_other_event(
+        change, running, split_row.value, keeper
+    )
     found = []
-    for (what, value, bound, _), old in zip(wanted, stored, strict=False):
+    for (what, value, bound, _), old in zip(wanted, stored, strict=True):
         before = old.value
         assert isinstance(before, int)
         assert bound is not None
@@ -100,7 +99,7 @@ async def too_far(
             assert isinstance(cycle_s, int)
             if cycle_s:
                 step_s = min(step_s % cycle_s, -step_s % cycle_s)
-            if len(stored) > len(wanted) and stored[-1].value != new[sync]:
+            if is_other_event:
                 found.append(
                     "the running pattern's offset counts from another event than the pushed one; "
                     "the step of the offset cannot be bounded"
@@ -109,3 +108,22 @@ async def too_far(
         if step_s > bound:
             found.append(f"{what} goes from {before} to {value} s; at most {bound} s are allowed")
     return tuple(found)
+
+
+async def _is_other_event(
+    change: Change, running: int, split_row: int | bytes, keeper: RowKeeper
+) -> bool:
+    """Tell whether the running pattern's offset counts from another phase, or moment of it."""
+    assert isinstance(split_row, int)
+    there: list[ObjectValue] = []
+    wanted: list[int | bytes] = []
+    for value in change.new:
+        if value.name == _SYNC_POINT:
+            there.append(ObjectValue(value.name, (running,), 0))
+        elif value.name == _COORDINATED and value.value:
+            # Devices may mark one in each ring; the pushed plan's has to be among them.
+            there.append(ObjectValue(value.name, (split_row, value.index[1]), 0))
+        else:
+            continue
+        wanted.append(value.value)
+    return bool(there) and [value.value for value in await keeper.read(there)] != wanted

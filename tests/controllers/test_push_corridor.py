@@ -45,6 +45,10 @@ from tests.controllers.test_push import (
 from tests.controllers.test_upload import DATES, MONTHS, WEEKDAYS, fill
 
 SHORT_S = 0.05
+SAME_PHASE = PlanSet(
+    "corridor", tuple(replace(new_plan(name), coordinated_phase=1) for name in SIGNALS), {}
+)
+"""Offsets count from the phase that is coordinated in the plan that runs."""
 
 
 class Time:
@@ -283,7 +287,20 @@ def test_a_step_too_far_from_the_running_plan_is_refused(most: MostSteps, match:
     async def scenario() -> None:
         async with street() as s:
             with pytest.raises(UnsafePlanError, match=match):
-                await s.push(terms=PushTerms(most_steps=most))
+                await s.push(
+                    SAME_PHASE, release=release_of(SAME_PHASE), terms=PushTerms(most_steps=most)
+                )
+            assert s.journal == []
+
+    run(scenario)
+
+
+def test_an_offset_that_counts_from_another_phase_is_no_step_that_can_be_bounded() -> None:
+    async def scenario() -> None:
+        async with street() as s:
+            terms = PushTerms(most_steps=MostSteps(offset_s=40))
+            with pytest.raises(UnsafePlanError, match="counts from another event"):
+                await s.push(terms=terms)
             assert s.journal == []
 
     run(scenario)
@@ -292,7 +309,8 @@ def test_a_step_too_far_from_the_running_plan_is_refused(most: MostSteps, match:
 def test_steps_at_the_bound_are_taken() -> None:
     async def scenario() -> None:
         async with street() as s:
-            await s.push(terms=PushTerms(most_steps=MostSteps(10, 20, 33)))
+            terms = PushTerms(most_steps=MostSteps(10, 20, 33))
+            await s.push(SAME_PHASE, release=release_of(SAME_PHASE), terms=terms)
             assert s.patterns() == [15, 15, 15]
 
     run(scenario)

@@ -8,6 +8,7 @@ import os
 import signal as signals
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -41,16 +42,16 @@ def write_template(path: Path, scenario: str, bridge: str) -> None:
     )
 
 
-def check_operation(path: Path) -> None:
+def check_operation(path: Path, drill: Drill = WALL) -> None:
     """Carry out ``throughband operate CONFIG --check``: read everything, touch nothing."""
     console = Console(highlight=False)
     config = read_operate_config(path)
     setting = open_setting(config.scenario, *ANY_WINDOW_S, config.planning.calibration)
-    for line in findings(config, setting):
+    for line in findings(config, setting, drill.now_utc()):
         _line(console, line)
 
 
-def findings(config: OperateConfig, setting: Setting) -> list[str]:
+def findings(config: OperateConfig, setting: Setting, now_utc: datetime) -> list[str]:
     """Return what a person should know before operation begins.
 
     Raises
@@ -85,9 +86,12 @@ def findings(config: OperateConfig, setting: Setting) -> list[str]:
     ]
     if not retimed:
         raise ThroughbandError(f"{config.path}: no signal of the device list may be retimed")
+    here = now_utc.astimezone(config.limits.hours.zone)
     lines = [
         f"{len(retimed)} of {len(network.signals)} signals may be retimed: {', '.join(retimed)}",
         "acts within its limits" if config.acts else "asks a person for every plan",
+        f"hours and days are those of {config.limits.hours.zone} (time_zone of "
+        f"{config.bridge.path}); there it is {here:%a %Y-%m-%d %H:%M} now",
         f"counts every {config.bridge.counts_interval_s} s into {config.counts}, "
         f"{sum(len(found) for found in places.places.values())} detectors",
         f"tells people by {', '.join(sorted(config.channels)) or 'nothing: nobody is told'}",
@@ -130,7 +134,7 @@ def operate_street(path: Path, once: bool, drill: Drill = WALL) -> None:
     config = read_operate_config(path)
     setting = open_setting(config.scenario, *ANY_WINDOW_S, config.planning.calibration)
     console = Console(stderr=True, highlight=False)
-    for line in findings(config, setting):
+    for line in findings(config, setting, drill.now_utc()):
         _line(console, line)
     with _alone(config.folder):
         asyncio.run(_operate(config, setting, once, drill, console))

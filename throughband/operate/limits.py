@@ -32,13 +32,19 @@ class Step:
 
 
 def step_of(before: TimingPlan, after: TimingPlan) -> Step:
-    """Measure the step from one plan of a signal to another."""
+    """Measure the step from one plan of a signal to another.
+
+    Offsets that count from another phase cannot be compared: equal numbers may be half a cycle
+    apart.
+    """
     split_s: int | None = None
     old, new = (dict(zip(p.sequence, p.splits_s, strict=True)) for p in (before, after))
     if old.keys() == new.keys():
         split_s = max((abs(new[phase] - old[phase]) for phase in new), default=0)
     offset_s: int | None = None
-    if before.offset_reference is after.offset_reference:
+    if (before.offset_reference, before.coordinated_phase) == (
+        after.offset_reference, after.coordinated_phase,
+    ):  # fmt: skip
         apart_s = after.offset_s - before.offset_s
         offset_s = min(apart_s % after.cycle_s, -apart_s % after.cycle_s)
     return Step(after.signal_id, abs(after.cycle_s - before.cycle_s), split_s, offset_s)

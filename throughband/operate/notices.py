@@ -128,7 +128,8 @@ class NoticeDesk:
         now_utc
             The present.
         """
-        self._sent = [at for at in self._sent if now_utc - at < HOUR]
+        # What a clock that went wrong left in times to come would hold notices back until then.
+        self._sent = [at for at in self._sent if abs(now_utc - at) < HOUR]
         quiet = self._rule.is_quiet(now_utc)
         out: list[Notice] = []
         if self._held and not quiet and self._room():

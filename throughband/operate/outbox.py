@@ -165,7 +165,9 @@ class Outbox:
         done = 0
         now = self._clock()
         for each in self.waiting:
-            if each.due_utc > now:
+            wait_s = (each.due_utc - now).total_seconds()
+            # Further ahead only a clock that was set back can have put it.
+            if 0 < wait_s <= LONGEST_WAIT_S:
                 continue
             try:
                 await self._channels[each.channel].send(each.notice, each.number)

@@ -53,7 +53,7 @@ folder = "operate"                # plans, outbox and state of operation
 # may_drop_phases = false         # true: leave out phases, as of protected left turns, unasked
 # max_changes_per_day = 12
 # least_between_min = 30
-# [[limits.hours]]                # none: always
+# [[limits.hours]]                # none: always; in the bridge's time_zone (UTC if unsaid)
 # days = ["mon", "tue", "wed", "thu", "fri"]
 # begin = "06:00"
 # end = "22:00"

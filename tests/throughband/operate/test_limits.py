@@ -54,6 +54,13 @@ def test_an_offset_is_measured_the_short_way_around():
     assert step_of(plan(offset_s=2), plan(offset_s=58)).offset_s == 4
 
 
+def test_offsets_that_count_from_another_phase_have_no_step():
+    other = replace(plan(), coordinated_phase=2)
+    assert step_of(plan(), other).offset_s is None
+    assert "counts from another event" in objections(limits(steps=MostSteps(offset_s=20)), other)
+    assert objections(limits(steps=MostSteps(20, 20)), other) == ""
+
+
 def test_hours_are_those_of_the_city():
     given = limits(every_day(time(6), time(20), "America/Phoenix"))
     # 12:00 UTC is 05:00 in Phoenix.

@@ -44,6 +44,11 @@ def test_a_storm_is_gathered_and_none_of_it_is_lost():
     assert all(f"n{i}" in text for i in range(50))
 
 
+def test_a_clock_that_was_days_ahead_holds_nothing_back():
+    desk = NoticeDesk(NIGHT, (), [NOON + minutes(3 * 24 * 60)] * 3)
+    assert desk.turn([notice()], NOON) == (notice(),)
+
+
 def test_notices_survive_a_restart():
     made = Notice("warning", "a", "b", NOON, True, {"sure": 0.5})
     assert Notice.from_dict(json.loads(json.dumps(made.to_dict()))) == made

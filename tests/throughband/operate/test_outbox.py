@@ -49,6 +49,15 @@ def test_a_notice_is_tried_again_with_longer_waits_until_it_is_taken(tmp_path):
     assert list((tmp_path / "out").iterdir()) == []
 
 
+def test_a_clock_that_is_set_back_by_days_delays_nothing(tmp_path):
+    clock, channel = Clock(), Flaky(0)
+    box = Outbox(tmp_path, {"mail": channel}, clock)
+    clock.now += minutes(3 * 24 * 60)
+    box.put(NOTICE)
+    clock.now = NOON
+    assert asyncio.run(box.deliver()) == 1
+
+
 def test_a_dead_channel_holds_up_no_other_and_loses_nothing(tmp_path):
     clock, good = Clock(), Flaky(0)
     box = Outbox(tmp_path, {"dead": Flaky(1000), "good": good}, clock)

@@ -4,8 +4,10 @@ import asyncio
 
 import pytest
 
+from network.errors import ThroughbandError
 from network.timing import PlanSet
 from tests.throughband.reports_street import plan
+from throughband.operate.command import findings
 from throughband.operate.levels import Level
 from throughband.operate.memory import read_memory
 from throughband.operate.office import MEMORY
@@ -120,6 +122,20 @@ def test_a_plan_that_others_put_there_while_one_was_made_is_left_alone(tmp_path,
     assert hand.done == []
     assert desk.memory.waiting is None
     assert events(desk)[-1] == "operate: not used"
+
+
+def test_a_plan_of_the_day_outside_the_corridors_is_told_before_operation_begins(tmp_path):
+    planned(tmp_path / "day")
+    desk, _, clock = office(tmp_path, ACT + '[limits]\nsignals = ["A"]\n' + DAY)
+    with pytest.raises(ThroughbandError, match="retimes B, outside the corridors allowed"):
+        findings(desk.config, desk.setting, clock())
+
+
+def test_a_check_tells_on_whose_clock_hours_are(tmp_path):
+    desk, _, clock = office(tmp_path, ACT)
+    (told,) = [line for line in findings(desk.config, desk.setting, clock()) if "hours" in line]
+    assert "UTC" in told
+    assert "12:00" in told
 
 
 @pytest.mark.parametrize("why", ["others", "corridor", "rejected", "taken off"])
