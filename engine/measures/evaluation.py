@@ -200,6 +200,7 @@ def empty_roads(street: Street) -> kernels.PlayState:
         np.zeros(ways),
         np.zeros(ways, dtype=np.bool_),
         np.zeros(street.approaches.gate_share.shape[1]),
+        np.zeros(street.approaches.gate_share.shape[1]),
         np.zeros(street.streams.share.size),
         np.zeros(approaches),
         np.zeros((street.streams.exit_approach.size, 1 << longest_s.bit_length())),

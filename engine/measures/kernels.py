@@ -47,8 +47,8 @@ class PlayState(NamedTuple):
         [lane] vehicles that stand, and that left since the lane last stood still.
     box, leaving, was_open
         [way] vehicles inside the node, departures of the last second, whether it had green.
-    gate
-        [gate] vehicles behind it.
+    gate, gate_moved
+        [gate] vehicles behind it, and that went through since they last stood still.
     smooth
         [stream] what arrives, veh/s.
     coming
@@ -72,6 +72,7 @@ class PlayState(NamedTuple):
     leaving: Floats
     was_open: NDArray[np.bool_]
     gate: Floats
+    gate_moved: Floats
     smooth: Floats
     coming: Floats
     departures: Floats
@@ -154,6 +155,7 @@ def play(
     queue, moved, box, leaving = state.queue, state.moved, state.box, state.leaving
     was_open, gate, smooth, coming = state.was_open, state.gate, state.smooth, state.coming
     departures, begun = state.departures, state.played_s[0]
+    gate_moved = state.gate_moved
     n_lanes = lanes.storage_veh.size
     n_ways = lanes.share.shape[1]
     n_approaches = approaches.storage_veh.size
@@ -170,6 +172,7 @@ def play(
     full = np.zeros(n_approaches, dtype=np.bool_)
     passed = np.zeros(n_approaches)
     arriving = np.zeros(n_lanes)
+    rolling = np.zeros(n_lanes)
     behind = np.zeros(n_lanes)
     limited = lanes.limit_veh.min() < NO_LIMIT_VEH
     position = np.empty(cycle_s.size, dtype=np.int32)
@@ -199,6 +202,7 @@ def play(
 
         # Gates let vehicles through to their lanes while every lane they feed has room.
         arriving[:] = 0.0
+        rolling[:] = 0.0
         if limited:
             behind[:] = 0.0
         for a in range(n_approaches):
@@ -213,7 +217,9 @@ def play(
                 gap_vps += (step - below) * (gap_table[below + 1] - gap_vps)
             passed[a] = 0.0
             for g in range(approaches.first_gate[a], approaches.first_gate[a + 1]):
-                gate[g] += inflow[a] * approaches.gate_share[period, g]
+                joining = inflow[a] * approaches.gate_share[period, g]
+                waited = gate[g] > QUEUED_VEH
+                gate[g] += joining
                 through = min(gate[g], approaches.gate_rate_vps[g], gap_vps)
                 for k in range(approaches.first_lane[g], approaches.first_lane[g + 1]):
                     lane = approaches.gate_lane[k]
@@ -223,7 +229,14 @@ def play(
                 for k in range(approaches.first_lane[g], approaches.first_lane[g + 1]):
                     lane = approaches.gate_lane[k]
                     arriving[lane] += through * approaches.lane_share[period, k]
+                    if waited:
+                        rolling[lane] += through * approaches.lane_share[period, k]
                 gate[g] -= through
+                # Who joins those behind the gate stops; so do all of them when it lets nobody in.
+                halting = joining if waited else 0.0
+                if through <= TINY and gate_moved[g] > 0.0:
+                    halting += min(1.0, gate_moved[g]) * max(0.0, gate[g] - joining)
+                gate_moved[g] = gate_moved[g] + through if through > TINY else 0.0
                 passed[a] += through
                 standing += gate[g]
                 for k in range(approaches.first_lane[g], approaches.first_lane[g + 1]):
@@ -236,6 +249,7 @@ def play(
                         if limited:
                             behind[lane] += gate[g] * approaches.lane_share[period, k]
                         results[lane, DELAY] += gate[g] * approaches.lane_share[period, k]
+                        results[lane, STOPS] += halting * approaches.lane_share[period, k]
             full[a] = standing + max(coming[a], 0.0) >= approaches.storage_veh[a]
 
         for x in range(n_exits):
@@ -342,7 +356,9 @@ def play(
                 if limited:
                     results[lane, OVER] += max(0.0, held + behind[lane] - lanes.limit_veh[lane])
                 results[lane, VOLUME] += arriving[lane]
-                results[lane, STOPS] += stopping * arriving[lane]
+                # Who waited behind a gate rolls on with a queue that moves.
+                going_on = rolling[lane] if served > TINY else 0.0
+                results[lane, STOPS] += stopping * (arriving[lane] - going_on)
                 if served <= TINY and moved[lane] > 0.0:
                     # Who is left over when the lane comes to a stand has moved up and stops again.
                     left = max(0.0, queue[lane] - arriving[lane])

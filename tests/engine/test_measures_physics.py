@@ -284,6 +284,25 @@ def test_queue_grows_by_what_exceeds_capacity(vph: float) -> None:
     assert ledger[kernels.DEPARTED] == pytest.approx(capacity_vph, rel=0.001)
 
 
+@pytest.mark.parametrize("room_veh", [3.0, 12.0, 40.0])
+@pytest.mark.parametrize("vph", [600.0, 1000.0, 1500.0])
+def test_vehicles_stop_as_often_behind_a_gate_as_in_a_lane_with_room(
+    vph: float, room_veh: float
+) -> None:
+    network = line("A")
+    roomy = build_street(network, line_flows(network, e=vph), 3600, PLAIN)
+    lane = roomy.lane_names.index("e0_0")
+    room = roomy.lanes.storage_veh.copy()
+    room[lane] = room_veh
+    tight = replace(roomy, lanes=roomy.lanes._replace(storage_veh=room))
+    plans = {"A": two_phase_plan("A", 60, 30)}
+    stops = [
+        played(tables_of(network, street, plans), 26, 3600).results[lane, kernels.STOPS]
+        for street in (roomy, tight)
+    ]
+    assert stops[1] == pytest.approx(stops[0], rel=0.02)
+
+
 def test_oversaturated_delay_is_the_area_under_the_growing_queue() -> None:
     """Half of (arrivals - capacity) x T^2, and the uniform delay of the capacity beside it."""
     vph, capacity_vph = 1500.0, SATURATION_VPH * 26 / 60

@@ -62,6 +62,7 @@ class TwinLane:
     delay: float = 0.0
     stops: float = 0.0
     moved_veh: float = 0.0
+    rolling_veh: float = 0.0
     volume: float = 0.0
     capacity: float = 0.0
     departed: float = 0.0
@@ -108,6 +109,20 @@ class TwinGate:
     rate_vps: float
     lanes: list[tuple[int, TwinLane]]
     waiting_veh: float = 0.0
+    moved_veh: float = 0.0
+
+    def halting_veh(self, joining: float, passing: float, waited: bool) -> float:
+        """Who stops in this second: who finds others waiting, and all of them where none goes on.
+
+        To be asked when those who joined are among those waiting, and those who pass are not.
+        """
+        halting = joining if waited else 0.0
+        if passing <= NOTHING_VEH:
+            halting += min(1.0, self.moved_veh) * max(0.0, self.waiting_veh - joining)
+            self.moved_veh = 0.0
+        else:
+            self.moved_veh += passing
+        return halting
 
 
 @dataclass
@@ -205,7 +220,7 @@ class TwinStreet:
         arrays, streams = self.street.approaches, self.street.streams
         arriving = dict.fromkeys(range(len(self.lanes)), 0.0)
         for lane in self.lanes:
-            lane.behind_veh = 0.0
+            lane.behind_veh = lane.rolling_veh = 0.0
         for approach in self.approaches:
             inflow = float(arrays.outside_vps[period, approach.row])
             for s in np.flatnonzero(streams.approach == approach.row):
@@ -220,7 +235,9 @@ class TwinStreet:
             joining_vps = self._joining_vps(approach)
             approach.passed_veh = 0.0
             for gate in approach.gates:
-                gate.waiting_veh += inflow * float(arrays.gate_share[period, gate.row])
+                joining = inflow * float(arrays.gate_share[period, gate.row])
+                waited = gate.waiting_veh > QUEUED_VEH
+                gate.waiting_veh += joining
                 parts = [(lane, float(arrays.lane_share[period, k])) for k, lane in gate.lanes]
                 # First come first served: the fullest lane holds up all behind it.
                 passing = min(
@@ -235,10 +252,13 @@ class TwinStreet:
                 approach.passed_veh += passing
                 for lane, part in parts:
                     arriving[lane.row] += passing * part
+                    lane.rolling_veh += passing * part if waited else 0.0
+                halting = gate.halting_veh(joining, passing, waited)
                 if counts:
                     self.total += gate.waiting_veh
                     for lane, part in parts:
                         lane.delay += gate.waiting_veh * part
+                        lane.stops += halting * part
                         lane.behind_veh += gate.waiting_veh * part
         return arriving
 
@@ -351,7 +371,9 @@ class TwinStreet:
         if counts:
             lane.delay += lane.waiting
             lane.volume += arriving
-            lane.stops += arriving * held_back
+            # A queue that moves takes along who waited behind a gate.
+            newcomers = arriving - lane.rolling_veh if served > NOTHING_VEH else arriving
+            lane.stops += newcomers * held_back
             if served <= NOTHING_VEH:
                 lane.stops += min(1.0, lane.moved_veh) * max(0.0, lane.queue_veh - arriving)
             lane.departed += sum(way.leaves_vps for way in active)
