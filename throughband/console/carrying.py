@@ -2,7 +2,8 @@
 
 ``python -m throughband.console.carrying FOLDER`` reads ``command.json`` there, holds ``run.lock``
 while it works, and leaves what was said in ``output.txt`` and how it ended in ``exit.json``. So a
-console that was restarted meanwhile learns of the end all the same.
+console that was restarted meanwhile learns of the end all the same. Where the command names a time
+(``begin_utc``), it waits for that, and begins only what nobody took back meanwhile.
 """
 
 from __future__ import annotations
@@ -13,20 +14,25 @@ import os
 import signal as signals
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
+
+from throughband.console.claims import begin_at, taken_back
 
 COMMAND: Final = "command.json"
 OUTPUT: Final = "output.txt"
 EXIT: Final = "exit.json"
 LOCK: Final = "run.lock"
 FILES: Final = "files"
+TAKEN_BACK_CODE: Final = 3
+"""How a run ends that was taken back before it began."""
 
 
 def carry(folder: Path) -> int:
     """Carry out the command of a run's folder; return its exit code."""
-    arguments = json.loads((folder / COMMAND).read_text(encoding="utf-8"))["arguments"]
+    command = json.loads((folder / COMMAND).read_text(encoding="utf-8"))
     # Stopping is for the command, which cleans up; this process has to tell of its end.
     for number in (signals.SIGINT, signals.SIGTERM, signals.SIGHUP):
         signals.signal(number, lambda *_: None)
@@ -35,21 +41,44 @@ def carry(folder: Path) -> int:
         (folder / OUTPUT).open("ab") as output,
     ):
         fcntl.flock(lock, fcntl.LOCK_EX)
-        done = subprocess.run(
-            [sys.executable, "-m", "throughband.cli", *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            check=False,
-        )
-        content = {"code": done.returncode, "utc": datetime.now(UTC).isoformat()}
+        begin_utc = command.get("begin_utc")
+        if begin_utc is None or _is_to_begin(folder, datetime.fromisoformat(begin_utc), output):
+            code = subprocess.run(
+                [sys.executable, "-m", "throughband.cli", *command["arguments"]],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                check=False,
+            ).returncode
+        else:
+            code = TAKEN_BACK_CODE
+        content = {"code": code, "utc": datetime.now(UTC).isoformat()}
         aside = folder / f".{EXIT}"
         with aside.open("w", encoding="utf-8") as file:
             json.dump(content, file)
             file.flush()
             os.fsync(file.fileno())
         aside.replace(folder / EXIT)
-    return done.returncode
+    return code
+
+
+def _is_to_begin(folder: Path, begin_utc: datetime, output: IO[bytes]) -> bool:
+    """Wait for the time of a push; tell whether it begins, and why not."""
+
+    def say(text: str) -> None:
+        output.write(f"{text}\n".encode())
+        output.flush()
+
+    if begin_utc > datetime.now(UTC):
+        say(f"[1] wait until {begin_utc:%Y-%m-%d %H:%M:%S} UTC, when the push begins")
+        say("nothing is sent to a controller before; disarming the plan ends it")
+    if begin_at(folder, begin_utc, lambda: datetime.now(UTC), time.sleep):
+        return True
+    taken = taken_back(folder)
+    by = "somebody" if taken is None else taken.by
+    why = f": {taken.why}" if taken is not None and taken.why else ""
+    say(f"disarmed by {by} before it began, nothing was sent to a controller{why}")
+    return False
 
 
 def exit_of(folder: Path) -> dict[str, Any] | None:

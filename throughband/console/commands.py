@@ -241,6 +241,7 @@ backups = "{at}backups"                    # of the database, before it is broug
 # runs_at_once = 1
 # runs_waiting = 20
 # approval_hours = 12                  # how long an approval holds
+# push_lead_minutes = 10               # how long before its time a push prepares the controllers
 
 # [oidc]                               # sign-in with the agency's own accounts
 # name = "City of Springfield"

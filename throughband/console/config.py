@@ -79,12 +79,13 @@ class SessionEntry(_Strict):
 
 
 class LimitsEntry(_Strict):
-    """``[limits]``: of uploads, of work at a time, and how long approvals hold."""
+    """``[limits]``: of uploads, work at a time, approvals, and pushes before their time."""
 
     upload_mb: float = Field(64, gt=0)
     runs_at_once: int = Field(1, ge=1)
     runs_waiting: int = Field(20, ge=1)
     approval_hours: float = Field(12, ge=0.01, le=24 * 31)
+    push_lead_minutes: float = Field(10, ge=1, le=24 * 60)
 
 
 class OidcEntry(_Strict):
@@ -148,6 +149,9 @@ class ConsoleConfig:
     rates
         What the city reckons time, fuel and CO2 at, for the reports of runs; None where no money
         is reckoned.
+    push_lead
+        How long before the time that a plan is armed for its push begins to prepare the
+        controllers; until then it can be disarmed.
     """
 
     path: Path
@@ -171,6 +175,7 @@ class ConsoleConfig:
     public_url: str | None = None
     site: str = ""
     rates: Path | None = None
+    push_lead: timedelta = timedelta(minutes=10)
 
 
 def read_console_config(path: Path) -> ConsoleConfig:
@@ -215,6 +220,7 @@ def read_console_config(path: Path) -> ConsoleConfig:
         entry.serve.public_url,
         entry.site.name.strip(),
         _rates(entry.rates, here),
+        timedelta(minutes=limits.push_lead_minutes),
     )
 
 

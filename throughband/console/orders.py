@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -24,6 +25,7 @@ from network.errors import (
 from throughband.bridge.config import BridgeConfig, BridgeEntry, read_config
 from throughband.bridge.state import StateFolder
 from throughband.console.carrying import FILES
+from throughband.console.claims import TakenBack, has_begun, take_back, taken_back
 from throughband.console.config import ConsoleConfig
 from throughband.console.scenes import Scenes, plan_set_of
 from throughband.console.work import RELEASE, Work
@@ -31,7 +33,7 @@ from throughband.plan_life import MOVES, Move, PlanState
 from throughband.settings_file import read_settings
 from throughband.sources import require_own_files
 from throughband.store import Store
-from throughband.store.rows import Network, Plan, ReportOrigin, ReportSource, Run
+from throughband.store.rows import Network, Plan, ReportOrigin, ReportSource, Run, RunState
 
 
 class Orders:
@@ -56,6 +58,8 @@ class Orders:
         self._store = store
         self._work = work
         self._scenes = scenes
+        # A plan is not disarmed between its arming and the order of its push.
+        self._arming = threading.Lock()
 
     # Runs
 
@@ -232,9 +236,6 @@ class Orders:
             raise MoveError(
                 f"the approval of plan {plan_id} ends at {plan.expires_utc:%Y-%m-%d %H:%M} UTC"
             )
-        plan = self._store.plans.move(
-            plan_id, Move.ARM, by, self._clock(), why, seen_version, armed_for_utc=at_utc
-        )
         at = None if at_utc is None else f"{at_utc:%Y-%m-%dT%H:%M:%S%z}"
 
         def command(folder: Path) -> Sequence[str]:
@@ -245,32 +246,60 @@ class Orders:
                 *(("--at", at) if at else ()),
             ]  # fmt: skip
 
-        files = {"plan.json": plan.content, "release.json": json.dumps(plan.release)}
-        run = self._work.submit(
-            "push", command, by,
-            network_id=network.id, asked={"plan_id": plan_id, "at": at}, files=files,
-        )  # fmt: skip
+        with self._arming:
+            now = self._clock()
+            plan = self._store.plans.move(
+                plan_id, Move.ARM, by, now, why, seen_version, armed_for_utc=at_utc
+            )
+            files = {"plan.json": plan.content, "release.json": json.dumps(plan.release)}
+            run = self._work.submit(
+                "push", command, by,
+                network_id=network.id, asked={"plan_id": plan_id, "at": at}, files=files,
+                begin_utc=now if at_utc is None else at_utc - self._config.push_lead,
+            )  # fmt: skip
         return plan, run
 
     def disarm(self, plan_id: str, by: str, why: str, seen_version: int) -> Plan:
-        """Ask for a plan no longer; not once its push has begun.
+        """Ask for a plan no longer, so that its push never begins.
+
+        Either nothing of it reaches the street, also if the console ends right after, or the push
+        has begun and the plan stays armed.
 
         Raises
         ------
         MoveError
-            The push has begun.
+            The plan is not armed, or its push has begun.
+        StaleError
+            It changed since it was seen.
         """
-        plan = self._store.plans.get(plan_id)
-        open_pushes = [
+        with self._arming:
+            plan = self._store.plans.require(plan_id, Move.DISARM, seen_version)
+            taken = TakenBack(by, why, self._clock().isoformat(), plan.version)
+            self.require_disarmable(plan)
+            for run in self._open_pushes(plan_id):
+                folder = Path(run.folder)
+                # Begun since it was looked at: the last word is the claim's.
+                if not take_back(folder, taken) and taken_back(folder) is None:
+                    raise _begun(plan)
+            return self._move(plan_id, Move.DISARM, by, why, seen_version)
+
+    def require_disarmable(self, plan: Plan) -> None:
+        """Raise `MoveError` if the push of an armed plan has begun."""
+        if self.push_has_begun(plan):
+            raise _begun(plan)
+
+    def push_has_begun(self, plan: Plan) -> bool:
+        """Tell whether the push of an armed plan has begun, and the plan cannot be disarmed."""
+        return plan.push_id is not None or any(
+            has_begun(Path(run.folder)) for run in self._open_pushes(plan.id)
+        )
+
+    def _open_pushes(self, plan_id: str) -> list[Run]:
+        return [
             run
-            for run in self._store.runs.listed(limit=1000)
-            if run.kind == "push"
-            and run.arguments.get("plan_id") == plan_id
-            and run.ended_utc is None
+            for run in self._store.runs.listed([RunState.WAITING, RunState.RUNNING], limit=1000)
+            if run.kind == "push" and run.arguments.get("plan_id") == plan_id
         ]
-        if plan.push_id is not None or open_pushes:
-            raise MoveError(f"plan {plan_id} is being pushed; roll it back once it is active")
-        return self._move(plan_id, Move.DISARM, by, why, seen_version)
 
     def roll_back(self, plan_id: str, by: str, why: str, seen_version: int) -> tuple[Plan, Run]:
         """Take an active plan off the street; its controllers call what they called before.
@@ -401,6 +430,13 @@ class Orders:
 
     def _move(self, plan_id: str, move: Move, by: str, why: str, seen_version: int) -> Plan:
         return self._store.plans.move(plan_id, move, by, self._clock(), why, seen_version)
+
+
+def _begun(plan: Plan) -> MoveError:
+    return MoveError(
+        f"the push of plan {plan.id} has begun; roll the plan back once it is active, or use 'Give "
+        "all back' on the live page"
+    )
 
 
 def _require_why(move: Move, why: str) -> None:

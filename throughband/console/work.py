@@ -29,7 +29,15 @@ from network.errors import (
     StoreUnavailableError,
     ThroughbandError,
 )
-from throughband.console.carrying import COMMAND, FILES, OUTPUT, exit_of, is_carried
+from throughband.console.carrying import (
+    COMMAND,
+    FILES,
+    OUTPUT,
+    TAKEN_BACK_CODE,
+    exit_of,
+    is_carried,
+)
+from throughband.console.claims import taken_back
 from throughband.console.config import ConsoleConfig
 from throughband.console.outcomes import pathless
 from throughband.console.scenes import Scenes
@@ -42,8 +50,9 @@ _log = logging.getLogger(__name__)
 
 UNDOING: Final[Mapping[str, str]] = {
     "push": (
-        "A push is not cut off: it ends by itself, and takes itself back where it fails. Once its "
-        "plan is active, roll the plan back; before that, 'Give all back' on the live page ends it."
+        "A push is not cut off. Before it begins, disarm its plan. After that it ends by itself, "
+        "and takes itself back where it fails: once its plan is active, roll the plan back; 'Give "
+        "all back' on the live page ends it at any time."
     ),
     "withdraw": "It gives controllers back what they had, and ends by itself.",
     "release": "It gives controllers back to their own schedule, and ends by itself.",
@@ -103,6 +112,7 @@ class Work:
         network_id: str | None = None,
         asked: Mapping[str, Any] | None = None,
         files: Mapping[str, str] | None = None,
+        begin_utc: datetime | None = None,
     ) -> Run:
         """Have a command carried out.
 
@@ -120,6 +130,9 @@ class Work:
             What was asked for, to be shown; what follows at its end reads it too.
         files
             Texts to put into its folder beforehand, by name.
+        begin_utc
+            When to begin, if it can be taken back before (`throughband.console.claims`); None
+            for what begins when it is its turn.
 
         Raises
         ------
@@ -141,7 +154,9 @@ class Work:
             folder.mkdir(parents=True)
             for name, text in (files or {}).items():
                 (folder / name).write_text(text, encoding="utf-8")
-            content = {"arguments": [str(part) for part in command(folder)]}
+            content: dict[str, Any] = {"arguments": [str(part) for part in command(folder)]}
+            if begin_utc is not None:
+                content["begin_utc"] = begin_utc.isoformat()
             (folder / COMMAND).write_text(json.dumps(content), encoding="utf-8")
         except OSError as error:
             self._store.runs.end(run.id, RunState.FAILED, None, str(error), now)
@@ -290,6 +305,11 @@ class Work:
         begun = run.begun_utc or run.requested_utc
         is_late = child is not None or (self._clock() - begun).total_seconds() > GRACE_S
         if is_gone and is_late and not is_carried(folder) and exit_of(folder) is None:
+            if taken_back(folder) is not None:
+                # Whoever took it back was told that it will not begin; its end is that.
+                self._conclude(run, TAKEN_BACK_CODE)
+                self._children.pop(run.id, None)
+                return
             self._store.runs.end(
                 run.id, RunState.LOST, None, "its process is gone without a word", self._clock()
             )
@@ -299,7 +319,8 @@ class Work:
         folder = Path(run.folder)
         last = last_words(folder / OUTPUT)
         state = RunState.DONE if code == 0 else RunState.FAILED
-        if (folder / "canceled").exists() and code != 0:
+        taken = taken_back(folder)
+        if taken is not None or ((folder / "canceled").exists() and code != 0):
             state = RunState.CANCELED
         try:
             self._follow_up(run, state)
@@ -351,6 +372,16 @@ class Work:
                 self._store.audit(
                     "network added", by, now, network_id=added.id, name=added.name, run_id=run.id
                 )
+        elif (taken := taken_back(folder)) is not None:
+            now = self._clock()
+            self._store.plans.catch_up(now)
+            with suppress(MissingError):
+                plan = self._store.plans.get(asked["plan_id"])
+                # Unmoved only where the console ended between the claim and the move.
+                if plan.state is PlanState.ARMED and plan.version == taken.version:
+                    self._store.plans.move(
+                        plan.id, Move.DISARM, taken.by, now, taken.why, taken.version
+                    )
         elif run.kind == "push" and state is not RunState.DONE:
             now = self._clock()
             self._store.plans.catch_up(now)

@@ -187,7 +187,8 @@ class Plans(PlanKeeping):
             self._database.hold(connection)
             self._catch_up(connection, now_utc)
             connection.execute(insert(plans).values(**values))
-            event = event_of(DRAFTED, now_utc, author, title, (begun,), digest, told_source(row))
+            details = {"title": title, **told_source(row)}
+            event = event_of(DRAFTED, now_utc, author, "", (begun,), digest, details)
             self._note(connection, begun, event, self._record(event))
         return row
 
@@ -367,6 +368,20 @@ class Plans(PlanKeeping):
                 details |= told_source(plan)
             self._move(connection, plan, move, by, now_utc, why, details, release)
             return one(connection, Plan, plans, plan_id, "plan")
+
+    def require(self, plan_id: str, move: Move, seen_version: int | None) -> Plan:
+        """Return a plan that can make a move, as it is now; nothing is recorded.
+
+        Raises
+        ------
+        MissingError, StaleError, MoveError
+            As `move`.
+        """
+        with self._alone, self._database.reading() as connection:
+            plan = one(connection, Plan, plans, plan_id, "plan")
+            require_seen(connection, plan, seen_version)
+            next_state(plan.state, move)
+            return plan
 
     def ask(
         self,

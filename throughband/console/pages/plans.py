@@ -165,7 +165,7 @@ def framed(desk: Desk, person: Person, plan: Plan) -> dict[str, Any]:
     return {
         "plan": plan,
         "network": desk.store.networks.get(plan.network_id),
-        "moves": moves_offered(plan, person),
+        "moves": moves_offered(plan, person, push_has_begun=_is_being_pushed(desk, plan)),
         "life": life_of(plan, history),
         "next_step": next_step(plan, person),
         "tabs": [
@@ -174,6 +174,10 @@ def framed(desk: Desk, person: Person, plan: Plan) -> dict[str, Any]:
             ("history", f"{base}/history", "History"),
         ],
     }
+
+
+def _is_being_pushed(desk: Desk, plan: Plan) -> bool:
+    return plan.state is PlanState.ARMED and desk.orders.push_has_begun(plan)
 
 
 def told_report(plan: Plan) -> dict[str, Any]:

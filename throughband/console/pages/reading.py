@@ -34,7 +34,7 @@ EFFECTS: Final[Mapping[Move, str]] = {
     Move.CHECK: "Safety rules and timeline look at it; without their consent it stays a draft.",
     Move.APPROVE: "You, who are not its author, approve exactly this plan on this report.",
     Move.ARM: "It is written to the controllers, read back and activated, now or at a time.",
-    Move.DISARM: "It is not asked for any longer; nothing was changed on the street.",
+    Move.DISARM: "Its push does not begin; nothing changes on the street.",
     Move.ROLL_BACK: "Takes it off the street: its controllers call what they called before.",
     Move.REJECT: "It is not to be used any more; nobody can take that back.",
 }
@@ -147,8 +147,11 @@ def life_of(plan: Plan, history: list[MoveRecord]) -> list[Step]:
     ]
 
 
-def moves_offered(plan: Plan, person: Person) -> list[Offered]:
-    """Return the moves that somebody may make with a plan as it is, the first step first."""
+def moves_offered(plan: Plan, person: Person, push_has_begun: bool = False) -> list[Offered]:
+    """Return the moves that somebody may make with a plan as it is, the first step first.
+
+    An armed plan whose push has begun is on its way to the street, and not disarmed any more.
+    """
     possible = moves_from(plan.state)
     return [
         offered(move)
@@ -157,6 +160,7 @@ def moves_offered(plan: Plan, person: Person) -> list[Offered]:
         and person.may(MOVES[move].right)
         and not (MOVES[move].by_other and plan.author == person.name)
         and not (move is Move.CHECK and plan.report is None)
+        and not (move is Move.DISARM and push_has_begun)
     ]
 
 
