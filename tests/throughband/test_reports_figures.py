@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -124,6 +125,15 @@ def test_sheet_tells_whose_half_a_cycle_is() -> None:
         "60 → 40 s, half of the 80 s of its group of 2 signals",
         "60 s",
     ]
+
+
+def test_a_sheet_says_where_the_offset_in_force_counts_from_another_phase() -> None:
+    told = story()
+    other = next(n for n in plan("A").sequence if n != plan("A").coordinated_phase)
+    plan_set = PlanSet("street", (replace(plan("A"), coordinated_phase=other), plan("B")), {})
+    first, second = timing_sheets(told.network, told.in_force, plan_set, {})
+    assert "in force: begin of green of phase 1" in first.reference
+    assert "in force" not in second.reference
 
 
 def test_diagram_says_why_there_is_no_band() -> None:

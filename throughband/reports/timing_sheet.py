@@ -121,11 +121,21 @@ def timing_sheet(
         plan.signal_id,
         _change(before.cycle_s if before else None, plan.cycle_s) + _shared(plan, group),
         _change(before.offset_s if before else None, plan.offset_s),
-        f"{REFERENCE_TEXT[plan.offset_reference]} of phase {plan.coordinated_phase}",
+        _event(before, plan),
         tuple(rows),
         f"{noun} {names} omitted: {OMITTED}." if omitted else "",
         reason,
     )
+
+
+def _event(before: TimingPlan | None, plan: TimingPlan) -> str:
+    """Say what the offset counts from; two that count from different phases are no step."""
+    new, *old = (
+        f"{REFERENCE_TEXT[each.offset_reference]} of phase {each.coordinated_phase}"
+        for each in (plan, before)
+        if each is not None
+    )
+    return f"{new} (in force: {old[0]})" if old and old[0] != new else new
 
 
 def _row(
