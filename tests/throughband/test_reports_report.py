@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import pickle
 import re
 import sys
@@ -35,6 +36,7 @@ from throughband.reports.story import (
 from throughband.reports.traces import Traces
 
 NASTY = "<b>A&B</b>"
+SVG = "http://www.w3.org/2000/svg"
 
 
 def full_story() -> Story:
@@ -238,10 +240,29 @@ def test_trajectories_lie_over_their_own_panel() -> None:
     assert "seed 1" in text
 
 
+def pictures_of(text: str) -> list[str]:
+    """Return the SVG pictures that a page for print holds as images."""
+    found = re.findall(r'src="data:image/svg\+xml;base64,([^"]*)"', text)
+    return [base64.b64decode(one).decode() for one in found]
+
+
 def test_print_takes_the_colors_of_paper(page: str) -> None:
     text = printed(page)
-    assert "var(--" not in text
-    assert "#0072b2" in text
+    shown = text + "".join(pictures_of(text))
+    assert "var(--" not in shown
+    assert "#0072b2" in shown
+
+
+def test_print_keeps_pictures_apart_from_the_page(page: str) -> None:
+    text = printed(page)
+    found = pictures_of(text)
+    assert "<svg" not in text
+    assert len(found) == page.count("<svg") > 0
+    assert all(ElementTree.fromstring(picture).tag == f"{{{SVG}}}svg" for picture in found)
+    assert set(re.findall(r'<svg aria-label="([^"]*)"', page)) == set(
+        re.findall(r'<img alt="([^"]*)" src="data:image/svg', text)
+    )
+    assert ".wide img {" in text
 
 
 def test_a_pdf_holds_what_the_page_tells(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import logging
 import re
 from pathlib import Path
@@ -13,6 +14,9 @@ from network.errors import ThroughbandError
 _VARIABLE: Final = re.compile(r"var\(--([a-z-]+)\)")
 _SETTING: Final = re.compile(r"--([a-z-]+):\s*([^;}]+)[;}]")
 _FIRST_ROOT: Final = re.compile(r":root\s*\{[^}]*\}")
+_STYLE: Final = re.compile(r"(?<=<style>).*?(?=</style>)", re.DOTALL)
+_SVG: Final = re.compile(r"<svg\b[^>]*>.*?</svg>", re.DOTALL)
+_LABEL: Final = re.compile(r'aria-label="([^"]*)"')
 _PRINT: Final = re.compile(r"@media print\s*\{\s*(:root\s*\{[^}]*\})", re.DOTALL)
 
 MISSING: Final = (
@@ -23,20 +27,33 @@ MISSING: Final = (
 
 
 def printed(html: str) -> str:
-    """Return a page with the colors of print in the place of its variables.
+    """Return a page as WeasyPrint sets it best: colors of print for variables, pictures apart.
 
     Pictures in SVG take their colors from the page's variables, which only a browser knows there.
+    As images they are read as what they are; inside the page each of their thousands of lines is
+    parsed as HTML and asked for by every rule of the page, which took as long as drawing them.
 
     Parameters
     ----------
     html
-        A page of ours: variables are set in ``:root``, and for paper in ``@media print``.
+        A page of ours: variables are set in ``:root``, and for paper in ``@media print``; pictures
+        are well-formed SVG, sized by rules that name ``svg`` and what it is in.
     """
     values: dict[str, str] = {}
     for block in (_FIRST_ROOT.search(html), _PRINT.search(html)):
         if block is not None:
             values |= dict(_SETTING.findall(block.group(0)))
-    return _VARIABLE.sub(lambda found: values.get(found.group(1), "currentColor").strip(), html)
+    colored = _VARIABLE.sub(lambda found: values.get(found.group(1), "currentColor").strip(), html)
+    return _SVG.sub(_apart, _STYLE.sub(lambda style: style[0].replace(" svg", " img"), colored))
+
+
+def _apart(found: re.Match[str]) -> str:
+    """Return an image of its own in the place of an SVG inside a page."""
+    picture = found[0].replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"', 1)
+    label = _LABEL.search(found[0])
+    said = label[1] if label else ""
+    content = base64.b64encode(picture.encode()).decode()
+    return f'<img alt="{said}" src="data:image/svg+xml;base64,{content}" />'
 
 
 def write_pdf(path: Path, html: str) -> None:
