@@ -207,7 +207,7 @@ def plan(
     `workers` are for our own optimizer, as `optimize` has them; another one works alone.
     """
     flows = wanted.flows
-    together = [corridor.signals for corridor in corridors_of(setting.scenario, setting.network)]
+    together = _together(setting)
     if optimizer is not None:
         task = Task(
             setting.network,
@@ -242,9 +242,13 @@ def priced(setting: Setting, done: Optimization, limits: Limits) -> Explanation 
     if len(done.plan_set.plans) > MOST_PRICED:
         return None
     plans = {found.signal_id: found for found in done.plan_set.plans}
-    named = corridors_of(setting.scenario, setting.network)
-    together = [corridor.signals for corridor in named]
-    return explanation_of(Question(setting.network, done.street, 0, plans, limits, together))
+    question = Question(setting.network, done.street, 0, plans, limits, _together(setting))
+    return explanation_of(question)
+
+
+def _together(setting: Setting) -> list[tuple[str, ...]]:
+    """Return the signals of each corridor that is named beside the scenario."""
+    return [corridor.signals for corridor in corridors_of(setting.scenario, setting.network)]
 
 
 def explain(
@@ -268,7 +272,7 @@ def explain(
     locks = limits.locks if limits is not None else None
     if limits is not None and limits.locks and worth is not None:
         plans = {found.signal_id: found for found in done.plan_set.plans}
-        costs = lock_costs(setting.network, done.street, plans, limits)
+        costs = lock_costs(setting.network, done.street, plans, limits, _together(setting))
     return reasons(
         setting.network,
         done.street,
