@@ -136,7 +136,11 @@ def fuzz(
     int, int
         Calls made, and Schemathesis's exit code.
     """
-    with tempfile.TemporaryDirectory() as name, served(Path(name)) as (url, token):
+    with (
+        tempfile.TemporaryDirectory() as name,
+        served(Path(name)) as (url, token),
+        report.open("w", encoding="utf-8") as told,
+    ):
         done = subprocess.run(
             [
                 str(Path(sys.executable).with_name("schemathesis")), "run",
@@ -148,7 +152,7 @@ def fuzz(
                 "--generation-database", "none", "--no-color", "--request-timeout", "60",
                 "--suppress-health-check", "all", "--continue-on-failure",
             ],
-            stdout=report.open("w", encoding="utf-8"), stderr=subprocess.STDOUT, check=False,
+            stdout=told, stderr=subprocess.STDOUT, check=False,
             cwd=name,
         )  # fmt: skip
     found = re.search(r"(\d[\d,]*) generated", report.read_text(encoding="utf-8"))
