@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -375,7 +376,7 @@ def day_table(found: Evaluation) -> tuple[tuple[str, ...], list[tuple[object, ..
 def command_of(wish: EvaluationWish) -> str:
     """Return the command that does this again."""
     parts = [
-        "throughband evaluate", "--before", str(wish.before), "--after", str(wish.after),
+        "throughband", "evaluate", "--before", str(wish.before), "--after", str(wish.after),
         "--tz", wish.tz, "--interval", wish.interval, "--seed", str(wish.seed),
     ]  # fmt: skip
     for option, value in (
@@ -388,4 +389,4 @@ def command_of(wish: EvaluationWish) -> str:
         parts += ["--control", control]
     for file in wish.counts:
         parts += ["--counts", str(file)]
-    return " ".join(parts)
+    return shlex.join(parts)

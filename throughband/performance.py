@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -36,6 +37,7 @@ from throughband.performance_files import (
 from throughband.pipeline import Setting, open_setting
 from throughband.plan_files import plan_for
 from throughband.results import output_folder, versions
+from throughband.run_record import portable
 from throughband.teller import Teller
 
 MOST_DRAWN_S = 36 * 3600.0
@@ -340,7 +342,7 @@ def _draw(
     )
     story = PerformanceStory(
         wish.log.name, facts, tuple(notes), tuple(pages),
-        (("Command", _command(wish)), *versions().items()),
+        (("Command", portable(_command(wish))), *versions().items()),
     )  # fmt: skip
     write_performance_page(folder / "performance.html", story)
 
@@ -350,7 +352,7 @@ def _vehicles(signals: Iterable[SignalPerformance]) -> str:
 
 
 def _command(wish: PerformanceWish) -> str:
-    parts = ["throughband performance", str(wish.log), "--tz", wish.tz]
+    parts = ["throughband", "performance", str(wish.log), "--tz", wish.tz]
     for option, value in (
         ("--detectors", wish.detectors), ("--interval", wish.interval), ("--begin", wish.begin),
         ("--end", wish.end), ("--scenario", wish.scenario), ("--plan", wish.plan),
@@ -362,7 +364,7 @@ def _command(wish: PerformanceWish) -> str:
         parts += ["--latency", f"{wish.latency_s:g}"]
     for device in wish.devices:
         parts += ["--device", device]
-    return " ".join(parts)
+    return shlex.join(parts)
 
 
 def _moment_s(option: str, text: str, zone: ZoneInfo) -> float:

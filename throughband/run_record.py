@@ -40,6 +40,11 @@ class Source:
     file: str
     sha256: str
 
+    @property
+    def shown(self) -> str:
+        """The file, for pages that leave the machine: as `portable` tells it."""
+        return _without_folders(self.file)
+
 
 @dataclass(frozen=True, slots=True)
 class Played:
@@ -191,6 +196,20 @@ def run_record(folder: Path) -> tuple[Step, ...]:
         raise ThroughbandError(f"{path}: malformed record of a run ({error})") from error
 
 
+def portable(command: str) -> str:
+    """Return a command line with the files of this machine told by their names alone.
+
+    For pages that leave the machine: where it keeps its folders concerns nobody else, and leads
+    nowhere elsewhere. Relative paths stay as they were typed.
+    """
+    return shlex.join(_without_folders(word) for word in shlex.split(command))
+
+
+def _without_folders(word: str) -> str:
+    option, joined, value = word.partition("=") if word.startswith("-") else ("", "", word)
+    return option + joined + (Path(value).name if Path(value).is_absolute() else value)
+
+
 def digest_of(path: Path) -> str:
     """Return the SHA-256 of a file, or of the names and files of a folder.
 
@@ -254,6 +273,8 @@ def _document(step: Step) -> dict[str, Any]:
 def _step(value: object, where: str) -> Step:
     place = place_in(where)
     taken = Fields.of(value, place, ThroughbandError, _KEYS)
+    # A quotation that does not end would stop whoever shows it.
+    shlex.split(str(taken.values["command"]))
     scenario = None
     if taken.values["scenario"] is not None:
         keys = ("name", "where", "begin_s", "end_s", "network_sha256")

@@ -34,6 +34,7 @@ from throughband.reports.story import (
     StreetRow,
 )
 from throughband.reports.traces import Traces
+from throughband.run_record import Source, Step
 
 NASTY = "<b>A&B</b>"
 SVG = "http://www.w3.org/2000/svg"
@@ -114,6 +115,22 @@ def test_sections_come_in_the_order_an_engineer_reads(page: str) -> None:
 )
 def test_page_tells(page: str, said: str) -> None:
     assert said in page
+
+
+def test_the_page_names_no_folder_of_the_machine_it_was_made_on() -> None:
+    made = Step(
+        "run",
+        "throughband run /srv/console/networks/3f/Main --out=/srv/console/runs/9/files",
+        inputs={"rates": Source("/srv/rates.toml", "ab" * 32)},
+    )
+    pages = [
+        render_report(replace(full_story(), steps=(made,))),
+        render_report(replace(full_story(), command=made.command)),
+    ]
+
+    assert all("/srv" not in page for page in pages)
+    assert all("throughband run Main --out=files" in page for page in pages)
+    assert "rates.toml; SHA-256" in pages[0]
 
 
 def test_only_series_with_a_fault_are_listed(page: str) -> None:

@@ -28,6 +28,7 @@ from throughband.run_record import (
     add_step,
     digest_of,
     planning_inputs,
+    portable,
     run_record,
 )
 
@@ -141,6 +142,19 @@ def test_steps_of_other_kinds_go_on_being_told(tmp_path: Path) -> None:
     assert "python" in second.versions
 
 
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        ("run /srv/3f/Main --out=/srv/9/files", "run Main --out=files"),
+        ("validate 'Main Street/a.sumocfg' -s 3", "validate 'Main Street/a.sumocfg' -s 3"),
+        ("evaluate --before '/data/old counts.csv'", "evaluate --before 'old counts.csv'"),
+        ("day x --hours=07:00-09:00,a/b", "day x --hours=07:00-09:00,a/b"),
+    ],
+)
+def test_a_portable_command_tells_files_of_the_machine_by_name(command: str, told: str) -> None:
+    assert portable(command) == told
+
+
 def test_a_folder_without_a_record_tells_nothing(tmp_path: Path) -> None:
     assert run_record(tmp_path) == ()
 
@@ -150,6 +164,13 @@ def test_a_damaged_record_is_refused(tmp_path: Path, steps: object) -> None:
     content = {"format": "throughband.run", "version": 1, "steps": steps}
     (tmp_path / RECORD_NAME).write_text(json.dumps(content))
     with pytest.raises(ThroughbandError, match=r"run\.json"):
+        run_record(tmp_path)
+
+
+def test_a_recorded_command_whose_quotation_does_not_end_is_refused(tmp_path: Path) -> None:
+    add_step(tmp_path, tmp_path, "optimize", command="throughband optimize 'Main")
+
+    with pytest.raises(ThroughbandError, match="No closing quotation"):
         run_record(tmp_path)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
@@ -21,8 +20,10 @@ from throughband.reports.evaluation_charts import (
 )
 from throughband.reports.evaluation_days import compared_rows, day_rows, weekday_rows
 from throughband.reports.figure_files import write_figure
+from throughband.reports.pages import environment
 from throughband.reports.style import svg
 from throughband.results import versions
+from throughband.run_record import portable
 
 TEMPLATE: Final = "evaluation.html"
 
@@ -117,26 +118,18 @@ def render_evaluation_page(
     pictures: dict[str, tuple[Figure, str]],
 ) -> str:
     """Return the page as HTML text."""
-    environment = Environment(
-        loader=PackageLoader("throughband.reports"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters["number"] = number
-    environment.globals["level"] = _level
-    environment.globals["reach"] = _reach
+    pages = environment()
+    pages.globals["level"] = _level
+    pages.globals["reach"] = _reach
     shown = [
         # Names inside were escaped by the SVG writer, which knows nothing of this page.
         (name, Markup(svg(figure, name, caption)), caption)  # noqa: S704
         for name, (figure, caption) in pictures.items()
     ]
-    return environment.get_template(TEMPLATE).render(
+    return pages.get_template(TEMPLATE).render(
         found=found, text=text, pictures=shown, compared=compared_rows(found),
         weekdays=weekday_rows(found), days=day_rows(found),
-        reproduction=(("Command", command), *versions().items()),
+        reproduction=(("Command", portable(command)), *versions().items()),
     )  # fmt: skip
 
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from network.files import replace_file
 from throughband.forecast_trial import Trial
-from throughband.reports.comparison import number
 from throughband.reports.forecast_charts import (
     MOST_DETECTORS,
     Fan,
@@ -20,6 +18,7 @@ from throughband.reports.forecast_charts import (
     fan_chart,
     health_chart,
 )
+from throughband.reports.pages import environment
 from throughband.reports.style import svg
 
 TEMPLATE = "forecast.html"
@@ -119,17 +118,10 @@ def write_forecast_page(path: Path, story: ForecastStory) -> None:
 
 def render_forecast_page(story: ForecastStory) -> str:
     """Return the page of a forecast as HTML text."""
-    environment = Environment(
-        loader=PackageLoader("throughband.reports"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters["number"] = number
-    return environment.get_template(TEMPLATE).render(
-        story=story, pictures=_pictures(story), most_detectors=MOST_DETECTORS
+    return (
+        environment()
+        .get_template(TEMPLATE)
+        .render(story=story, pictures=_pictures(story), most_detectors=MOST_DETECTORS)
     )
 
 

@@ -20,6 +20,7 @@ from throughband.forecast_trial import Trial
 from throughband.reports.forecast_charts import Fan, HealthCalendar
 from throughband.reports.forecast_page import FlaggedDetector, ForecastStory
 from throughband.results import versions
+from throughband.run_record import portable
 
 FANS = 4
 PAST_SHOWN_S = 86_400
@@ -82,7 +83,7 @@ def forecast_story(
         _calendar(clock, feed, health),
         _flagged(wish, feed, health),
         (
-            ("Command", shlex.join(["throughband", *sys.argv[1:]])),
+            ("Command", portable(shlex.join(["throughband", *sys.argv[1:]]))),
             ("Versions", ", ".join(f"{name} {found}" for name, found in versions().items())),
         ),
     )

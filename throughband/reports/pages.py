@@ -5,10 +5,11 @@ from __future__ import annotations
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from throughband.reports.comparison import number
+from throughband.run_record import portable
 
 
 def environment() -> Environment:
-    """Return the environment of all pages, with the filter ``number``."""
+    """Return the environment of all pages, with the filters ``number`` and ``portable``."""
     found = Environment(
         loader=PackageLoader("throughband.reports"),
         autoescape=True,
@@ -18,4 +19,5 @@ def environment() -> Environment:
         keep_trailing_newline=True,
     )
     found.filters["number"] = number
+    found.filters["portable"] = portable
     return found

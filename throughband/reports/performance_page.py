@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from engine.performance.signal import PhaseSummary
 from network.files import replace_file
-from throughband.reports.comparison import number
+from throughband.reports.pages import environment
 from throughband.reports.performance_figures import NamedFigure
 from throughband.reports.style import svg
 
@@ -78,21 +77,14 @@ def write_performance_page(path: Path, story: PerformanceStory) -> None:
 
 def render_performance_page(story: PerformanceStory) -> str:
     """Return the page as HTML text."""
-    environment = Environment(
-        loader=PackageLoader("throughband.reports"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters["number"] = number
     pictures = {
         # Names inside were escaped by the SVG writer, which knows nothing of this page.
         (at, one.name): Markup(svg(one.figure, f"s{at}-{one.name}", one.caption))  # noqa: S704
         for at, signal in enumerate(story.signals[:MOST_SIGNALS])
         for one in signal.figures
     }
-    return environment.get_template(TEMPLATE).render(
-        story=story, pictures=pictures, most_signals=MOST_SIGNALS
+    return (
+        environment()
+        .get_template(TEMPLATE)
+        .render(story=story, pictures=pictures, most_signals=MOST_SIGNALS)
     )
