@@ -84,7 +84,7 @@ def fill(folder: Path, town: Path) -> dict[str, str]:
         run = store.runs.add(
             "optimize", network.id, {"minimize": "delay"}, folder / "runs", "bench", now
         )
-        store.runs.begin(run.id, 1, now)
+        store.runs.begin(run.id, now)
         store.runs.end(run.id, RunState.DONE, 0, "", now)
     files = Path(run.folder) / FILES
     files.mkdir(parents=True)

@@ -122,7 +122,7 @@ def _count(desk: Desk, network_id: str, network: RoadNetwork) -> None:
         "movement", list(network.movements), 0.0, 300, volume.astype(float)
     )
     write_demand(folder / DEMAND_NAME, demand(network, (day,)))
-    desk.store.runs.begin(counted.id, 1, now)
+    desk.store.runs.begin(counted.id, now)
     desk.store.runs.end(counted.id, RunState.DONE, 0, "", now)
 
 

@@ -155,7 +155,7 @@ def site_in(folder: Path, **settings: Any) -> Iterator[Site]:
     counts = CountSeries.from_volumes("movement", list(street.movements), 0.0, INTERVAL_S, volume)
     write_demand(files / DEMAND_NAME, demand(street, (counts,)))
     (files / "report.html").write_text("<!doctype html><title>r</title><p>Report</p>", "utf-8")
-    desk.store.runs.begin(run.id, 1, now)
+    desk.store.runs.begin(run.id, now)
     desk.store.runs.end(run.id, RunState.DONE, 0, "3 signals retimed", now)
     content = (files / "plan.json").read_text(encoding="utf-8")
     plan = desk.store.plans.add(

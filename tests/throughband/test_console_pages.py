@@ -166,7 +166,7 @@ def test_a_started_run_waits_with_what_was_asked_for(site: Site) -> None:
 def test_what_is_at_work_on_the_street_is_not_offered_to_be_stopped(site: Site, kind: str) -> None:
     store, now = site.desk.store, site.desk.clock()
     run = store.runs.add(kind, None, {}, site.desk.config.runs, "bo", now)
-    store.runs.begin(run.id, 1, now)
+    store.runs.begin(run.id, now)
     client = client_of(site, "bo")
 
     page = html.unescape(client.get(f"/runs/{run.id}").text)
@@ -183,7 +183,7 @@ def test_what_is_at_work_on_the_street_is_not_offered_to_be_stopped(site: Site, 
 def test_what_a_run_said_names_no_place_on_the_server(site: Site) -> None:
     store, now = site.desk.store, site.desk.clock()
     run = store.runs.add("optimize", None, {}, site.desk.config.runs, "ada", now)
-    store.runs.begin(run.id, 1, now)
+    store.runs.begin(run.id, now)
     store.runs.progress(run.id, {"step": 1, "title": f"read {run.folder}/files/plan.json"})
     Path(run.folder).mkdir()
     (Path(run.folder) / OUTPUT).write_text(f"{run.folder}/files/plan.json: read\n")

@@ -3,7 +3,8 @@
 ``python -m throughband.console.carrying FOLDER`` reads ``command.json`` there, holds ``run.lock``
 while it works, and leaves what was said in ``output.txt`` and how it ended in ``exit.json``. So a
 console that was restarted meanwhile learns of the end all the same. Where the command names a time
-(``begin_utc``), it waits for that, and begins only what nobody took back meanwhile.
+(``begin_utc``), it waits for that, and begins only what nobody took back meanwhile. Who wants it
+stopped makes the file ``canceled`` there, at any time: what has not begun then does not begin.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import signal as signals
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, Final
@@ -26,6 +28,10 @@ OUTPUT: Final = "output.txt"
 EXIT: Final = "exit.json"
 LOCK: Final = "run.lock"
 FILES: Final = "files"
+CANCELED: Final = "canceled"
+LOOK_S: Final = 0.5
+"""How often is looked whether the command is to be stopped, s."""
+
 TAKEN_BACK_CODE: Final = 3
 """How a run ends that was taken back before it began."""
 
@@ -42,14 +48,11 @@ def carry(folder: Path) -> int:
     ):
         fcntl.flock(lock, fcntl.LOCK_EX)
         begin_utc = command.get("begin_utc")
-        if begin_utc is None or _is_to_begin(folder, datetime.fromisoformat(begin_utc), output):
-            code = subprocess.run(
-                [sys.executable, "-m", "throughband.cli", *command["arguments"]],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                check=False,
-            ).returncode
+        if (folder / CANCELED).exists():
+            output.write(b"canceled before it began\n")
+            code = TAKEN_BACK_CODE
+        elif begin_utc is None or _is_to_begin(folder, datetime.fromisoformat(begin_utc), output):
+            code = _carried_out(command["arguments"], output, folder)
         else:
             code = TAKEN_BACK_CODE
         content = {"code": code, "utc": datetime.now(UTC).isoformat()}
@@ -60,6 +63,24 @@ def carry(folder: Path) -> int:
             os.fsync(file.fileno())
         aside.replace(folder / EXIT)
     return code
+
+
+def _carried_out(arguments: Sequence[str], output: IO[bytes], folder: Path) -> int:
+    """Carry out a command, stop it when that is asked for, and return its exit code."""
+    child = subprocess.Popen(
+        [sys.executable, "-m", "throughband.cli", *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+    )
+    while True:
+        try:
+            return child.wait(LOOK_S)
+        except subprocess.TimeoutExpired:
+            if (folder / CANCELED).exists():
+                # Once, and to all that the command started: a second signal cuts cleaning up short.
+                os.killpg(os.getpgrp(), signals.SIGTERM)
+                return child.wait()
 
 
 def _is_to_begin(folder: Path, begin_utc: datetime, output: IO[bytes]) -> bool:

@@ -12,7 +12,6 @@ import logging
 import os
 import re
 import shutil
-import signal as signals
 import subprocess
 import sys
 import threading
@@ -30,6 +29,7 @@ from network.errors import (
     ThroughbandError,
 )
 from throughband.console.carrying import (
+    CANCELED,
     COMMAND,
     FILES,
     OUTPUT,
@@ -190,10 +190,14 @@ class Work:
         ):
             return self._store.runs.get(run_id)
         run = self._store.runs.get(run_id)
-        if run.process is not None and is_carried(Path(run.folder)):
-            (Path(run.folder) / "canceled").write_text(by, encoding="utf-8")
-            with suppress(ProcessLookupError):
-                os.killpg(run.process, signals.SIGTERM)
+        if run.state is RunState.RUNNING:
+            wish = Path(run.folder) / CANCELED
+            try:
+                wish.write_text(by, encoding="utf-8")
+            except OSError as error:
+                raise StoreUnavailableError(
+                    f"{wish}: cannot be written, the run goes on ({error.strerror or error})"
+                ) from error
         return self._store.runs.get(run_id)
 
     # Looking after
@@ -270,6 +274,10 @@ class Work:
                 self._store.plans.move(plan.id, Move.FAIL, "console", now, why, plan.version)
 
     def _begin(self, run: Run) -> None:
+        # The row first: whoever cancels finds a run that waits, and then it never begins, or one
+        # that runs. And what a crash cuts short here is lost, and never carried out twice.
+        if not self._store.runs.begin(run.id, self._clock()):
+            return
         folder = Path(run.folder)
         try:
             child = subprocess.Popen(
@@ -283,7 +291,7 @@ class Work:
             self._store.runs.end(run.id, RunState.FAILED, None, str(error), self._clock())
             return
         self._children[run.id] = child
-        self._store.runs.begin(run.id, child.pid, self._clock())
+        self._store.runs.carried_by(run.id, child.pid)
 
     def _look_after(self, run: Run) -> None:
         folder = Path(run.folder)
@@ -320,7 +328,7 @@ class Work:
         last = last_words(folder / OUTPUT)
         state = RunState.DONE if code == 0 else RunState.FAILED
         taken = taken_back(folder)
-        if taken is not None or ((folder / "canceled").exists() and code != 0):
+        if taken is not None or ((folder / CANCELED).exists() and code != 0):
             state = RunState.CANCELED
         try:
             self._follow_up(run, state)

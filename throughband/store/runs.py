@@ -87,12 +87,13 @@ class Runs(Repository):
         with self._database.reading() as connection:
             return counted(connection, runs, *where)
 
-    def begin(self, run_id: str, process: int, now_utc: datetime) -> bool:
-        """Say that a waiting run has begun; False if it does not wait (any more)."""
-        return self._change(
-            run_id, (RunState.WAITING,),
-            state=RunState.RUNNING, process=process, begun_utc=now_utc,
-        )  # fmt: skip
+    def begin(self, run_id: str, now_utc: datetime) -> bool:
+        """Say that a waiting run begins now; False if it does not wait (any more)."""
+        return self._change(run_id, (RunState.WAITING,), state=RunState.RUNNING, begun_utc=now_utc)
+
+    def carried_by(self, run_id: str, process: int) -> bool:
+        """Say which process carries a run that has begun; False if it does not run (any more)."""
+        return self._change(run_id, (RunState.RUNNING,), process=process)
 
     def progress(self, run_id: str, progress: Mapping[str, Any]) -> bool:
         """Keep what a running run said last."""

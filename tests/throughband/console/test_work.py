@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -94,6 +97,56 @@ def test_a_run_that_waits_is_canceled_without_ever_beginning(bench: Bench) -> No
         bench.work.cancel(run.id, "ben")
 
 
+def test_a_run_canceled_while_its_process_is_started_is_not_carried_out(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, start = bench.asked("schema", "plan"), subprocess.Popen
+
+    def canceled_meanwhile(*given: Any, **options: Any) -> subprocess.Popen[bytes]:
+        bench.work.cancel(run.id, "ben")
+        return start(*given, **options)
+
+    monkeypatch.setattr(subprocess, "Popen", canceled_meanwhile)
+    bench.work.turn()
+    ended = bench.until_ended(run)
+
+    assert (ended.state, ended.exit_text) == (RunState.CANCELED, "canceled before it began")
+    assert "$schema" not in (Path(run.folder) / OUTPUT).read_text()
+
+
+def test_a_run_canceled_right_before_it_begins_starts_no_process(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, waiting = bench.asked("schema", "plan"), bench.store.runs.waiting
+
+    def canceled_meanwhile() -> list[Run]:
+        found = waiting()
+        bench.work.cancel(run.id, "ben")
+        return found
+
+    monkeypatch.setattr(bench.store.runs, "waiting", canceled_meanwhile)
+    bench.work.turn()
+
+    assert bench.store.runs.get(run.id).state is RunState.CANCELED
+    assert not bench.work._children
+
+
+def test_a_run_at_work_is_stopped_and_says_that_it_was_canceled(
+    bench: Bench, tmp_path: Path
+) -> None:
+    counts = tmp_path / "counts.csv"
+    os.mkfifo(counts)
+    run = bench.asked("forecast", str(counts), "--tz", "UTC", "--out", str(tmp_path / "out"))
+    bench.work.turn()
+    # Returns once the command reads.
+    with counts.open("w"):
+        bench.work.cancel(run.id, "ben")
+        ended = bench.until_ended(run)
+
+    assert ended.state is RunState.CANCELED
+    assert ended.exit_code != 0
+
+
 def test_no_more_runs_wait_than_are_allowed(bench: Bench) -> None:
     bench.asked("schema", "plan")
     bench.asked("schema", "plan")
@@ -120,7 +173,7 @@ def test_what_is_at_work_on_the_street_is_not_canceled(bench: Bench, kind: str, 
 
 def test_a_run_whose_process_is_gone_without_a_word_is_lost(bench: Bench) -> None:
     run = bench.asked("schema", "plan")
-    bench.store.runs.begin(run.id, 4_000_000, bench.clock())
+    bench.store.runs.begin(run.id, bench.clock())
     bench.work.turn()
     assert bench.store.runs.get(run.id).state is RunState.RUNNING
 
@@ -132,7 +185,7 @@ def test_a_run_whose_process_is_gone_without_a_word_is_lost(bench: Bench) -> Non
 
 def test_an_end_that_was_told_is_not_taken_for_a_loss(bench: Bench) -> None:
     run = bench.asked("schema", "plan")
-    bench.store.runs.begin(run.id, 4_000_000, bench.clock())
+    bench.store.runs.begin(run.id, bench.clock())
     (Path(run.folder) / EXIT).write_text(json.dumps({"code": 0, "utc": "x"}))
     bench.clock.on(minutes=1)
 

@@ -35,8 +35,8 @@ def test_a_run_begins_once_and_ends_once(store: Store, desk: Desk) -> None:
 
     assert store.runs.waiting() == [run]
     assert not store.runs.progress(run.id, {"done": 1})
-    assert store.runs.begin(run.id, 4711, desk.clock.on(seconds=1))
-    assert not store.runs.begin(run.id, 4712, desk.clock())
+    assert store.runs.begin(run.id, desk.clock.on(seconds=1))
+    assert not store.runs.begin(run.id, desk.clock())
     assert store.runs.progress(run.id, {"done": 3, "whole": 5})
     assert store.runs.end(run.id, RunState.DONE, 0, "", desk.clock.on(seconds=9))
     assert not store.runs.end(run.id, RunState.CANCELED, None, "", desk.clock())
