@@ -7,7 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from engine.measures.corridor import Corridor, strongest_corridor
+from engine.measures.corridor import Corridor
+from engine.measures.corridor_search import strongest_corridor
 from engine.measures.evaluation import StreetMeasures
 from engine.measures.objective import Objective
 from engine.optimize.corridors import named_corridors

@@ -17,7 +17,8 @@ from itertools import combinations
 import numpy as np
 
 from engine.measures.bandwidth import CorridorBands, corridor_bands
-from engine.measures.corridor import Corridor, arterials
+from engine.measures.corridor import Corridor
+from engine.measures.corridor_search import arterials
 from engine.measures.street import Floats, Street, build_street
 from engine.optimize.corridors import as_named, named_corridors
 from engine.optimize.explanation import timed_groups

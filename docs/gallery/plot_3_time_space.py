@@ -13,7 +13,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 
-from engine.measures.corridor import strongest_corridor
+from engine.measures.corridor_search import strongest_corridor
 from engine.measures.street import Driving, build_street
 from engine.optimize.bands import band_offsets
 from throughband.generate import Wish, generate

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 
 import networkx as nx
 
-from engine.measures.corridor import Corridor, arterials, corridor_along
+from engine.measures.corridor import Corridor
+from engine.measures.corridor_search import arterials, corridor_along
 from engine.measures.street import Street
 from engine.optimize.groups import connected_groups, coupling, worth_one_cycle
 from network.derive.corridors import NamedCorridor

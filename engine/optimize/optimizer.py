@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from engine.measures.corridor import strongest_corridor
+from engine.measures.corridor_search import strongest_corridor
 from engine.measures.criteria import QueueFinding, queues_past_room
 from engine.measures.evaluation import StreetMeasures
 from engine.measures.street import Driving, Floats, Street, build_street

@@ -17,7 +17,8 @@ from engine.measures.bandwidth import (
     green_band,
     longest_run,
 )
-from engine.measures.corridor import Corridor, strongest_corridor
+from engine.measures.corridor import Corridor
+from engine.measures.corridor_search import strongest_corridor
 from engine.measures.street import build_street
 from network.graph import RoadNetwork
 from network.timing import TimingPlan

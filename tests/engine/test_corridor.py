@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from engine.measures.bandwidth import green_band
-from engine.measures.corridor import Corridor, strongest_corridor
+from engine.measures.corridor import Corridor
+from engine.measures.corridor_search import strongest_corridor
 from engine.measures.street import build_street
 from network.graph import RoadNetwork
 from network.phasing import Phasing

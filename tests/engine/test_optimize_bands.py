@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.measures.bandwidth import corridor_bands
-from engine.measures.corridor import Corridor, strongest_corridor
+from engine.measures.corridor import Corridor
+from engine.measures.corridor_search import strongest_corridor
 from engine.measures.street import Street, build_street
 from engine.optimize.band_models import Balance
 from engine.optimize.band_rounding import best_link_moves, best_moves

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.measures.corridor import arterials, corridor_along, strongest_corridor
+from engine.measures.corridor_search import arterials, corridor_along, strongest_corridor
 from engine.measures.street import Street, build_street
 from engine.optimize.corridors import (
     are_affine,

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from engine.measures.corridor import strongest_corridor
+from engine.measures.corridor_search import strongest_corridor
 from engine.optimize import explanation as subject
 from engine.optimize.explanation import Explanation, Question, explanation_of, timed_groups
 from engine.optimize.narrative import corridor_paragraph, group_paragraph, signal_paragraph

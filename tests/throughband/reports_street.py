@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.measures.corridor import strongest_corridor
+from engine.measures.corridor_search import strongest_corridor
 from engine.measures.evaluation import Tables, evaluate
 from engine.measures.street import build_street
 from network.graph import Connection, Link, Movement, RoadNetwork, Signal

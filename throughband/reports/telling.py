@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from engine.forecast.forecast import Forecast
-from engine.measures.corridor import Corridor, strongest_corridor
+from engine.measures.corridor import Corridor
+from engine.measures.corridor_search import strongest_corridor
 from engine.measures.street import Street
 from engine.optimize.corridors import named_corridors
 from network.counts import VALUED, CountSeries, Quality
