@@ -32,7 +32,9 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from engine.measures.cyclic import CyclicBatch, CyclicGroup, CyclicTables, cyclic_group
+from engine.measures.cyclic import CyclicTables
+from engine.measures.cyclic_batch import CyclicBatch
+from engine.measures.cyclic_group import CyclicGroup, cyclic_group
 from engine.measures.street import Driving, build_street
 from engine.measures.vector_kernels import WIDTH, load, splat, store
 from engine.optimize.problem import Limits, choices

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from engine.measures.cyclic import CyclicBatch
+from engine.measures.cyclic_batch import CyclicBatch
 from engine.measures.street import Street
 from engine.optimize.problem import Choice, Limits
 from engine.optimize.refit import refit

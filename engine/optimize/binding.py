@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from scipy.optimize import linprog
 
-from engine.measures.cyclic import way_service
+from engine.measures.cyclic_service import way_service
 from engine.measures.kernels import TINY
 from engine.optimize.isolated import split_moves
 from engine.optimize.problem import Choice

@@ -11,7 +11,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from engine.measures.cyclic import CyclicTables, cyclic_group
+from engine.measures.cyclic import CyclicTables
+from engine.measures.cyclic_group import cyclic_group
 from engine.measures.street import Street
 from engine.optimize.day_demand import DayStreets
 from engine.optimize.locks import Locks

@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from engine.measures.cyclic import CyclicBatch, CyclicGroup, cyclic_group
+from engine.measures.cyclic_batch import CyclicBatch
+from engine.measures.cyclic_group import CyclicGroup, cyclic_group
 from engine.measures.evaluation import Tables, evaluate
 from engine.measures.street import Floats, Integers, Street
 from engine.measures.transition import Transition, transition

@@ -19,7 +19,8 @@ import numpy as np
 from engine.measures import batch, batch_kernels
 from engine.measures import cyclic_kernels as kernels
 from engine.measures.batch_kernels import Part, Programs
-from engine.measures.cyclic import cost_weights, fading, manners_of, single_manners
+from engine.measures.cyclic import cost_weights
+from engine.measures.cyclic_service import fading, manners_of, single_manners
 from engine.measures.street import Floats, Integers
 from engine.measures.vector_kernels import WIDTH
 from engine.optimize.isolated import Candidate

@@ -14,14 +14,9 @@ from numpy.typing import NDArray
 from engine.measures import batch, batch_kernels
 from engine.measures import cyclic_kernels as columns
 from engine.measures.batch_kernels import Part, Room, Singles
-from engine.measures.cyclic import (
-    CyclicGroup,
-    cost_weights,
-    cyclic_group,
-    fading,
-    manners_of,
-    single_manners,
-)
+from engine.measures.cyclic import cost_weights
+from engine.measures.cyclic_group import CyclicGroup, cyclic_group
+from engine.measures.cyclic_service import fading, manners_of, single_manners
 from engine.measures.delay import random_delay_s
 from engine.measures.street import Floats, Street
 from engine.optimize import rings

@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from engine.measures.cyclic import CyclicTables, cyclic_group
+from engine.measures.cyclic import CyclicTables
+from engine.measures.cyclic_group import cyclic_group
 from engine.measures.street import Floats, Street
 from engine.optimize import rings
 from engine.optimize.day_demand import DayDemand, DayStreets

@@ -9,7 +9,7 @@ import numpy as np
 
 from engine.measures.batch import foes_of, part_of, sources_of, whole_part
 from engine.measures.batch_kernels import Part
-from engine.measures.cyclic import CyclicGroup
+from engine.measures.cyclic_group import CyclicGroup
 from engine.measures.street import Integers
 
 

@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.measures import cyclic_kernels as kernels
-from engine.measures.cyclic import CyclicBatch, CyclicTables, cost_weights, cyclic_group
+from engine.measures.cyclic import CyclicTables, cost_weights
+from engine.measures.cyclic_batch import CyclicBatch
+from engine.measures.cyclic_group import cyclic_group
 from engine.measures.steady import SteadyLanes, steady_lanes
 from engine.measures.street import Floats, Street
 from engine.optimize.isolated import split_moves

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import networkx as nx
 
 from engine.measures.corridor import Corridor
-from engine.measures.cyclic import cyclic_group
+from engine.measures.cyclic_group import cyclic_group
 from engine.measures.street import Street
 from engine.optimize.descent import Descent
 from engine.optimize.isolated import IsolatedSignal

@@ -13,7 +13,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from engine.measures.cyclic import CyclicTables, cyclic_group
+from engine.measures.cyclic import CyclicTables
+from engine.measures.cyclic_group import cyclic_group
 from engine.measures.street import Street
 from engine.performance.arrivals import Arrivals
 from engine.performance.phase_history import Aspect

@@ -9,9 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.measures import cyclic, kernels
+from engine.measures import cyclic_group as layout
 from engine.measures import cyclic_kernels as columns
-from engine.measures.cyclic import CyclicBatch, CyclicTables, cyclic_cost, cyclic_group
+from engine.measures import kernels
+from engine.measures.cyclic import CyclicTables, cyclic_cost
+from engine.measures.cyclic_batch import CyclicBatch
+from engine.measures.cyclic_group import cyclic_group
 from engine.measures.delay import uniform_delay_s
 from engine.measures.street import Driving, Street, build_street
 from network.graph import RoadNetwork
@@ -81,7 +84,7 @@ def solved(network: RoadNetwork, street: Street, plans: dict[str, TimingPlan]) -
 def test_lanes_that_share_turns_settle_to_what_the_hour_long_model_says(
     seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cyclic, "SWEEPS", 12)
+    monkeypatch.setattr(layout, "SWEEPS", 12)
     network, street, plans = row_of_crossroads(seed, level_vph=110.0, pocket_m=0.0)
     tables = solved(network, street, plans)
     assert (tables.group.arrays.kind == columns.MIXED).all()
@@ -94,7 +97,7 @@ def test_lanes_that_share_turns_settle_to_what_the_hour_long_model_says(
 def test_both_models_count_the_same_stops_in_shared_lanes(
     seed: int, three: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cyclic, "SWEEPS", 12)
+    monkeypatch.setattr(layout, "SWEEPS", 12)
     network, street, plans = row_of_crossroads(seed, level_vph=70.0, three=three, pocket_m=0.0)
     tables = solved(network, street, plans)
     first_s = SETTLED_CYCLES * 90
@@ -117,7 +120,7 @@ def test_nobody_stops_twice_where_turns_of_a_lane_go_at_different_times() -> Non
 def test_lefts_with_a_lane_of_their_own_settle_close_to_it(
     seed: int, three: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cyclic, "SWEEPS", 12)
+    monkeypatch.setattr(layout, "SWEEPS", 12)
     network, street, plans = row_of_crossroads(seed, three=three)
     tables = solved(network, street, plans)
     got, want = tables.results[:, columns.DELAYED], settled(network, street, plans)

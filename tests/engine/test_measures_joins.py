@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from engine.measures import kernels
-from engine.measures.cyclic import cyclic_group
+from engine.measures.cyclic_group import cyclic_group
 from engine.measures.joins import mouth
 from engine.measures.street import UNLIMITED_VEH, Street, build_street
 from network.graph import RoadNetwork

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from engine.measures import batch_kernels
 from engine.measures import cyclic_kernels as kernels
 from engine.measures.criteria import criteria_of, movement_delays_s, queues_past_room
-from engine.measures.cyclic import CyclicBatch, CyclicTables, cost_weights, cyclic_group
+from engine.measures.cyclic import CyclicTables, cost_weights
+from engine.measures.cyclic_batch import CyclicBatch
+from engine.measures.cyclic_group import cyclic_group
 from engine.measures.emissions import CO2_G_PER_L, Fuel
 from engine.measures.evaluation import StreetMeasures, evaluate
 from engine.measures.objective import (

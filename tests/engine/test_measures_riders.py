@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from engine.measures import cyclic_kernels as columns
 from engine.measures import kernels
 from engine.measures.criteria import criteria_of
-from engine.measures.cyclic import CyclicBatch, CyclicTables, cyclic_group
+from engine.measures.cyclic import CyclicTables
+from engine.measures.cyclic_batch import CyclicBatch
+from engine.measures.cyclic_group import cyclic_group
 from engine.measures.evaluation import empty_roads, evaluate
 from engine.measures.objective import Goal, Objective
 from engine.measures.street import Street, build_street

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.measures import cyclic_kernels as kernels
-from engine.measures.cyclic import CyclicTables, cost_weights, cyclic_cost, cyclic_group
+from engine.measures.cyclic import CyclicTables, cost_weights, cyclic_cost
+from engine.measures.cyclic_group import cyclic_group
 from engine.measures.evaluation import evaluate
 from engine.measures.objective import Goal, Objective
 from engine.measures.street import Driving, Street, build_street

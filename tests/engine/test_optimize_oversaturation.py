@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from engine.measures import cyclic_kernels as kernels
-from engine.measures.cyclic import cost_weights, cyclic_cost, cyclic_group
+from engine.measures.cyclic import cost_weights, cyclic_cost
+from engine.measures.cyclic_group import cyclic_group
 from engine.measures.objective import Objective, QueueLimit
 from engine.measures.street import Street, build_street
 from engine.optimize.optimizer import Optimization, optimize

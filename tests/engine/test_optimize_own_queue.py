@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.measures import cyclic_kernels as columns
-from engine.measures.cyclic import CyclicTables, cyclic_group
+from engine.measures.cyclic import CyclicTables
+from engine.measures.cyclic_group import cyclic_group
 from network.timing import TimingPlan
 from tests.engine.explained_streets import choices_of, demand_of, row
 

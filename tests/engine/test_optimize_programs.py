@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.measures.cyclic import CyclicTables, cyclic_group, way_service
+from engine.measures.cyclic import CyclicTables
+from engine.measures.cyclic_group import cyclic_group
+from engine.measures.cyclic_service import way_service
 from engine.measures.street import Driving, Street, build_street
 from engine.optimize.isolated import IsolatedSignal
 from engine.optimize.problem import Limits, choices

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from engine.measures import cyclic_kernels as kernels
 from engine.measures.bandwidth import corridor_bands
-from engine.measures.cyclic import CyclicTables, cost_weights, cyclic_group
+from engine.measures.cyclic import CyclicTables, cost_weights
+from engine.measures.cyclic_group import cyclic_group
 from engine.measures.hcm_terms import level_of_service
 from network.errors import PlanError, UnsafePlanError
 from network.timing import PlanSet, TimingPlan
