@@ -16,7 +16,8 @@ from dataclasses import dataclass
 
 from network.errors import TopologyError, UnsafePlanError
 from network.graph import Connection, Signal
-from network.inventory import Controller, ControllerPhase, Turn, TurnKind
+from network.inventory import Turn, TurnKind
+from network.inventory_signals import Controller, ControllerPhase
 from network.phasing import Phase, Phasing
 from network.ring_rounding import whole_seconds
 from network.ring_timing import RingTiming

@@ -1,4 +1,7 @@
-"""Inventories on disk: every value under the name it has in `network.inventory`, with its unit."""
+"""Inventories on disk: every value under the name it has in the program, with its unit.
+
+The names are those of `network.inventory` and `network.inventory_signals`.
+"""
 
 from __future__ import annotations
 

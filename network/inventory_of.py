@@ -12,18 +12,9 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from network.graph import Connection, Link, RoadNetwork, Signal
-from network.inventory import (
-    Controller,
-    Inventory,
-    Lane,
-    LaneUse,
-    Node,
-    NodeKind,
-    Street,
-    Turn,
-    TurnKind,
-)
+from network.inventory import Inventory, Lane, LaneUse, Node, NodeKind, Street, Turn, TurnKind
 from network.inventory_plans import coordination_of
+from network.inventory_signals import Controller
 from network.phasing import Phasing
 
 HEADINGS: Final = ("NB", "NE", "EB", "SE", "SB", "SW", "WB", "NW")

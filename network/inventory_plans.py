@@ -8,13 +8,8 @@ from typing import Final
 
 from network.errors import PlanError
 from network.graph import RoadNetwork
-from network.inventory import (
-    Controller,
-    ControllerPhase,
-    Coordination,
-    Inventory,
-    ReferencePoint,
-)
+from network.inventory import Inventory
+from network.inventory_signals import Controller, ControllerPhase, Coordination, ReferencePoint
 from network.phasing import Phase, Phasing
 from network.timing import OffsetReference, TimingPlan
 from network.units import TENTHS_PER_SECOND

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import accumulate
 
-from network.inventory import Controller
+from network.inventory_signals import Controller
 from network.phasing import Phasing
 from network.ring_timing import RingTiming
 from network.timing import TimingPlan

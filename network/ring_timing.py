@@ -13,7 +13,13 @@ from types import MappingProxyType
 from typing import Final
 
 from network.errors import PlanError
-from network.inventory import ControlKind, Controller, ControllerPhase, Coordination, ReferencePoint
+from network.inventory_signals import (
+    ControlKind,
+    Controller,
+    ControllerPhase,
+    Coordination,
+    ReferencePoint,
+)
 from network.units import TENTHS_PER_SECOND
 
 DEFAULT_YELLOW_DS: Final = 40

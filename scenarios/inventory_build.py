@@ -19,7 +19,8 @@ from network.dual_ring import Rings, Service, rings_of, services
 from network.errors import NetworkError, PlanError, ScenarioError, UnsafePlanError
 from network.files import replace_file
 from network.graph import RoadNetwork, Signal
-from network.inventory import Controller, Inventory, NodeKind
+from network.inventory import Inventory, NodeKind
+from network.inventory_signals import Controller
 from network.phasing import Interval
 from network.readers.sumo_net import read_sumo_network
 from network.ring_timing import RingTiming, begins_ds, ring_timing

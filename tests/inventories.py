@@ -4,19 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from network.inventory import (
-    Controller,
-    ControllerPhase,
-    Coordination,
-    Inventory,
-    Lane,
-    Node,
-    NodeKind,
-    ReferencePoint,
-    Street,
-    Turn,
-    TurnKind,
-)
+from network.inventory import Inventory, Lane, Node, NodeKind, Street, Turn, TurnKind
+from network.inventory_signals import Controller, ControllerPhase, Coordination, ReferencePoint
 
 BLOCK_M = 300.0
 SPEED_MPS = 15.0

@@ -9,10 +9,11 @@ from typing import Final
 
 from network.errors import ScenarioError, ThroughbandError
 from network.graph import RoadNetwork
-from network.inventory import Controller, Inventory
+from network.inventory import Inventory
 from network.inventory_file import read_inventory
 from network.inventory_of import inventory_of
 from network.inventory_plans import with_plans
+from network.inventory_signals import Controller
 from network.safety import require_safe
 from network.sumo_tls import write_sumo_plan
 from network.timing import PlanSet

@@ -42,8 +42,9 @@ from engine.measures.hcm_results import Conditions, IntersectionAnalysis
 from engine.measures.hcm_terms import level_of_service
 from network.errors import EngineError, InsufficientDataError, PlanError
 from network.graph import RoadNetwork
-from network.inventory import ControlKind, Controller, Coordination, Inventory, Turn
+from network.inventory import Inventory, Turn
 from network.inventory_of import inventory_of
+from network.inventory_signals import ControlKind, Controller, Coordination
 from network.timing import TimingPlan
 from network.units import TENTHS_PER_SECOND
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from network.errors import PlanError
-from network.inventory import Controller, Coordination, Turn
+from network.inventory import Turn
+from network.inventory_signals import Controller, Coordination
 from network.phasing import GREEN_ASPECTS, Phase, Phasing
 from network.timing import cycle_of
 from network.units import TENTHS_PER_SECOND

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from network.inventory import Detector
+from network.inventory_signals import Detector
 from network.readers.gmns_extras import read_extras
 from network.readers.gmns_phases import MOST_PHASES
 from network.readers.gmns_streets import Streets

@@ -13,7 +13,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-from network.inventory import ControllerPhase, Crossing, Detector, Lane, Node, Street, Turn
+from network.inventory import Crossing, Lane, Node, Street, Turn
+from network.inventory_signals import ControllerPhase, Detector
 
 PREFIX: Final = "opt_"
 """Begin of the names of columns that are not of GMNS."""

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from math import ceil
 from typing import Final
 
-from network.inventory import ControllerPhase, Street
+from network.inventory import Street
+from network.inventory_signals import ControllerPhase
 from network.readers.gmns_extras import read_extras, seconds_text
 from network.readers.gmns_phases import MOST_PHASES
 from network.readers.gmns_tables import Row

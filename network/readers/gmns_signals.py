@@ -6,15 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from network.inventory import (
+from network.inventory import Street, Turn
+from network.inventory_signals import (
     ControlKind,
     Controller,
     ControllerPhase,
     Coordination,
     Detector,
     ReferencePoint,
-    Street,
-    Turn,
 )
 from network.readers.gmns_detectors import read_detectors
 from network.readers.gmns_phases import (

@@ -28,7 +28,7 @@ def read_times(row: Row, days: Mapping[str, Row]) -> tuple[tuple[str, int, int],
     Returns
     -------
     tuple[tuple[str, int, int], ...]
-        As in `network.inventory.Coordination`; empty for a plan of no set time.
+        As in `network.inventory_signals.Coordination`; empty for a plan of no set time.
 
     Raises
     ------

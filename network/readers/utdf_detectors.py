@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from network.inventory import Detector
+from network.inventory_signals import Detector
 from network.readers.utdf_lanes import MOST_DETECTORS, Group, Scale
 from network.readers.utdf_tables import Tables, number_in, whole_in
 from network.units import tenths

@@ -7,14 +7,8 @@ from dataclasses import dataclass, replace
 from math import hypot
 
 from network.errors import FormatError
-from network.inventory import (
-    Crossing,
-    Detector,
-    Lane,
-    Node,
-    Street,
-    Turn,
-)
+from network.inventory import Crossing, Lane, Node, Street, Turn
+from network.inventory_signals import Detector
 from network.readers.utdf_columns import COMPASS, MOVES, key_of
 from network.readers.utdf_detectors import read_detectors
 from network.readers.utdf_lanes import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from network.errors import FormatError
-from network.inventory import ControllerPhase
+from network.inventory_signals import ControllerPhase
 from network.readers.utdf_columns import key_of
 from network.readers.utdf_tables import Record, Tables, whole_in
 from network.units import TENTHS_PER_SECOND, tenths

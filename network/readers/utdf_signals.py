@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from network.errors import FormatError
-from network.inventory import (
+from network.inventory import Node, NodeKind
+from network.inventory_signals import (
     ControlKind,
     Controller,
     ControllerPhase,
     Coordination,
-    Node,
-    NodeKind,
     ReferencePoint,
 )
 from network.readers.utdf_columns import ONLY_PLAN, key_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from network.inventory import ControllerPhase, ReferencePoint
+from network.inventory_signals import ControllerPhase, ReferencePoint
 
 
 def in_order(phases: Sequence[ControllerPhase]) -> dict[int, dict[int, list[ControllerPhase]]]:

@@ -6,15 +6,13 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
-from network.inventory import (
+from network.inventory import Crossing, Inventory, Turn
+from network.inventory_signals import (
     Controller,
     ControllerPhase,
     Coordination,
-    Crossing,
     Detector,
-    Inventory,
     ReferencePoint,
-    Turn,
 )
 from network.readers.gmns_extras import seconds_text, write_extras
 from network.readers.gmns_signals import REFERENCES

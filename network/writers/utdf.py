@@ -12,7 +12,8 @@ from pathlib import Path
 
 from network.errors import FormatError
 from network.files import replace_file
-from network.inventory import ControlKind, Inventory, NodeKind, ReferencePoint
+from network.inventory import Inventory, NodeKind
+from network.inventory_signals import ControlKind, ReferencePoint
 from network.readers.utdf_columns import COMPASS, MOVES, TITLES
 from network.readers.utdf_folder import NEIGHBORS
 from network.readers.utdf_lanes import FEET, METERS

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from network.inventory import Detector
+from network.inventory_signals import Detector
 from network.readers.utdf_detectors import FUNCTIONS
 from network.readers.utdf_lanes import MOST_DETECTORS, MOST_PHASES, Scale
 from network.writers.utdf_cells import number, put, seconds

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from network.inventory import Controller, ControllerPhase, Coordination
+from network.inventory_signals import Controller, ControllerPhase, Coordination
 from network.readers.utdf_columns import ONLY_PLAN
 from network.readers.utdf_phases import RECALLS
 from network.readers.utdf_signals import CONTROLS, MOST_NODES, REFERENCES

@@ -19,7 +19,8 @@ from engine.measures.hcm_terms import Arrivals
 from network.derive.saturation import heavy_factor, width_factor
 from network.errors import EngineError, InsufficientDataError, PlanError
 from network.graph import Connection, Link, Movement, RoadNetwork, Signal
-from network.inventory import ControlKind, Coordination, Inventory, TurnKind
+from network.inventory import Inventory, TurnKind
+from network.inventory_signals import ControlKind, Coordination
 from network.phasing import Phase, Phasing
 from network.readers.utdf import read_utdf
 from network.timing import TimingPlan

@@ -9,22 +9,24 @@ from pathlib import Path
 from hypothesis import strategies as st
 
 from network.inventory import (
-    ControlKind,
-    Controller,
-    ControllerPhase,
-    Coordination,
     Crossing,
-    Detector,
     Inventory,
     Lane,
     LaneUse,
     Node,
     NodeKind,
-    ReferencePoint,
     Roundabout,
     Street,
     Turn,
     TurnKind,
+)
+from network.inventory_signals import (
+    ControlKind,
+    Controller,
+    ControllerPhase,
+    Coordination,
+    Detector,
+    ReferencePoint,
 )
 
 SMALL: Mapping[str, str] = {

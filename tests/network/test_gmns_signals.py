@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from network.errors import FormatError
-from network.inventory import ControlKind, Controller, Inventory, ReferencePoint
+from network.inventory import Inventory
+from network.inventory_signals import ControlKind, Controller, ReferencePoint
 from network.readers.gmns import read_gmns
 from network.readers.gmns_plans import yellow_ds
 from tests.network.gmns_folders import SMALL, with_cell, write_folder

@@ -14,18 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from network.errors import FormatError
-from network.inventory import (
-    ControllerPhase,
-    Crossing,
-    Detector,
-    Inventory,
-    Lane,
-    LaneUse,
-    Node,
-    NodeKind,
-    Street,
-    Turn,
-)
+from network.inventory import Crossing, Inventory, Lane, LaneUse, Node, NodeKind, Street, Turn
+from network.inventory_signals import ControllerPhase, Detector
 from network.readers.gmns import read_gmns
 from network.readers.gmns_forms import EXTRAS, FORMS
 from network.writers.gmns import write_gmns

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from network.errors import PlanError
-from network.inventory import ControlKind, Controller, Coordination, ReferencePoint
+from network.inventory_signals import ControlKind, Controller, Coordination, ReferencePoint
 from network.ring_rounding import apportion
 from network.ring_timing import begins_ds, ring_timing
 from tests.inventories import NEMA, phase, plan

@@ -9,13 +9,8 @@ from pathlib import Path
 import pytest
 
 from network.errors import FormatError
-from network.inventory import (
-    ControlKind,
-    Inventory,
-    NodeKind,
-    ReferencePoint,
-    TurnKind,
-)
+from network.inventory import Inventory, NodeKind, TurnKind
+from network.inventory_signals import ControlKind, ReferencePoint
 from network.readers.utdf import read_utdf
 from tests.network.utdf_streets import BULLHEAD, TOWN
 

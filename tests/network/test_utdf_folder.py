@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from network.errors import FormatError
-from network.inventory import ControlKind, Inventory, TurnKind
+from network.inventory import Inventory, TurnKind
+from network.inventory_signals import ControlKind
 from network.readers.utdf import read_utdf
 
 FILES = {

@@ -4,20 +4,14 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from network.inventory import (
+from network.inventory import Crossing, Inventory, Lane, Node, NodeKind, Street, Turn
+from network.inventory_signals import (
     ControlKind,
     Controller,
     ControllerPhase,
     Coordination,
-    Crossing,
     Detector,
-    Inventory,
-    Lane,
-    Node,
-    NodeKind,
     ReferencePoint,
-    Street,
-    Turn,
 )
 from network.readers.utdf_columns import COMPASS, MOVES
 from network.readers.utdf_lanes import CHANNELS, FEET, KINDS, deal_lanes

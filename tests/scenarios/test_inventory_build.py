@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.validate.sumo_process import run_process
-from network.inventory import Controller, Inventory, Turn, TurnKind
+from network.inventory import Inventory, Turn, TurnKind
+from network.inventory_signals import Controller
 from network.phasing import Interval
 from network.readers.sumo_program import read_programs
 from network.safety import check
