@@ -8,6 +8,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 
+def print_line(console: Console, text: str) -> None:
+    """Print a line as it is: its brackets are no markup, and no width breaks it."""
+    console.print(text, markup=False, soft_wrap=True)
+
+
 class Teller:
     """Progress for a person: a line per step, a bar inside it where there is a terminal."""
 

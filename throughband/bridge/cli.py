@@ -221,7 +221,7 @@ def withdraw(
     by: By = "",
 ) -> None:
     """Take a push back: call what was called before, restore the rows it wrote."""
-    from throughband.bridge.pushing import withdraw_receipt
+    from throughband.bridge.withdrawing import withdraw_receipt
 
     withdraw_receipt(receipt, config, by)
 
@@ -253,6 +253,6 @@ def release_(
 @bridge_app.command("recover")
 def recover(config: Config, by: By = "") -> None:
     """After a crash: look at what the journal left open, and conclude it on the controllers."""
-    from throughband.bridge.pushing import recover_pushes
+    from throughband.bridge.recovering import recover_pushes
 
     recover_pushes(config, by)

@@ -31,6 +31,7 @@ from throughband.devices import read_devices
 from throughband.journal import Journal
 from throughband.reaching import reaching
 from throughband.results import now_utc
+from throughband.teller import print_line
 
 _T = TypeVar("_T")
 
@@ -60,12 +61,12 @@ def identify_devices(path: Path, state: Path | None, accept: bool) -> None:
     changed = []
     for device, identity in zip(devices, found, strict=True):
         if isinstance(identity, ThroughbandError):
-            _line(console, str(identity))
+            print_line(console, str(identity))
             continue
-        _line(console, _identified(device, identity))
+        print_line(console, _identified(device, identity))
         told = changes(profiles, device, identity.profile)
         for text in (*remarks(identity), *(f"changed: {each}" for each in told)):
-            _line(console, f"  {text}")
+            print_line(console, f"  {text}")
         known = profiles.known(device) if profiles is not None else None
         if any(each.concern is not Concern.SETUP for each in told) and not accept:
             changed.append(device.signal_id)
@@ -109,7 +110,7 @@ def show_status(path: Path) -> None:
     strange = []
     for device, answer in zip(config.devices, found, strict=True):
         if isinstance(answer, ThroughbandError):
-            _line(console, str(answer))
+            print_line(console, str(answer))
             continue
         status, off = answer
         call = calls.get(device.signal_id)
@@ -118,7 +119,7 @@ def show_status(path: Path) -> None:
             strange.append(device.signal_id)
         step = "in transition" if status.in_transition else "in step"
         alarms = f", alarms: {', '.join(status.alarms)}" if status.alarms else ""
-        _line(
+        print_line(
             console,
             f"{device.signal_id} at {device.address}: pattern {status.pattern} under "
             f"{status.control}, {status.free_reason}, {step}; called {status.called_pattern}, by "
@@ -127,13 +128,13 @@ def show_status(path: Path) -> None:
     seen = state.status()
     running = "runs" if state.served else "does not run"
     last = f"; it last said at {seen['utc']}: {seen['text']}" if seen else ""
-    _line(console, f"the bridge {running}{last}")
+    print_line(console, f"the bridge {running}{last}")
     lapse = unwatched(state, time.time())
     if lapse:
-        _line(console, f"warning: {lapse}")
+        print_line(console, f"warning: {lapse}")
     reason = state.stop_reason()
     if reason:
-        _line(console, reason)
+        print_line(console, reason)
     _require_answers(found)
     if strange:
         raise ControllerError(
@@ -166,7 +167,7 @@ def approve_plans(
         # What is not on record was not approved.
         out.unlink(missing_ok=True)
         raise
-    _line(
+    print_line(
         console,
         f"approved by {release.approved_by} until {release.expires_utc.isoformat()}, for one push; "
         f"release {release.digest[:12]} in {out}",
@@ -188,7 +189,7 @@ def release_devices(
         try:
             StateFolder(state).stop(f"released {_whence(ordered_by)}")
         except ControllerError as error:
-            _line(console, str(error))
+            print_line(console, str(error))
 
     async def tick() -> None:
         await asyncio.sleep(wait_s)
@@ -200,14 +201,14 @@ def release_devices(
             if outcome.released
             else f"NOT released: {outcome.problem}"
         )
-        _line(console, f"{outcome.signal_id} at {outcome.address}: {end}")
+        print_line(console, f"{outcome.signal_id} at {outcome.address}: {end}")
     done = sorted(outcome.signal_id for outcome in outcomes if outcome.released)
     stuck = [outcome.signal_id for outcome in outcomes if not outcome.released]
     if state is not None:
         try:
             StateFolder(state).drop(done)
         except ControllerError as error:
-            _line(console, str(error))
+            print_line(console, str(error))
     if journal is not None:
         try:
             Journal(journal).write(
@@ -221,13 +222,13 @@ def release_devices(
                 }
             )
         except ThroughbandError as error:
-            _line(console, f"released all the same, but not recorded: {error}")
+            print_line(console, f"released all the same, but not recorded: {error}")
     if stuck:
         raise RollbackFailedError(
             f"{len(stuck)} of {len(outcomes)} controllers are not released: {', '.join(stuck)}; "
             "without further calls each returns to its own schedule after its backup time"
         )
-    _line(console, f"{len(done)} controllers run their own schedule")
+    print_line(console, f"{len(done)} controllers run their own schedule")
 
 
 def _whence(ordered_by: str) -> str:
@@ -238,7 +239,3 @@ def _require_answers(found: Sequence[object]) -> None:
     silent = sum(isinstance(entry, ThroughbandError) for entry in found)
     if silent:
         raise ControllerError(f"{silent} of {len(found)} controllers could not be asked; see above")
-
-
-def _line(console: Console, text: str) -> None:
-    console.print(text, markup=False, soft_wrap=True)

@@ -1,35 +1,25 @@
-"""Commands that write: push, withdraw, recover."""
+"""``throughband bridge push``: write approved plans into controllers, and keep what is called."""
 
 from __future__ import annotations
 
 import asyncio
 import signal as signals
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from rich.console import Console
 
-from controllers.calls import calls_of, calls_on_record, last_pushes
-from controllers.driver import Connect, Driver
+from controllers.calls import calls_of
+from controllers.driver import Connect
 from controllers.push import push
 from controllers.push_terms import PushTerms
 from controllers.receipt import PushReceipt
-from controllers.recovery import (
-    Recovered,
-    open_intents,
-    reclaim_left_open,
-    recover,
-    written_on_record,
-)
+from controllers.recovery import open_intents, written_on_record
 from controllers.release import PlanRelease
-from controllers.rollback import LOOK_S
-from controllers.together import at_device, together
-from controllers.watch import withdraw
-from network.errors import ApprovalError, ControllerError, RollbackFailedError
+from network.errors import ApprovalError, ControllerError
 from network.phasing import Phasing
 from network.safety import require_safe
 from network.timing import PlanSet
@@ -42,10 +32,8 @@ from throughband.journal import Journal, verify
 from throughband.pipeline import ANY_WINDOW_S, open_setting
 from throughband.plan_files import plan_for
 from throughband.reaching import reaching
-from throughband.results import now_utc, read_json
-from throughband.stopping import STOPPING, undisturbed
-
-WITHDRAW_LOOKS = 10
+from throughband.stopping import STOPPING
+from throughband.teller import print_line
 
 
 def push_release(
@@ -96,8 +84,8 @@ def push_release(
         if file is None:
             console.print("dry run: nothing was written")
             return
-    _tell(console, f"receipt: {file}")
-    _tell(
+    print_line(console, f"receipt: {file}")
+    print_line(
         console,
         f"written, read back and activated at {len(receipt.devices)} controllers within "
         f"{receipt.spread_s:.1f} s; "
@@ -218,217 +206,6 @@ def _kept(state: StateFolder, receipt: PushReceipt) -> Path:
         ) from error
 
 
-def withdraw_receipt(path: Path, config_path: Path, ordered_by: str = "") -> None:
-    """Carry out ``throughband bridge withdraw``."""
-    config = read_config(config_path)
-    receipt = PushReceipt.from_dict(read_json(path), str(path))
-    state = StateFolder(config.state)
-    with state.at_work(), undisturbed():
-        again = asyncio.run(
-            withdraw_at_work(
-                config, state, receipt, clock=now_utc, sleep=asyncio.sleep, ordered_by=ordered_by
-            )
-        )
-    console = Console(highlight=False)
-    _tell(
-        console,
-        f"withdrawn from {len(receipt.devices)} controllers; their rows are as before the push",
-    )
-    if again:
-        _tell(
-            console,
-            f"called again, by us, as before that push: {', '.join(again)}; "
-            + ("the running bridge keeps it alive" if state.served else "no bridge runs"),
-        )
-
-
-async def withdraw_at_work(
-    config: BridgeConfig,
-    state: StateFolder,
-    receipt: PushReceipt,
-    *,
-    clock: Callable[[], datetime],
-    sleep: Callable[[float], Awaitable[None]],
-    connect: Connect | None = None,
-    ordered_by: str = "",
-) -> list[str]:
-    """Take a push back, for whoever holds the lock of `StateFolder.at_work`.
-
-    Parameters
-    ----------
-    config, state
-        The bridge's.
-    receipt
-        The last push at its signals.
-    clock, sleep
-        The present, and how to let time pass.
-    connect
-        How to reach devices, where not as usual.
-    ordered_by
-        Who ordered it, for the record.
-
-    Returns
-    -------
-    list of str
-        What is called again by us, as before that push.
-
-    Raises
-    ------
-    ControllerError, RollbackFailedError
-        It is not the last push there, or some device could not be taken back.
-    """
-    reach = connect or reaching(clock, sleep, state.profiles)
-    _require_last(receipt, verify(config.journal) if config.journal.exists() else [])
-    journal = Journal(config.journal)
-
-    def record(event: Mapping[str, object]) -> None:
-        journal.write(event)
-        if event["event"] == "withdraw":
-            # On record now; the running service must not repeat the calls meanwhile.
-            state.drop_push(receipt.push_id)
-
-    async def tick() -> None:
-        await sleep(LOOK_S)
-
-    await withdraw(
-        receipt,
-        config.devices,
-        clock=clock,
-        journal=record,
-        tick=tick,
-        most_ticks=WITHDRAW_LOOKS,
-        connect=reach,
-        ordered_by=ordered_by,
-    )
-    return await _taken_up_again(config, state, reach, {e.signal_id for e in receipt.devices})
-
-
-def _require_last(receipt: PushReceipt, events: Sequence[Mapping[str, object]]) -> None:
-    """Refuse to withdraw a push that a later one has followed at some signal.
-
-    It would end the later one's call, or take away the rows that the later one falls back to.
-    """
-    left = [i for i in open_intents(events) if i.push_id != receipt.push_id]
-    if left:
-        raise ControllerError(
-            f"a push or withdrawal of {left[0].begun_utc} has no recorded end; run 'throughband "
-            "bridge recover' first"
-        )
-    last = last_pushes(events)
-    for entry in receipt.devices:
-        push_id, begun_utc = last.get(entry.signal_id, (receipt.push_id, ""))
-        if push_id != receipt.push_id:
-            raise ControllerError(
-                f"signal {entry.signal_id!r}: this receipt is not of the last push there; the push "
-                f"of {begun_utc} followed it, withdraw that one first"
-            )
-
-
-async def _taken_up_again(
-    config: BridgeConfig, state: StateFolder, connect: Connect, signals: Collection[str]
-) -> list[str]:
-    """Keep alive again what the journal says we called before, where the device calls it."""
-    known = calls_on_record(verify(config.journal))
-    devices = [d for d in config.devices if d.signal_id in signals and d.signal_id in known]
-    if not devices:
-        return []
-
-    async def look(driver: Driver) -> int:
-        return (await driver.status()).called_pattern
-
-    found = await together([partial(at_device, device, connect, look) for device in devices])
-    calls = [(device, known[device.signal_id]) for device in devices]
-    ours = {
-        device.signal_id: call
-        for (device, call), pattern in zip(calls, found, strict=True)
-        if call.pattern == pattern and call.address == device.address
-    }
-    if ours:
-        state.add(ours)
-    return [f"pattern {call.pattern} at {signal}" for signal, call in sorted(ours.items())]
-
-
-def recover_pushes(config_path: Path, ordered_by: str = "") -> None:
-    """Carry out ``throughband bridge recover``."""
-    config = read_config(config_path)
-    console = Console(highlight=False)
-    if not config.journal.exists():
-        raise ControllerError(f"{config.journal}: there is no journal to recover from")
-    state = StateFolder(config.state)
-    with state.at_work(), undisturbed():
-        found, reclaimed = asyncio.run(
-            recover_at_work(
-                config, state, clock=now_utc, sleep=asyncio.sleep, ordered_by=ordered_by
-            )
-        )
-    for entry in found:
-        _tell(console, f"push of {entry.intent.begun_utc}: {entry.outcome}")
-        for detail in entry.details:
-            _tell(console, f"  {detail}")
-    for text in reclaimed:
-        _tell(console, text)
-    still = [entry for entry in found if entry.outcome == "still open"]
-    if still:
-        raise RollbackFailedError(
-            f"{len(still)} of {len(found)} could not be concluded; see above, and try again"
-        )
-    console.print(f"{len(found)} concluded" if found or reclaimed else "nothing was left open")
-
-
-async def recover_at_work(
-    config: BridgeConfig,
-    state: StateFolder,
-    *,
-    clock: Callable[[], datetime],
-    sleep: Callable[[float], Awaitable[None]],
-    connect: Connect | None = None,
-    ordered_by: str = "",
-) -> tuple[tuple[Recovered, ...], tuple[str, ...]]:
-    """Conclude what a crash left open, for whoever holds the lock of `StateFolder.at_work`.
-
-    Parameters
-    ----------
-    config, state
-        The bridge's.
-    clock, sleep
-        The present, and how to let time pass.
-    connect
-        How to reach devices, where not as usual.
-    ordered_by
-        Who ordered it, for the record.
-
-    Returns
-    -------
-    concluded : tuple of Recovered
-    reclaimed : tuple of str
-        Rows that were taken back into use.
-    """
-    events = verify(config.journal)
-    write = Journal(config.journal).write
-
-    def journal(event: Mapping[str, object]) -> None:
-        write({**event, "ordered_by": ordered_by} if ordered_by else event)
-
-    reach = connect or reaching(clock, sleep, state.profiles)
-    done = await recover(
-        open_intents(events),
-        config.devices,
-        clock=clock,
-        journal=journal,
-        pause=sleep,
-        connect=reach,
-    )
-    left = await reclaim_left_open(
-        written_on_record(events), config.devices, clock=clock, journal=journal, connect=reach
-    )
-    for entry in done:
-        if entry.outcome == "taken back":
-            state.drop_push(entry.intent.push_id)
-    back = [e.intent for e in done if e.intent.kind == "withdraw"]
-    await _taken_up_again(config, state, reach, {s for i in back for s in i.devices})
-    return done, left
-
-
 @contextmanager
 def _stoppable(state: StateFolder) -> Iterator[Callable[[], str]]:
     """Turn signals and the STOP file into a reason to stop, which takes a push back in order."""
@@ -466,7 +243,3 @@ def _next(at: datetime, zone: ZoneInfo, now: datetime) -> datetime:
 
 def _refuse(event: Mapping[str, object]) -> None:
     raise ControllerError(f"a dry run was about to act: {event}")
-
-
-def _tell(console: Console, text: str) -> None:
-    console.print(text, markup=False, soft_wrap=True)

@@ -30,6 +30,7 @@ from throughband.operate.watching import View
 from throughband.pipeline import ANY_WINDOW_S, Setting, open_setting
 from throughband.results import read_json
 from throughband.stopping import STOPPING
+from throughband.teller import print_line
 
 LOCK: Final = "operate.lock"
 
@@ -37,7 +38,7 @@ LOCK: Final = "operate.lock"
 def write_template(path: Path, scenario: str, bridge: str) -> None:
     """Carry out ``throughband operate CONFIG --template SCENARIO``."""
     write_operate_config(path, scenario, bridge)
-    _line(
+    print_line(
         Console(highlight=False), f"{path}: edit it, then try 'throughband operate {path} --check'"
     )
 
@@ -48,7 +49,7 @@ def check_operation(path: Path, drill: Drill = WALL) -> None:
     config = read_operate_config(path)
     setting = open_setting(config.scenario, *ANY_WINDOW_S, config.planning.calibration)
     for line in findings(config, setting, drill.now_utc()):
-        _line(console, line)
+        print_line(console, line)
 
 
 def findings(config: OperateConfig, setting: Setting, now_utc: datetime) -> list[str]:
@@ -120,7 +121,7 @@ def tell_health(path: Path, drill: Drill = WALL) -> None:
     well, text = health(read_operate_config(path).folder, drill.now_utc())
     if not well:
         raise ThroughbandError(text)
-    _line(Console(highlight=False), text)
+    print_line(Console(highlight=False), text)
 
 
 def operate_street(path: Path, once: bool, drill: Drill = WALL) -> None:
@@ -135,7 +136,7 @@ def operate_street(path: Path, once: bool, drill: Drill = WALL) -> None:
     setting = open_setting(config.scenario, *ANY_WINDOW_S, config.planning.calibration)
     console = Console(stderr=True, highlight=False)
     for line in findings(config, setting, drill.now_utc()):
-        _line(console, line)
+        print_line(console, line)
     with _alone(config.folder):
         asyncio.run(_operate(config, setting, once, drill, console))
 
@@ -184,7 +185,7 @@ async def _operate(
         await operation.outbox.deliver()
         await operation.close()
         for line in told(operation, view):
-            _line(console, line)
+            print_line(console, line)
     finally:
         if books is not None:
             books.close()
@@ -225,7 +226,3 @@ def _alone(folder: Path) -> Iterator[None]:
             os.truncate(handle.fileno(), 0)
             os.write(handle.fileno(), str(os.getpid()).encode())
         yield
-
-
-def _line(console: Console, text: str) -> None:
-    console.print(text, markup=False, soft_wrap=True)

@@ -18,8 +18,10 @@ from network.errors import ControllerError
 from network.phasing import Phasing
 from network.timing import PlanSet
 from throughband.bridge.config import BridgeConfig
-from throughband.bridge.pushing import push_at_work, recover_at_work, withdraw_at_work
+from throughband.bridge.pushing import push_at_work
+from throughband.bridge.recovering import recover_at_work
 from throughband.bridge.state import StateFolder
+from throughband.bridge.withdrawing import withdraw_at_work
 from throughband.journal import Journal, verify
 from throughband.reaching import reaching
 from throughband.results import read_json
@@ -114,7 +116,7 @@ class StreetHand:
         return receipt, file
 
     async def withdraw(self, receipt: Path) -> list[str]:
-        """Take a push back; as `throughband.bridge.pushing.withdraw_at_work`."""
+        """Take a push back; as `throughband.bridge.withdrawing.withdraw_at_work`."""
         found = PushReceipt.from_dict(read_json(receipt), str(receipt))
         with self.state.at_work():
             return await withdraw_at_work(
