@@ -253,3 +253,9 @@ def next_state(state: PlanState, move: Move) -> PlanState:
 def moves_from(state: PlanState) -> tuple[Move, ...]:
     """Return the moves that start from a state, in their order."""
     return tuple(move for move, rule in MOVES.items() if state in rule.sources)
+
+
+def require_why(move: Move, why: str) -> None:
+    """Raise `MoveError` if a move needs a reason and has none."""
+    if MOVES[move].needs_why and not why.strip():
+        raise MoveError(f"the move {move} needs a reason; it stands in the journal")

@@ -101,7 +101,7 @@ def furnished(desk: Desk, folder: Path) -> dict[str, str]:
         report={"plan_digest": plan_set.digest, "scenario": scenario, "verdict": "better"},
     )  # fmt: skip
     _count(desk, network.id, setting.network)
-    run = desk.orders.optimize(network.id, "somebody")
+    run = desk.run_orders.optimize(network.id, "somebody")
     user = desk.door.add_user("other", "Other", [Right.VIEW], None)
     warning, _ = desk.store.warnings.raise_("queue", "link 7", now, 0.9, "250 m", network.id)
     return {

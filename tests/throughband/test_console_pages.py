@@ -225,7 +225,7 @@ def test_a_whole_run_reckons_with_the_rates_of_the_configuration(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rates = tmp_path / "rates.toml"
-    orders = site.desk.orders
+    orders = site.desk.run_orders
     monkeypatch.setattr(orders, "_config", replace(orders._config, rates=rates))
     run = orders.whole_path(site.network_id, "ada", seeds=2)
     command = json.loads((Path(run.folder) / COMMAND).read_text())["arguments"]

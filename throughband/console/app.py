@@ -19,10 +19,12 @@ from throughband.console.api import routers
 from throughband.console.config import ConsoleConfig
 from throughband.console.desk import Desk, guard
 from throughband.console.gate import Counters, Gate
-from throughband.console.orders import Orders
+from throughband.console.plan_moves import PlanMoves
 from throughband.console.problems import fault, tell_errors
+from throughband.console.run_orders import RunOrders
 from throughband.console.scenes import Scenes
 from throughband.console.shelf import Shelf
+from throughband.console.street_orders import StreetOrders
 from throughband.console.work import Work
 from throughband.people.door import Door
 from throughband.people.passwords import Passwords
@@ -79,7 +81,6 @@ def create_app(
     )
     scenes = Scenes()
     work = Work(config, opened, clock, scenes)
-    orders = Orders(config, opened, work, scenes, clock)
     shelf = Shelf()
     door = Door(opened, clock, config.limits, passwords)
 
@@ -102,7 +103,18 @@ def create_app(
         redoc_url=None,
         dependencies=[Depends(guard)],
     )
-    app.state.desk = Desk(config, opened, door, scenes, work, orders, shelf, clock)
+    app.state.desk = Desk(
+        config=config,
+        store=opened,
+        door=door,
+        scenes=scenes,
+        work=work,
+        run_orders=RunOrders(config, opened, work),
+        plan_moves=PlanMoves(config, opened, scenes, clock),
+        street_orders=StreetOrders(config, opened, work, clock),
+        shelf=shelf,
+        clock=clock,
+    )
     app.state.provider = None
     if config.oidc is not None:
         from throughband.people.oidc import Provider

@@ -15,9 +15,11 @@ from starlette.datastructures import UploadFile
 from network.errors import RightError, SignInError, StoreError
 from throughband.console.config import ConsoleConfig
 from throughband.console.gate import SAFE
-from throughband.console.orders import Orders
+from throughband.console.plan_moves import PlanMoves
+from throughband.console.run_orders import RunOrders
 from throughband.console.scenes import Scenes
 from throughband.console.shelf import Shelf
+from throughband.console.street_orders import StreetOrders
 from throughband.console.work import Work
 from throughband.people.door import Door, Person, same
 from throughband.people.rights import Right
@@ -37,8 +39,10 @@ class Desk:
     ----------
     config, store, door
         Settings, rows, people.
-    scenes, work, orders
-        Networks at hand, runs, and what people may ask for.
+    scenes, work
+        Networks at hand, and runs.
+    run_orders, plan_moves, street_orders
+        What people may ask for.
     shelf
         Networks as modeled, and plans ready for trials.
     clock
@@ -50,7 +54,9 @@ class Desk:
     door: Door
     scenes: Scenes
     work: Work
-    orders: Orders
+    run_orders: RunOrders
+    plan_moves: PlanMoves
+    street_orders: StreetOrders
     shelf: Shelf
     clock: Callable[[], datetime]
 

@@ -106,7 +106,7 @@ def keep_tried(desk: Desk, plan: Plan, moves: Sequence[Move], by: str, title: st
     what = " and ".join(name for name, is_moved in names.items() if is_moved)
     content = _content(modeled.network, changed, notes, plan, what)
     title = title or f"{plan.title}, {what} by {by}"[:200]
-    return desk.orders.add_plan(plan.network_id, title, content, by, "trial")
+    return desk.plan_moves.add_plan(plan.network_id, title, content, by, "trial")
 
 
 def _own_folder(desk: Desk, plan: Plan) -> Path | None:

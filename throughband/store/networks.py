@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import insert, select, update
 
-from network.errors import StoreError
+from network.errors import MissingError, StoreError
 from throughband.store.repository import Repository, first, many, one
 from throughband.store.rows import Network
 from throughband.store.tables import networks
@@ -60,6 +60,13 @@ class Networks(Repository):
         """Return a network; raise `MissingError` if there is none."""
         with self._database.reading() as connection:
             return one(connection, Network, networks, network_id, "network")
+
+    def require(self, network_id: str) -> Network:
+        """Return a network that is on the list; raise `MissingError` otherwise."""
+        found = self.get(network_id)
+        if found.removed_utc is not None:
+            raise MissingError(f"network {network_id!r} was taken off the list")
+        return found
 
     def of_name(self, name: str) -> Network | None:
         """Return the network of a name, or None."""

@@ -22,9 +22,9 @@ from tests.throughband.store.plans import BEN, CARL, brought_to, draft
 from throughband.console.app import create_app
 from throughband.console.carrying import COMMAND, OUTPUT, exit_of
 from throughband.console.claims import TakenBack, begin_at, has_begun, take_back, taken_back
-from throughband.console.orders import Orders
 from throughband.console.pages import furnish, page_routers
 from throughband.console.scenes import Scenes
+from throughband.console.street_orders import StreetOrders
 from throughband.console.work import Work
 from throughband.journal import verify
 from throughband.plan_life import PlanState
@@ -53,7 +53,7 @@ class Office:
         scenes = Scenes()
         self.work = Work(self.config, self.store, self.clock, scenes)
         self.works.append(self.work)
-        self.orders = Orders(self.config, self.store, self.work, scenes, self.clock)
+        self.orders = StreetOrders(self.config, self.store, self.work, self.clock)
 
     def close(self) -> None:
         for work in self.works:
@@ -307,7 +307,7 @@ def armed_at(console: Console) -> tuple[Plan, Run]:
     store = console.desk.store
     plan = brought_to(store, draft(store, console.clock()), PlanState.APPROVED, console.clock())
     at = console.clock() + timedelta(hours=2)
-    return console.desk.orders.arm(plan.id, CARL, "night plan", plan.version, at)
+    return console.desk.street_orders.arm(plan.id, CARL, "night plan", plan.version, at)
 
 
 def test_an_operator_disarms_over_the_api(console: Console) -> None:

@@ -53,7 +53,7 @@ def test_no_new_journal_is_begun_in_its_place(office: Console) -> None:
 
 
 def test_all_can_be_given_back_without_it(office: Console) -> None:
-    run = office.desk.orders.release("oscar", "the journal is gone")
+    run = office.desk.street_orders.release("oscar", "the journal is gone")
     until(lambda: office.desk.store.runs.get(run.id).state not in (RunState.WAITING,))
     until(lambda: StateFolder(office.folder / "state").stop_reason() != "")
     until(lambda: office.desk.store.runs.get(run.id).ended_utc is not None)
@@ -65,7 +65,7 @@ def test_all_can_be_given_back_without_it(office: Console) -> None:
 def test_a_roll_back_that_cannot_be_recorded_names_the_way_out(
     office: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    orders = office.desk.orders
+    orders = office.desk.street_orders
     store = office.desk.store
     (office.folder / "away.sqlite").rename(office.folder / "journal.sqlite")
     now = office.clock()

@@ -193,7 +193,7 @@ def test_a_plan_is_not_rejected_without_a_reason(console: Console, plan_text: st
         assert answer.status_code == 422
         assert "body.why" in answer.json()["message"]
     with pytest.raises(MoveError, match="reject needs a reason"):
-        console.desk.orders.reject(plan["id"], "ben", "", 1)
+        console.desk.plan_moves.reject(plan["id"], "ben", "", 1)
     assert ok(decide(ben, plan, "reject", why="school time"))["state"] == "rejected"
 
 

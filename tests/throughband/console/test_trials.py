@@ -190,7 +190,7 @@ def test_where_nobody_counted_nothing_can_be_tried(site: Site, client: httpx.Cli
     bare = store.networks.add(
         "bare", "catalog", there.source, there.scenario, there.summary, "ada", now
     )
-    other = site.desk.orders.add_plan(bare.id, "uncounted", plan.content, "ada", "upload")
+    other = site.desk.plan_moves.add_plan(bare.id, "uncounted", plan.content, "ada", "upload")
 
     answer = client.post(
         f"{API}/plans/{other.id}/trial", json={"moves": [moved_by(plans_of(site)[0], 3)]}

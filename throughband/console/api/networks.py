@@ -92,7 +92,7 @@ def add_city(asked: FromCatalog, person: ThePerson, desk: TheDesk) -> NetworkOut
 @router.post(f"{API}/networks/import", status_code=202, responses=documented(404, 409, 429))
 def import_network(asked: Import, person: ThePerson, desk: TheDesk) -> RunOut:
     """Have an upload made a scenario; the network is on the list when the run is done."""
-    run = desk.orders.import_network(asked.name, asked.upload_id, person.name, asked.format)
+    run = desk.run_orders.import_network(asked.name, asked.upload_id, person.name, asked.format)
     return run_out(run)
 
 

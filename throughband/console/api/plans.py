@@ -261,7 +261,7 @@ def upload(
     evidence = None
     if report is not None:
         evidence = _object(_text(report, "report"), "report")
-    made = desk.orders.add_plan(
+    made = desk.plan_moves.add_plan(
         network_id, title, _text(plan, "plan"), person.name, "upload", evidence
     )
     return plan_out(made, person)
@@ -270,20 +270,20 @@ def upload(
 @router.post(f"{API}/plans/from-run", status_code=201, responses=documented(404, 409))
 def from_run(asked: FromRun, desk: TheDesk, person: ThePerson) -> PlanOut:
     """Make the plan that a run computed a draft."""
-    return plan_out(desk.orders.plan_from_run(asked.run_id, asked.title, person.name), person)
+    return plan_out(desk.plan_moves.plan_from_run(asked.run_id, asked.title, person.name), person)
 
 
 @router.post(f"{API}/plans/{{plan_id}}/check", responses=documented(404, 409))
 def check(plan_id: RowId, asked: Decision, desk: TheDesk, person: ThePerson) -> PlanOut:
     """Have the safety rules and the timeline check a draft that has its report."""
-    moved = desk.orders.check(plan_id, person.name, asked.why, asked.seen_version)
+    moved = desk.plan_moves.check(plan_id, person.name, asked.why, asked.seen_version)
     return plan_out(moved, person)
 
 
 @router.post(f"{API}/plans/{{plan_id}}/approve", responses=documented(404, 409))
 def approve(plan_id: RowId, asked: Approval, desk: TheDesk, person: ThePerson) -> PlanOut:
     """Approve somebody else's plan."""
-    moved = desk.orders.approve(
+    moved = desk.plan_moves.approve(
         plan_id, person.name, asked.why, asked.seen_version, asked.despite_verdict
     )
     return plan_out(moved, person)
@@ -292,28 +292,30 @@ def approve(plan_id: RowId, asked: Approval, desk: TheDesk, person: ThePerson) -
 @router.post(f"{API}/plans/{{plan_id}}/reject", responses=documented(404, 409))
 def reject(plan_id: RowId, asked: Ending, desk: TheDesk, person: ThePerson) -> PlanOut:
     """Say that it is not to be used."""
-    moved = desk.orders.reject(plan_id, person.name, asked.why, asked.seen_version)
+    moved = desk.plan_moves.reject(plan_id, person.name, asked.why, asked.seen_version)
     return plan_out(moved, person)
 
 
 @router.post(f"{API}/plans/{{plan_id}}/arm", status_code=202, responses=documented(404, 409))
 def arm(plan_id: RowId, asked: Arming, desk: TheDesk, person: ThePerson) -> Ordered:
     """Ask for it on the street: the bridge pushes it."""
-    moved, run = desk.orders.arm(plan_id, person.name, asked.why, asked.seen_version, asked.at_utc)
+    moved, run = desk.street_orders.arm(
+        plan_id, person.name, asked.why, asked.seen_version, asked.at_utc
+    )
     return Ordered(plan=plan_out(moved, person), run=run_out(run))
 
 
 @router.post(f"{API}/plans/{{plan_id}}/disarm", responses=documented(404, 409))
 def disarm(plan_id: RowId, asked: Decision, desk: TheDesk, person: ThePerson) -> PlanOut:
     """Ask for it no longer."""
-    moved = desk.orders.disarm(plan_id, person.name, asked.why, asked.seen_version)
+    moved = desk.street_orders.disarm(plan_id, person.name, asked.why, asked.seen_version)
     return plan_out(moved, person)
 
 
 @router.post(f"{API}/plans/{{plan_id}}/roll-back", status_code=202, responses=documented(404, 409))
 def roll_back(plan_id: RowId, asked: Ending, desk: TheDesk, person: ThePerson) -> Ordered:
     """Take it off the street: the bridge withdraws it."""
-    moved, run = desk.orders.roll_back(plan_id, person.name, asked.why, asked.seen_version)
+    moved, run = desk.street_orders.roll_back(plan_id, person.name, asked.why, asked.seen_version)
     return Ordered(plan=plan_out(moved, person), run=run_out(run))
 
 

@@ -177,31 +177,31 @@ def cancel(run_id: RowId, person: ThePerson, desk: TheDesk) -> RunOut:
 @router.post(f"{API}/runs/optimize", status_code=202, responses=documented(404, 429))
 def optimize(asked: Optimize, person: ThePerson, desk: TheDesk) -> RunOut:
     """Have plans computed."""
-    return run_out(desk.orders.optimize(by=person.name, **asked.model_dump()))
+    return run_out(desk.run_orders.optimize(by=person.name, **asked.model_dump()))
 
 
 @router.post(f"{API}/runs/run", status_code=202, responses=documented(404, 429))
 def whole_path(asked: WholePath, person: ThePerson, desk: TheDesk) -> RunOut:
     """Have the whole path played on an emulated street; nothing is approved by it."""
-    return run_out(desk.orders.whole_path(by=person.name, **asked.model_dump()))
+    return run_out(desk.run_orders.whole_path(by=person.name, **asked.model_dump()))
 
 
 @router.post(f"{API}/runs/validate", status_code=202, responses=documented(404, 409, 429))
 def validate(asked: Validate, person: ThePerson, desk: TheDesk) -> RunOut:
     """Have a draft validated; its report is attached when the run is done."""
-    return run_out(desk.orders.validate(by=person.name, **asked.model_dump()))
+    return run_out(desk.run_orders.validate(by=person.name, **asked.model_dump()))
 
 
 @router.post(f"{API}/runs/forecast", status_code=202, responses=documented(404, 429))
 def forecast(asked: Forecast, person: ThePerson, desk: TheDesk) -> RunOut:
     """Have flows forecast."""
-    return run_out(desk.orders.forecast(by=person.name, **asked.model_dump()))
+    return run_out(desk.run_orders.forecast(by=person.name, **asked.model_dump()))
 
 
 @router.post(f"{API}/runs/evaluate", status_code=202, responses=documented(404, 429))
 def evaluate(asked: Evaluate, person: ThePerson, desk: TheDesk) -> RunOut:
     """Have before and after compared."""
-    return run_out(desk.orders.evaluate(by=person.name, **asked.model_dump()))
+    return run_out(desk.run_orders.evaluate(by=person.name, **asked.model_dump()))
 
 
 def run_out(run: Run) -> RunOut:

@@ -67,13 +67,13 @@ def devices(desk: TheDesk) -> list[SignalOut]:
 @router.post(f"{API}/corridor/release", status_code=202, responses=documented(409))
 def release(asked: Order, desk: TheDesk, person: ThePerson) -> RunOut:
     """Kill switch: hand every controller back to its own schedule, and stop the bridge."""
-    return run_out(desk.orders.release(person.name, asked.why))
+    return run_out(desk.street_orders.release(person.name, asked.why))
 
 
 @router.post(f"{API}/corridor/recover", status_code=202, responses=documented(409))
 def recover(asked: Order, desk: TheDesk, person: ThePerson) -> RunOut:
     """Conclude on the controllers what a crash left open."""
-    return run_out(desk.orders.recover(person.name, asked.why))
+    return run_out(desk.street_orders.recover(person.name, asked.why))
 
 
 def corridor_of(desk: TheDesk) -> Corridor:
@@ -83,7 +83,7 @@ def corridor_of(desk: TheDesk) -> Corridor:
             has_street=False, served=False, worked_on=False, stopped="", seen_utc=None,
             text="this console has no street", unwatched="", signals=[],
         )  # fmt: skip
-    bridge = desk.orders.bridge()
+    bridge = desk.street_orders.bridge()
     state = StateFolder(bridge.state)
     status: dict[str, Any] = state.status() or {}
     seen: dict[str, Any] = status.get("signals", {})

@@ -43,7 +43,7 @@ def show_release(request: Request, person: ThePerson) -> Response:
 def release(request: Request, form: Form, person: ThePerson, desk: TheDesk) -> Response:
     """Give all controllers back to their own schedule."""
     try:
-        run = desk.orders.release(person.name, form["why"])
+        run = desk.street_orders.release(person.name, form["why"])
     except ThroughbandError as error:
         errors = {"": str(error)}
         return page(request, "live_release.html", 422, errors=errors, values={"why": form["why"]})

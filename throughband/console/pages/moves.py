@@ -44,7 +44,7 @@ def show_move(
     if str(wanted) not in {one.key for one in moves_offered(plan, person)}:
         raise MoveError(f"this plan is {plan.state}; you cannot {BY_PEOPLE[wanted][0].lower()} it")
     if wanted is Move.DISARM:
-        desk.orders.require_disarmable(plan)
+        desk.street_orders.require_disarmable(plan)
     return _page(request, desk, plan, wanted, {}, {}, (), 200)
 
 

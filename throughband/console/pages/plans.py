@@ -177,7 +177,7 @@ def framed(desk: Desk, person: Person, plan: Plan) -> dict[str, Any]:
 
 
 def _is_being_pushed(desk: Desk, plan: Plan) -> bool:
-    return plan.state is PlanState.ARMED and desk.orders.push_has_begun(plan)
+    return plan.state is PlanState.ARMED and desk.street_orders.push_has_begun(plan)
 
 
 def told_report(plan: Plan) -> dict[str, Any]:

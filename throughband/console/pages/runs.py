@@ -223,7 +223,7 @@ def keep_plan(
     """Make the plan that a run found a draft."""
     run = desk.store.runs.get(run_id)
     title = form["title"][:200] or f"{run.kind} of {run.requested_utc:%Y-%m-%d %H:%M} UTC"
-    plan = desk.orders.plan_from_run(run_id, title, person.name)
+    plan = desk.plan_moves.plan_from_run(run_id, title, person.name)
     return to(f"/plans/{plan.id}", "added")
 
 

@@ -57,7 +57,7 @@ class Works:
             desk.config.upload_bytes,
         )  # fmt: skip
         desk.store.audit("uploaded", person.name, desk.clock(), upload_id=upload_id, file=kept.name)
-        return desk.orders.import_network(name, upload_id, person.name)
+        return desk.run_orders.import_network(name, upload_id, person.name)
 
     def start_run(
         self, person: Person, network_id: str, kind: str, arguments: Mapping[str, Any]
@@ -70,10 +70,10 @@ class Works:
         }
         title = str(arguments.get("title", ""))
         if kind == "validate":
-            return self.desk.orders.validate(arguments["plan"], person.name, **options)
+            return self.desk.run_orders.validate(arguments["plan"], person.name, **options)
         if kind == "run":
-            return self.desk.orders.whole_path(network_id, person.name, title, **options)
-        return self.desk.orders.optimize(network_id, person.name, title, **options)
+            return self.desk.run_orders.whole_path(network_id, person.name, title, **options)
+        return self.desk.run_orders.optimize(network_id, person.name, title, **options)
 
     def move_plan(
         self,
@@ -92,19 +92,19 @@ class Works:
         StaleError
             If the plan changed since it was seen.
         """
-        orders, by = self.desk.orders, person.name
+        plans, street, by = self.desk.plan_moves, self.desk.street_orders, person.name
         if move is Move.CHECK:
-            orders.check(plan_id, by, why, seen_version)
+            plans.check(plan_id, by, why, seen_version)
         elif move is Move.APPROVE:
-            orders.approve(plan_id, by, why, seen_version, despite_verdict)
+            plans.approve(plan_id, by, why, seen_version, despite_verdict)
         elif move is Move.REJECT:
-            orders.reject(plan_id, by, why, seen_version)
+            plans.reject(plan_id, by, why, seen_version)
         elif move is Move.DISARM:
-            orders.disarm(plan_id, by, why, seen_version)
+            street.disarm(plan_id, by, why, seen_version)
         elif move is Move.ARM:
-            return orders.arm(plan_id, by, why, seen_version, at)[1]
+            return street.arm(plan_id, by, why, seen_version, at)[1]
         elif move is Move.ROLL_BACK:
-            return orders.roll_back(plan_id, by, why, seen_version)[1]
+            return street.roll_back(plan_id, by, why, seen_version)[1]
         else:
             raise MoveError(f"the move {move} is made by the street, not on a page")
         return None
@@ -123,7 +123,9 @@ class Works:
         origin: str,
     ) -> Plan:
         """Make the text of a plan.json a draft."""
-        return self.desk.orders.add_plan(network_id, title, content, person.name, origin, report)
+        return self.desk.plan_moves.add_plan(
+            network_id, title, content, person.name, origin, report
+        )
 
 
 def _is_installed(city: str) -> bool:
