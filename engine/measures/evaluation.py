@@ -35,6 +35,10 @@ class StreetMeasures:
         Per stop lane: mean delay, degree of saturation, longest queue.
     lane_volume_veh, lane_stops, lane_mean_queue_veh
         Per stop lane: vehicles that came, stops, and mean queue with what chance adds, vehicles.
+    lane_outside_stops
+        Per stop lane: how many of `lane_stops` are made before the roads of the network begin,
+        where a queue is longer than the roads to the edge. They cost as others do; SUMO, which
+        lets nobody in there, counts none of them.
     volume_veh
         Vehicle passages.
     left_veh
@@ -57,6 +61,7 @@ class StreetMeasures:
     lane_queue_veh: Floats
     lane_volume_veh: Floats
     lane_stops: Floats
+    lane_outside_stops: Floats
     lane_mean_queue_veh: Floats
     volume_veh: float
     left_veh: float
@@ -307,6 +312,7 @@ def _measures(street: Street, every: Floats, cycle_s: Integers, period_s: float)
         results[:, kernels.LONGEST].copy(),
         volume.copy(),
         stops,
+        results[:, kernels.OUTSIDE].copy(),
         mean_queue,
         passages,
         float(results[:, kernels.LEFT].sum()),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 
@@ -43,12 +44,13 @@ class Gates:
             self._share.extend(shares_of(through))
 
     def arrays(
-        self, storage_veh: Floats, outside_vps: Floats, yields_to: Integers
+        self, storage_veh: Floats, gate_room_veh: Floats, outside_vps: Floats, yields_to: Integers
     ) -> ApproachArrays:
         """Return them as arrays, with what else is known of each approach."""
         return ApproachArrays(
             firsts_of(self._per_approach),
             storage_veh,
+            gate_room_veh,
             outside_vps,
             np.array(self._share).T.copy(),
             np.array(self._rate),
@@ -77,13 +79,28 @@ def firsts_of(counts: list[int]) -> Integers:
     return np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
 
 
-def standing_room_veh(
+class StandingRoom(NamedTuple):
+    """Vehicles that can stand on an approach.
+
+    Attributes
+    ----------
+    on_roads_veh
+        On the roads of the network.
+    storage_veh
+        With those that wait outside, where an approach begins at the edge of the network.
+    """
+
+    on_roads_veh: float
+    storage_veh: float
+
+
+def standing_room(
     network: RoadNetwork,
     link: str,
     exits: frozenset[str],
     spacing_m: float,
     onto: str | None = None,
-) -> float:
+) -> StandingRoom:
     """Return how many vehicles can stand between a stop line and the signals upstream.
 
     Parameters
@@ -99,7 +116,7 @@ def standing_room_veh(
     onto
         Where several roads join, the one that is gone back on.
     """
-    lane_m = 0.0
+    lane_m, ends_outside = 0.0, False
     seen: set[str] = set()
     frontier = [link]
     while frontier:
@@ -117,6 +134,7 @@ def standing_room_veh(
             straight = [onto]
         if not straight:
             # Nothing upstream but the edge of the network: outside there is room.
-            return UNLIMITED_VEH
+            ends_outside = True
         frontier.extend(straight)
-    return max(1.0, lane_m / spacing_m)
+    on_roads_veh = max(1.0, lane_m / spacing_m)
+    return StandingRoom(on_roads_veh, UNLIMITED_VEH if ends_outside else on_roads_veh)

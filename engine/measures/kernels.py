@@ -23,8 +23,8 @@ from engine.measures.street import (
 )
 
 # Columns of the result per lane.
-DELAY, STOPS, VOLUME, CAPACITY, DEPARTED, LEFT, LONGEST, OVER = range(8)
-RESULTS = 8
+DELAY, STOPS, VOLUME, CAPACITY, DEPARTED, LEFT, LONGEST, OVER, OUTSIDE = range(9)
+RESULTS = 9
 
 TINY = 1e-12
 NO_LIMIT_VEH = 1e8
@@ -142,8 +142,8 @@ def play(
     results
         [lane, RESULTS], then [rider, RESULTS], set to zero by the caller: vehicle-seconds of
         delay, stops, vehicles that came, that could have been served, that left, that wait at the
-        end, the longest queue, and vehicle-seconds that queues stand beyond their limit, gates
-        included.
+        end, the longest queue, vehicle-seconds that queues stand beyond their limit, gates
+        included, and how many of the stops are made before the roads of the network begin.
     state
         What was on the road before; what is there after.
 
@@ -216,6 +216,10 @@ def play(
                 gap_vps = gap_table[below]
                 gap_vps += (step - below) * (gap_table[below + 1] - gap_vps)
             passed[a] = 0.0
+            behind_gates = 0.0
+            for g in range(approaches.first_gate[a], approaches.first_gate[a + 1]):
+                behind_gates += gate[g]
+            outside = max(0.0, 1.0 - approaches.gate_room_veh[a] / max(behind_gates, TINY))
             for g in range(approaches.first_gate[a], approaches.first_gate[a + 1]):
                 joining = inflow[a] * approaches.gate_share[period, g]
                 waited = gate[g] > QUEUED_VEH
@@ -234,8 +238,11 @@ def play(
                 gate[g] -= through
                 # Who joins those behind the gate stops; so do all of them when it lets nobody in.
                 halting = joining if waited else 0.0
+                halting_outside = halting if outside > 0.0 else 0.0
                 if through <= TINY and gate_moved[g] > 0.0:
-                    halting += min(1.0, gate_moved[g]) * max(0.0, gate[g] - joining)
+                    again = min(1.0, gate_moved[g]) * max(0.0, gate[g] - joining)
+                    halting += again
+                    halting_outside += again * outside
                 gate_moved[g] = gate_moved[g] + through if through > TINY else 0.0
                 passed[a] += through
                 standing += gate[g]
@@ -250,6 +257,7 @@ def play(
                             behind[lane] += gate[g] * approaches.lane_share[period, k]
                         results[lane, DELAY] += gate[g] * approaches.lane_share[period, k]
                         results[lane, STOPS] += halting * approaches.lane_share[period, k]
+                        results[lane, OUTSIDE] += halting_outside * approaches.lane_share[period, k]
             full[a] = standing + max(coming[a], 0.0) >= approaches.storage_veh[a]
 
         for x in range(n_exits):
@@ -358,11 +366,17 @@ def play(
                 results[lane, VOLUME] += arriving[lane]
                 # Who waited behind a gate rolls on with a queue that moves.
                 going_on = rolling[lane] if served > TINY else 0.0
-                results[lane, STOPS] += stopping * (arriving[lane] - going_on)
+                fresh = stopping * (arriving[lane] - going_on)
+                results[lane, STOPS] += fresh
+                # Where the roads are full, whoever comes waits before they begin.
+                beyond = max(0.0, queue[lane] - lanes.room_veh[lane])
+                if beyond > 0.0:
+                    results[lane, OUTSIDE] += fresh
                 if served <= TINY and moved[lane] > 0.0:
                     # Who is left over when the lane comes to a stand has moved up and stops again.
                     left = max(0.0, queue[lane] - arriving[lane])
                     results[lane, STOPS] += min(1.0, moved[lane]) * left
+                    results[lane, OUTSIDE] += min(1.0, moved[lane]) * min(left, beyond)
                 if held > results[lane, LONGEST]:
                     results[lane, LONGEST] = held
             moved[lane] = moved[lane] + served if served > TINY else 0.0

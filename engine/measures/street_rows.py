@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from engine.measures.driving import Driving
-from engine.measures.gates import Gates, firsts_of, shares_of, standing_room_veh
+from engine.measures.gates import Gates, StandingRoom, firsts_of, shares_of, standing_room
 from engine.measures.joins import Mouth, mouth, road_flows, road_of
 from engine.measures.objective import LanePrices, Objective, lane_prices
 from engine.measures.riders import Rider, riders_of
@@ -158,7 +158,11 @@ class StreetRows:
         )
 
     def _lanes(
-        self, ways: tuple[Connection, ...], flows: Floats, storage_veh: list[float]
+        self,
+        ways: tuple[Connection, ...],
+        flows: Floats,
+        storage_veh: list[float],
+        room_veh: list[float],
     ) -> LaneArrays:
         signal_row = {name: row for row, name in enumerate(self.signals)}
         exit_row = {name: row for row, name in enumerate(self.exit_names)}
@@ -177,6 +181,7 @@ class StreetRows:
         return LaneArrays(
             first,
             np.array(storage_veh),
+            np.array(room_veh),
             np.array([self.lane_row[w.from_link, w.from_lane] for w in ways], dtype=np.int32),
             np.array([signal_row[self.signal_of[w.connection_id]] for w in ways], dtype=np.int32),
             np.array(shares).T.copy(),
@@ -246,6 +251,8 @@ class StreetRows:
         outside_vps: Floats,
     ) -> tuple[LaneArrays, ApproachArrays]:
         storage_veh = [0.0] * len(self.by_lane)
+        room_veh = [0.0] * len(self.by_lane)
+        gate_room_veh: list[float] = []
         gates = Gates(self.driving)
         approach_storage: list[float] = []
         for a, link in enumerate(self.approach_names):
@@ -255,31 +262,39 @@ class StreetRows:
                 storage_veh[row] = max(1.0, found.reach_m / self.driving.spacing_m)
                 if len(found.roads) == 1 and len(set().union(*found.feeders.values())) == len(rows):
                     storage_veh[row] = UNLIMITED_VEH
+            room = self._room(link, main if len(found.roads) > 1 else None)
+            approach_storage.append(room.storage_veh)
+            for row in rows.values():
+                room_veh[row] = min(storage_veh[row], room.on_roads_veh / len(rows))
+            taken_veh = sum(room_veh[row] for row in rows.values())
+            gate_room_veh.append(max(0.0, room.on_roads_veh - taken_veh))
             feeders = found.from_road(main) if main else {}
             gates.add({rows[lane]: places for lane, places in feeders.items()}, volume, stands=True)
-            approach_storage.append(self._storage(link, main if len(found.roads) > 1 else None))
         for a, road in self.joining:
             link = self.approach_names[a]
             feeders = self.mouths[a].from_road(road)
             mapped = {self.lane_row[link, lane]: places for lane, places in feeders.items()}
             gates.add(mapped, volume, stands=False)
             shared_veh = self.mouths[a].reach_m / self.driving.spacing_m
-            approach_storage.append(self._storage(road) + shared_veh)
+            room = self._room(road)
+            approach_storage.append(room.storage_veh + shared_veh)
+            gate_room_veh.append(room.on_roads_veh)
         joined = [a for a, _ in self.joining]
         yields_to = [a if self._gives_way(a, road) else -1 for a, road in self.joining]
         approaches = gates.arrays(
             np.array(approach_storage),
+            np.array(gate_room_veh),
             np.column_stack(
                 [outside_vps * self.outside_part, outside_vps[:, joined] * self.joining_part]
             ),
             np.array([-1] * len(self.approach_names) + yields_to, dtype=np.int32),
         )
-        return self._lanes(ways, flows, storage_veh), approaches
+        return self._lanes(ways, flows, storage_veh, room_veh), approaches
 
-    def _storage(self, link: str, onto: str | None = None) -> float:
+    def _room(self, link: str, onto: str | None = None) -> StandingRoom:
         """Vehicles that can stand between a stop line and the signals upstream."""
         spacing_m = self.driving.spacing_m
-        return standing_room_veh(self.network, link, frozenset(self.exit_names), spacing_m, onto)
+        return standing_room(self.network, link, frozenset(self.exit_names), spacing_m, onto)
 
     def _streams(
         self,

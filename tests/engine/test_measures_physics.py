@@ -303,6 +303,51 @@ def test_vehicles_stop_as_often_behind_a_gate_as_in_a_lane_with_room(
     assert stops[1] == pytest.approx(stops[0], rel=0.02)
 
 
+def test_stops_before_the_roads_begin_are_told_apart() -> None:
+    """A queue that grows past its road: on the road everybody stops once a cycle, no more."""
+    network = line("A")
+    vph, cycle_s, begun_s, seconds = 1500.0, 60, 7200, 3600
+    street = build_street(network, line_flows(network, e=vph), 3600, PLAIN)
+    lane = street.lane_names.index("e0_0")
+    plans = {"A": two_phase_plan("A", cycle_s, 30)}
+    ledger = played(tables_of(network, street, plans), 26, begun_s + seconds, begun_s).results[lane]
+    on_roads = ledger[kernels.STOPS] - ledger[kernels.OUTSIDE]
+    standing_veh = street.lanes.room_veh[lane]
+    assert standing_veh == pytest.approx(network.links["e0"].length_m / PLAIN.spacing_m, rel=0.1)
+    assert on_roads == pytest.approx(standing_veh * seconds / cycle_s, rel=0.02)
+
+
+@pytest.mark.parametrize("pocket_veh", [3.0, 12.0])
+def test_road_behind_a_gate_holds_as_many_as_one_lane(pocket_veh: float) -> None:
+    network = line("A")
+    roomy = build_street(network, line_flows(network, e=1500.0), 3600, PLAIN)
+    lane = roomy.lane_names.index("e0_0")
+    approach = roomy.approach_names.index("e0")
+    storage, room = roomy.lanes.storage_veh.copy(), roomy.lanes.room_veh.copy()
+    behind = roomy.approaches.gate_room_veh.copy()
+    behind[approach] = room[lane] - pocket_veh
+    storage[lane] = room[lane] = pocket_veh
+    tight = replace(
+        roomy,
+        lanes=roomy.lanes._replace(storage_veh=storage, room_veh=room),
+        approaches=roomy.approaches._replace(gate_room_veh=behind),
+    )
+    plans = {"A": two_phase_plan("A", 60, 30)}
+    outside = [
+        played(tables_of(network, street, plans), 26, 3600).results[lane, kernels.OUTSIDE]
+        for street in (roomy, tight)
+    ]
+    assert outside[0] > 1000.0
+    assert outside[1] == pytest.approx(outside[0], rel=0.05)
+
+
+@pytest.mark.parametrize("vph", [300.0, 700.0])
+def test_no_stop_is_outside_where_queues_fit_their_roads(vph: float) -> None:
+    ledger = one_lane(vph)
+    assert ledger[kernels.STOPS] > 0.0
+    assert ledger[kernels.OUTSIDE] == 0.0
+
+
 def test_oversaturated_delay_is_the_area_under_the_growing_queue() -> None:
     """Half of (arrivals - capacity) x T^2, and the uniform delay of the capacity beside it."""
     vph, capacity_vph = 1500.0, SATURATION_VPH * 26 / 60

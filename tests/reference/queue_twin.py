@@ -57,6 +57,7 @@ class TwinLane:
 
     row: int
     storage_veh: float
+    room_veh: float
     ways: list[TwinWay]
     queue_veh: float = 0.0
     delay: float = 0.0
@@ -71,12 +72,13 @@ class TwinLane:
     limit_veh: float = math.inf
     behind_veh: float = 0.0
     over: float = 0.0
+    outside: float = 0.0
 
     def ledger(self) -> list[float]:
         """Return the lane's results in the kernel's order."""
         return [
             self.delay, self.stops, self.volume, self.capacity, self.departed, self.waiting,
-            self.longest, self.over,
+            self.longest, self.over, self.outside,
         ]  # fmt: skip
 
 
@@ -98,7 +100,7 @@ class TwinRider:
     def ledger(self) -> list[float]:
         """Return the results in the kernel's order."""
         standing = sum(buses for _, buses in self.waiting)
-        return [self.delay, self.stops, self.volume, 0.0, self.departed, standing, 0.0, 0.0]
+        return [self.delay, self.stops, self.volume, 0.0, self.departed, standing, 0.0, 0.0, 0.0]
 
 
 @dataclass
@@ -111,18 +113,25 @@ class TwinGate:
     waiting_veh: float = 0.0
     moved_veh: float = 0.0
 
-    def halting_veh(self, joining: float, passing: float, waited: bool) -> float:
+    def halting_veh(
+        self, joining: float, passing: float, waited: bool, outside_part: float
+    ) -> tuple[float, float]:
         """Who stops in this second: who finds others waiting, and all of them where none goes on.
 
-        To be asked when those who joined are among those waiting, and those who pass are not.
+        With it, how many of them do before the roads begin: `outside_part` of those that wait, and
+        whoever comes while there is no room. To be asked when those who joined are among those
+        waiting, and those who pass are not.
         """
         halting = joining if waited else 0.0
+        outside = halting if outside_part > 0.0 else 0.0
         if passing <= NOTHING_VEH:
-            halting += min(1.0, self.moved_veh) * max(0.0, self.waiting_veh - joining)
+            again = min(1.0, self.moved_veh) * max(0.0, self.waiting_veh - joining)
+            halting += again
+            outside += again * outside_part
             self.moved_veh = 0.0
         else:
             self.moved_veh += passing
-        return halting
+        return halting, outside
 
 
 @dataclass
@@ -131,10 +140,18 @@ class TwinApproach:
 
     row: int
     storage_veh: float
+    gate_room_veh: float
     gates: list[TwinGate]
     under_way_veh: float = 0.0
     full: bool = False
     passed_veh: float = 0.0
+
+    def outside_part(self) -> float:
+        """Part of those behind the gates who have not reached the network yet."""
+        waiting_veh = sum(gate.waiting_veh for gate in self.gates)
+        if waiting_veh <= self.gate_room_veh:
+            return 0.0
+        return (waiting_veh - self.gate_room_veh) / waiting_veh
 
 
 class TwinStreet:
@@ -162,7 +179,7 @@ class TwinStreet:
                 way.foe_lanes.setdefault(int(lanes.lane[foe]), []).append(self.ways[foe])
         self.lanes = [
             TwinLane(
-                row, float(lanes.storage_veh[row]),
+                row, float(lanes.storage_veh[row]), float(lanes.room_veh[row]),
                 [way for way in self.ways if lanes.lane[way.row] == row],
                 limit_veh=float(lanes.limit_veh[row]),
             )
@@ -172,6 +189,7 @@ class TwinStreet:
             TwinApproach(
                 a,
                 float(approaches.storage_veh[a]),
+                float(approaches.gate_room_veh[a]),
                 [
                     TwinGate(
                         g,
@@ -234,6 +252,7 @@ class TwinStreet:
                 approach.under_way_veh -= self.smoothed[s]
             joining_vps = self._joining_vps(approach)
             approach.passed_veh = 0.0
+            outside_part = approach.outside_part()
             for gate in approach.gates:
                 joining = inflow * float(arrays.gate_share[period, gate.row])
                 waited = gate.waiting_veh > QUEUED_VEH
@@ -253,12 +272,13 @@ class TwinStreet:
                 for lane, part in parts:
                     arriving[lane.row] += passing * part
                     lane.rolling_veh += passing * part if waited else 0.0
-                halting = gate.halting_veh(joining, passing, waited)
+                halting, outside = gate.halting_veh(joining, passing, waited, outside_part)
                 if counts:
                     self.total += gate.waiting_veh
                     for lane, part in parts:
                         lane.delay += gate.waiting_veh * part
                         lane.stops += halting * part
+                        lane.outside += outside * part
                         lane.behind_veh += gate.waiting_veh * part
         return arriving
 
@@ -374,8 +394,12 @@ class TwinStreet:
             # A queue that moves takes along who waited behind a gate.
             newcomers = arriving - lane.rolling_veh if served > NOTHING_VEH else arriving
             lane.stops += newcomers * held_back
+            beyond_veh = max(0.0, lane.queue_veh - lane.room_veh)
+            lane.outside += newcomers * held_back if beyond_veh > 0.0 else 0.0
             if served <= NOTHING_VEH:
-                lane.stops += min(1.0, lane.moved_veh) * max(0.0, lane.queue_veh - arriving)
+                left_veh = max(0.0, lane.queue_veh - arriving)
+                lane.stops += min(1.0, lane.moved_veh) * left_veh
+                lane.outside += min(1.0, lane.moved_veh) * min(left_veh, beyond_veh)
             lane.departed += sum(way.leaves_vps for way in active)
             lane.longest = max(lane.longest, lane.waiting)
             lane.over += max(0.0, lane.waiting + lane.behind_veh - lane.limit_veh)
