@@ -10,16 +10,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from controllers.ntcip.reach import reaching
-from controllers.push import push
-from controllers.receipt import PushReceipt
 from controllers.release import PlanRelease
-from controllers.watch import await_pattern, refresh
 from engine.measures import calibrating
 from engine.measures.street import Driving
 from engine.optimize.explain import reasons
@@ -30,29 +26,26 @@ from engine.optimize.planner import Optimizer, Task, judged
 from engine.optimize.problem import Limits
 from engine.optimize.workers import Workers
 from engine.validate.report import ValidationReport, validate
-from engine.validate.simulator import RunMeasures, SimulationCase, Simulator, Variant
+from engine.validate.simulator import SimulationCase, Simulator, Variant
 from engine.validate.sumo import SumoSimulator
 from network.calibration import Calibration
 from network.calibration_file import CALIBRATION_FILE, read_calibration
 from network.counts import CountSeries
-from network.errors import ControllerError, ScenarioError, TopologyError
+from network.errors import ScenarioError, TopologyError
 from network.graph import RoadNetwork
 from network.safety import require_safe
 from network.sumo_tls import write_sumo_plan
 from network.timing import PlanSet
 from scenarios.scenario import Scenario, load_scenario
-from throughband.demand import COUNTING_SEEDS, INTERVAL_S, Demand, counted_days, demand
+from throughband.changeover import LiveResult, change_over, change_time_s, played_of
+from throughband.demand import COUNTING_SEEDS, Demand, counted_days, demand
 from throughband.imported import corridors_of, scenario_network
 from throughband.stopping import Halt
-from throughband.street import BACKUP_TIME_S, PERIOD_S, Skipped, Street, open_street
+from throughband.street import Skipped, open_street
+from throughband.teller import Tell
 
 FIRST_VALIDATION_SEED = 101
 LIVE_SEED = 1
-REMAINING_S = 900
-"""Time of the scenario left for the new plan on the live street, s."""
-
-LEAST_REMAINING_S = 300
-"""Time that controllers are given to get in step with the new plan, s."""
 
 LONGEST_WINDOW_S = 7 * 86400
 """More than a week is taken for a slip of the pen, s."""
@@ -63,10 +56,6 @@ ANY_WINDOW_S = (0.0, 86400.0)
 MOST_PRICED = 200
 """Signals up to which the reasons of a plan tell what its seconds are worth."""
 
-LOOK_S = 10
-MOST_LOOKS = 60
-
-Tell = Callable[[str, int, int], None]
 Approve = Callable[[PlanSet, Mapping[str, Any]], PlanRelease | None]
 
 
@@ -93,33 +82,6 @@ class Setting:
         if self.calibration is None:
             return Driving()
         return calibrating.calibrated(self.calibration, self.network)
-
-
-@dataclass(frozen=True, slots=True)
-class LiveResult:
-    """What became of the plan on the live street.
-
-    Attributes
-    ----------
-    receipt
-        What was written to the controllers.
-    pushed_s, in_step_after_s
-        When the patterns were called, street time, and how long until every controller ran its
-        own in step.
-    counts
-        The whole live day, to hold the forecast against.
-    measures
-        The live day as a whole, plan in force first, new plan after.
-    statuses
-        Per signal, the pattern it runs at the end and who controls it.
-    """
-
-    receipt: PushReceipt
-    pushed_s: float
-    in_step_after_s: float
-    counts: CountSeries
-    measures: RunMeasures
-    statuses: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,7 +323,7 @@ async def run(
     walls: dict[str, float] = {}
     watch = _Watch(walls)
     case, network = setting.case, setting.network
-    change_s = _change_time(case)
+    change_s = change_time_s(case)
     step("earlier days: count the plan in force in SUMO")
     days = counted_days(
         case,
@@ -372,7 +334,7 @@ async def run(
     watch.lap("count_earlier_days")
     step("the street today: emulated controllers, counts read over SNMP")
     async with open_street(case, network, LIVE_SEED, host, base_port) as street:
-        await street.run_until(change_s, lambda now_s: tell("street", *_part(case, now_s)))
+        await street.run_until(change_s, lambda now_s: tell("street", *played_of(case, now_s)))
         today = street.counts()
         watch.lap("street_until_change")
         step("check the counts and forecast the rest")
@@ -399,7 +361,7 @@ async def run(
         live = None
         if release is not None:
             step("push over NTCIP, read back, activate, and let the street go over")
-            live = await _go_over(
+            live = await change_over(
                 street, network, done.plan_set, release, journal, clock, case, tell
             )
         watch.lap("push_and_watch")
@@ -416,89 +378,6 @@ async def run(
         skipped,
         walls,
     )
-
-
-async def _go_over(
-    street: Street,
-    network: RoadNetwork,
-    plan_set: PlanSet,
-    release: PlanRelease,
-    journal: Callable[[Mapping[str, object]], None],
-    clock: Callable[[], datetime],
-    case: SimulationCase,
-    tell: Tell,
-) -> LiveResult:
-    phasings = {
-        signal.signal_id: signal.phasing
-        for signal in network.signals.values()
-        if signal.phasing is not None
-    }
-    served = {device.signal_id for device in street.devices}
-    unserved = [p.signal_id for p in plan_set.plans if p.signal_id not in served]
-    if unserved:
-        raise ControllerError(
-            f"no controller runs {', '.join(unserved)}; their plans cannot be pushed"
-        )
-    receipt = await push(
-        plan_set,
-        release,
-        street.devices,
-        phasings,
-        clock=clock,
-        journal=journal,
-        # The cabinets keep the street's time, which stands still while nobody drives.
-        connect=reaching(lambda: datetime.fromtimestamp(street.time_s, UTC)),
-    )
-    pushed_s = street.time_s
-
-    async def look() -> None:
-        await street.run_until(min(street.time_s + LOOK_S, case.end_s))
-        tell("street", *_part(case, street.time_s))
-
-    looks = min(MOST_LOOKS, max(1, int((case.end_s - pushed_s) // LOOK_S)))
-    statuses = await await_pattern(receipt, street.devices, tick=look, most_ticks=looks)
-    in_step_s = street.time_s - pushed_s
-    journal(
-        {
-            "event": "in step",
-            "utc": clock().isoformat(),
-            "street_s": street.time_s,
-            "after_s": in_step_s,
-        }
-    )
-    while street.time_s < case.end_s - 1e-9:
-        # Well within the backup time, or the controllers would go back to their own plan.
-        await street.run_until(min(street.time_s + BACKUP_TIME_S / 3, case.end_s))
-        await refresh(receipt, street.devices)
-        tell("street", *_part(case, street.time_s))
-    return LiveResult(
-        receipt,
-        pushed_s,
-        in_step_s,
-        street.counts(),
-        street.finish(),
-        {name: f"pattern {s.pattern}, {s.control}" for name, s in statuses.items()},
-    )
-
-
-def _change_time(case: SimulationCase) -> float:
-    """When the live street pauses for the new plan: late enough to have counts, on an interval."""
-    least_s = INTERVAL_S + LEAST_REMAINING_S
-    if case.end_s - case.begin_s < least_s:
-        raise ScenarioError(
-            f"the window of {case.end_s - case.begin_s:g} s in {case.config_file} is too short for "
-            f"a run: counting takes {INTERVAL_S} s and the change of plans {LEAST_REMAINING_S} s; "
-            "raise --end"
-        )
-    whole = (case.end_s - case.begin_s - REMAINING_S) // INTERVAL_S
-    half = (case.end_s - case.begin_s) / 2 // INTERVAL_S
-    intervals = max(1.0, whole, half)
-    assert INTERVAL_S % PERIOD_S == 0
-    return min(case.begin_s + intervals * INTERVAL_S, case.end_s)
-
-
-def _part(case: SimulationCase, now_s: float) -> tuple[int, int]:
-    return int(now_s - case.begin_s), int(case.end_s - case.begin_s)
 
 
 class _Watch:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+Tell = Callable[[str, int, int], None]
+"""Told what is worked on, how much is done, and of how much."""
 
 
 def print_line(console: Console, text: str) -> None:

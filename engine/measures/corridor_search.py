@@ -20,10 +20,8 @@ from network.units import SECONDS_PER_HOUR
 STRAIGHT = frozenset("sRL")
 """Turns after which a street is taken to go on, slight turns included."""
 
-
 INSIDE_S = 15.0
 """Stop lines of one signal that lie at most this far apart are crossed in one go, s."""
-
 
 CORNER_PART = 0.5
 """A corridor turns a corner only with more than this part of an approach's traffic."""
