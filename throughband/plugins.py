@@ -49,6 +49,8 @@ OURS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "longest-queue": f"{_STEERING}:LONGEST_QUEUE",
             "max-pressure": f"{_STEERING}:MAX_PRESSURE",
             "position-weighted": f"{_STEERING}:POSITION_WEIGHTED",
+            "resco-max-pressure": f"{_STEERING}:RESCO_MAX_PRESSURE",
+            "resco-max-wave": f"{_STEERING}:RESCO_MAX_WAVE",
         },
         FORECASTERS: {"profiles": "engine.forecast.forecaster:FlowForecaster"},
         OPTIMIZERS: {"descent": "engine.optimize.planner:Descent"},

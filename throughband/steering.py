@@ -16,6 +16,7 @@ from typing import Any, Final, Protocol, runtime_checkable
 from engine.adaptive import pressure
 from engine.adaptive.control import Controller, Information
 from engine.adaptive.lookahead import LookAhead, Outlook
+from engine.adaptive.resco import resco_max_pressure, resco_max_wave
 from engine.adaptive.sensing import Sensing
 from network.errors import PluginError
 from throughband.pipeline import Setting
@@ -166,4 +167,10 @@ LONGEST_QUEUE: Final = _ours(
 )
 CYCLIC_MAX_PRESSURE: Final = _ours(
     "cyclic-max-pressure", pressure.CyclicMaxPressure, "Levin, Hu and Odell 2020"
+)
+RESCO_MAX_PRESSURE: Final = _ours(
+    "resco-max-pressure", resco_max_pressure, "Ault and Sharon 2021 (RESCO), all lanes of a stage"
+)
+RESCO_MAX_WAVE: Final = _ours(
+    "resco-max-wave", resco_max_wave, "Ault and Sharon 2021 (RESCO), all lanes of a stage"
 )

@@ -32,11 +32,13 @@ from benchmarks.suite.jobs import (
     parse_fault,
 )
 from benchmarks.suite.programs import Prepared, Programs
-from benchmarks.suite.resco import with_resco_yellow
+from benchmarks.suite.resco import LONGEST_WAIT_S as RESCO_LONGEST_WAIT_S
+from benchmarks.suite.resco import with_resco_changes
 from benchmarks.suite.results import NO_ROOM, DiskFullError
 from benchmarks.suite.scenes import beside, digest, is_made_up, open_scene, rewritten, ruled
 from benchmarks.suite.trips import measures_of, parquet
 from benchmarks.suite.versions import code_digest, revision, versions
+from engine.adaptive.player import LONGEST_WAIT_S
 from engine.adaptive.sites import build_sites
 from engine.validate import sumo
 from engine.validate.adaptive_loop import run_adaptive
@@ -188,8 +190,10 @@ def play(task: Play) -> Outcome:
                 missing = fault.amount if fault.kind == MISSING_DETECTORS else 0.0
                 steering, sensing = controller.start(setting, missing, job.seed)
                 sites = build_sites(setting.network)
+                longest_wait_s = LONGEST_WAIT_S
                 if job.street.rules == RESCO_RULES:
-                    sites = tuple(with_resco_yellow(site) for site in sites)
+                    sites = tuple(with_resco_changes(site) for site in sites)
+                    longest_wait_s = RESCO_LONGEST_WAIT_S
                 done = run_adaptive(
                     setting.case,
                     job.seed,
@@ -197,6 +201,7 @@ def play(task: Play) -> Outcome:
                     steering,
                     sensing,
                     additional=[instruments.file],
+                    longest_wait_s=longest_wait_s,
                 )
                 measures, trips = done.measures, done.trips
             else:

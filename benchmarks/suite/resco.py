@@ -1,33 +1,40 @@
-"""RESCO's clearances, for comparison with tables that were made under them.
+"""RESCO's changes of stages, for comparison with tables that were made under them.
 
-RESCO (Ault and Sharon, NeurIPS 2021) lets a controller change from any stage to any other through
-3 s of yellow, whatever the scenario's programs show, and without red clearance. That is no street:
-cologne1 has 5 s of yellow, and under RESCO's max-pressure loses half the time there.
+RESCO (Ault and Sharon, NeurIPS 2021) lets a controller change from any stage to any other in 3 s:
+groups that lose their green show yellow, all others what they showed; there is no red clearance,
+and nobody is served because of a long wait. That is no street: cologne1 has 5 s of yellow, and
+under RESCO's max-pressure loses half the time there.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
+from itertools import permutations
 from typing import Final
 
 from engine.adaptive.control import Site
-from network.phasing import Interval
+from network.phasing import GREEN_ASPECTS, Interval
 
 YELLOW_DS: Final = 30
 """Of RESCO's signals, tenths of a second; its arterial4x4 alone has 2 s."""
-YELLOW: Final = frozenset("yY")
+LONGEST_WAIT_S: Final = math.inf
 
 
-def with_resco_yellow(site: Site) -> Site:
-    """Return a signal whose every clearance is RESCO's yellow.
-
-    A change that shows no yellow, because nothing loses its green, takes no time.
-    """
+def with_resco_changes(site: Site) -> Site:
+    """Return a signal whose every stage may follow every other through RESCO's yellow."""
+    shown = [stage.aspects for stage in site.stages]
     return replace(
-        site, clearances={pair: _yellow(shown) for pair, shown in site.clearances.items()}
+        site,
+        clearances={
+            (a, b): (Interval(_yellow(shown[a], shown[b]), YELLOW_DS),)
+            for a, b in permutations(range(len(shown)), 2)
+        },
     )
 
 
-def _yellow(shown: tuple[Interval, ...]) -> tuple[Interval, ...]:
-    warning = next((one for one in shown if YELLOW & set(one.aspects)), None)
-    return () if warning is None else (Interval(warning.aspects, YELLOW_DS),)
+def _yellow(ending: str, starting: str) -> str:
+    return "".join(
+        "y" if was in GREEN_ASPECTS and comes not in GREEN_ASPECTS else was
+        for was, comes in zip(ending, starting, strict=True)
+    )

@@ -85,6 +85,8 @@ class Way:
         Time between two vehicles of a discharging queue, s.
     box_veh
         Vehicles that can wait inside the node for a gap.
+    groups
+        Its signal groups, as positions in the aspects of stages.
     """
 
     connection_id: str
@@ -94,6 +96,7 @@ class Way:
     yields_to: tuple[tuple[int, int], ...]
     headway_s: float
     box_veh: float
+    groups: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,6 +309,9 @@ class View:
     turned_veh
         Per way, in the order of the lanes and of the ways of each: vehicles that were seen to take
         it since the last second, as video or radar track them; float64[W]. NaN where not seen.
+    object_track
+        Per object a number that stays the same for as long as it is seen on its way to this stop
+        line; int32[K]. -1 for what a stuck sensor tells of.
     """
 
     information: Information
@@ -330,6 +336,7 @@ class View:
     exit_free_m: Floats
     exit_mps: Floats
     turned_veh: Floats = field(default_factory=lambda: np.empty(0))
+    object_track: Integers = field(default_factory=lambda: np.empty(0, dtype=np.int32))
 
 
 class Controller(Protocol):

@@ -109,6 +109,7 @@ class _Seen(NamedTuple):
     object_mps: Floats
     exits: Floats  # [4, E]
     turned: Floats  # [W]
+    track: Integers
 
 
 class _Places(NamedTuple):
@@ -153,6 +154,7 @@ class Sensors:
             [min(e.length_m, sensing.reach_m) for site in sites for e in site.exits]
         )
         self._known: dict[str, tuple[bool, bool]] = {}
+        self._tracks: dict[str, int] = {}
         self._noise = np.random.default_rng(sensing.seed)
         self._past: deque[tuple[_Seen, ...]] = deque(maxlen=sensing.latency_s + 1)
         self._told: list[_Seen] = []
@@ -252,6 +254,7 @@ class Sensors:
             told.exits[2],
             told.exits[3],
             told.turned,
+            told.track,
         )
 
     def _knows(self, name: str) -> tuple[bool, bool]:
@@ -285,13 +288,14 @@ class Sensors:
         order = np.flatnonzero(near)
         order = order[np.lexsort((at_m[order], lane[order]))]
         lane, at_m, mps = lane[order], at_m[order], speed[vehicle[order]]
-        lane, at_m, mps = self._with_phantoms(lane, at_m, mps)
+        track = self._tracked(traffic.names, vehicle[order])
+        lane, at_m, mps, track = self._with_phantoms(lane, at_m, mps, track)
         count, queue, queue_m = _queues(lane, at_m, mps, lanes)
         for values in (count, queue, queue_m):
             values[self._dead] = np.nan
         if self._sensing.information is Information.DETECTORS:
             count, queue, queue_m = (np.full(lanes, np.nan) for _ in range(3))
-            lane, at_m, mps = lane[:0], at_m[:0], mps[:0]
+            lane, at_m, mps, track = lane[:0], at_m[:0], mps[:0], track[:0]
             exits = np.full_like(exits, np.nan)
             turned = np.full_like(turned, np.nan)
         elif self._sensing.information is Information.VEHICLES and self._sensing.share < 1:
@@ -315,6 +319,7 @@ class Sensors:
                 mps[part],
                 exits[:, away],
                 turned[ways],
+                track[part],
             )
             for array in seen[1:]:
                 array.setflags(write=False)
@@ -351,19 +356,26 @@ class Sensors:
         loops[:, self._dead] = np.nan
         return loops
 
+    def _tracked(self, names: Sequence[str], vehicle: NDArray[np.intp]) -> Integers:
+        """Number vehicles in the order in which they were first seen."""
+        tracks = self._tracks
+        found = [tracks.setdefault(names[k], len(tracks)) for k in vehicle.tolist()]
+        return np.array(found, dtype=np.int32)
+
     def _with_phantoms(
-        self, lane: NDArray[np.intp], at_m: Floats, mps: Floats
-    ) -> tuple[NDArray[np.intp], Floats, Floats]:
+        self, lane: NDArray[np.intp], at_m: Floats, mps: Floats, track: Integers
+    ) -> tuple[NDArray[np.intp], Floats, Floats, Integers]:
         """Add what stuck sensors tell of."""
         rows = np.flatnonzero(self._stuck & ~self._dead)
         if not rows.size:
-            return lane, at_m, mps
+            return lane, at_m, mps, track
         places = np.searchsorted(lane, rows)
         still = np.zeros(len(rows))
         return (
             np.insert(lane, places, rows),
             np.insert(at_m, places, still + PHANTOM_M),
             np.insert(mps, places, still),
+            np.insert(track, places, -1),
         )
 
     def _turned(self, names: Sequence[str], numbers: NDArray[np.intp]) -> Floats:

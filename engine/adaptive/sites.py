@@ -194,6 +194,7 @@ class _Builder:
                             tuple(sorted(rows[foe] for foe in c.yields_to if foe in rows)),
                             self._driving.way_headway_s(c),
                             self._driving.box_part * c.wait_m / self._driving.spacing_m,
+                            tuple(sorted(c.groups)),
                         )
                         for c in connections
                     ),

@@ -15,7 +15,7 @@ from benchmarks.suite.faults import deadened, disturb
 from benchmarks.suite.jobs import Fault, Job, Outcome, Street
 from benchmarks.suite.play import Ground, Play, build, play
 from benchmarks.suite.programs import Programs
-from benchmarks.suite.resco import with_resco_yellow
+from benchmarks.suite.resco import with_resco_changes
 from benchmarks.suite.results import DiskFullError, Store
 from benchmarks.suite.running import Played, check, play_suite
 from benchmarks.suite.scenes import beside, digest, open_scene, rewritten, ruled
@@ -189,12 +189,17 @@ def test_a_full_scratch_folder_stops_the_suite(monkeypatch: pytest.MonkeyPatch) 
         play(task)
 
 
-def test_resco_changes_stages_through_three_seconds_of_yellow(arterial: Scenario) -> None:
+def test_resco_changes_from_any_stage_to_any_other_in_three_seconds(arterial: Scenario) -> None:
     for site in build_sites(scenario_network(arterial)):
-        relaxed = with_resco_yellow(site)
-        for pair, shown in relaxed.clearances.items():
-            assert [one.duration_ds for one in shown] in ([30], [])
-            assert not shown or shown[0].aspects in [one.aspects for one in site.clearances[pair]]
+        changed = with_resco_changes(site)
+        count = len(site.stages)
+        assert len(changed.clearances) == count * (count - 1)
+        for (a, b), (shown,) in changed.clearances.items():
+            assert shown.duration_ds == 30
+            for was, comes, now in zip(
+                site.stages[a].aspects, site.stages[b].aspects, shown.aspects, strict=True
+            ):
+                assert now == ("y" if was in "Gg" and comes not in "Gg" else was)
 
 
 def test_more_demand_means_more_vehicles() -> None:

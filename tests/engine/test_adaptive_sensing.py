@@ -168,3 +168,19 @@ def test_a_stuck_sensor_tells_of_one_who_stands_and_is_found_out(information: In
     # From then on it is believed to fill like one whose sensor is dead.
     assert arriving[-1] > arriving[170] + 1.0
     assert not estimator.broken[[0, 1, 2, 4]].any()
+
+
+def test_a_vehicle_keeps_its_track_from_second_to_second() -> None:
+    first = traffic(("a", "l0", 50.0, 10.0), ("b", "l0", 20.0, 10.0))
+    second = traffic(("b", "l0", 30.0, 10.0), ("c", "l0", 5.0, 10.0))
+    sensors = Sensors([FED], Sensing())
+    before = sensors.observe(0.0, first, PLAYERS)["x"]
+    after = sensors.observe(1.0, second, PLAYERS)["x"]
+    assert len(set(before.object_track.tolist())) == 2
+    assert after.object_track[0] == before.object_track[1]
+    assert after.object_track[1] not in before.object_track
+
+
+def test_a_phantom_has_no_track() -> None:
+    view = seen(Sensing(stuck=frozenset({"l0"})), traffic(("a", "l1", 50.0, 10.0)))
+    assert view.object_track.tolist() == [-1, 0]
