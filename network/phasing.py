@@ -31,6 +31,10 @@ ASPECTS = frozenset("GgsyurOo")
 PERMISSIVENESS = "rusygGoO"
 """Aspects from the most restrictive to the most permissive."""
 
+SHORTEST_YELLOW_DS = 30
+LONGEST_YELLOW_DS = 60
+"""MUTCD 2009, section 4D.26: a yellow change interval lasts 3 to 6 seconds."""
+
 
 @dataclass(frozen=True, slots=True)
 class Interval:

@@ -1,8 +1,8 @@
 """The rules a timing plan must meet before it may reach a street.
 
-This is the only copy of the rules. They are algebra on splits, phases and clearances;
-`network.timeline` plays the same plan and watches the street, sharing no code with this module.
-A plan is safe when both accept it.
+This is the only copy of the rules; those of rings side by side are in `network.ring_rules`. They
+are algebra on splits, phases and clearances; `network.timeline` plays the same plan and watches
+the street, sharing no code with them. A plan is safe when both accept it.
 
 The signal as it is built is the yardstick: what its plan in force shows between the same two
 phases, or shows green together already, was approved by whoever built it and is tolerated
@@ -13,55 +13,24 @@ where a crossing is only a picture of a stage program, its stages keep their ord
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from itertools import accumulate, pairwise
+from collections.abc import Iterator
+from itertools import pairwise
 
-from network.concurrency import Lamp, lamps, losses, pictures, tracks
 from network.errors import ThroughbandError, TopologyError, UnsafePlanError
 from network.graph import RoadNetwork, Signal
-from network.phasing import ASPECTS, GREEN_ASPECTS, Interval, Phase
+from network.phasing import GREEN_ASPECTS, LONGEST_YELLOW_DS, SHORTEST_YELLOW_DS, Phase
+from network.ring_rules import RingRules
+from network.signal_pictures import SignalPictures
 from network.timeline import watch
 from network.timing import OffsetReference, PlanSet, TimingPlan
 from network.units import TENTHS_PER_SECOND
+from network.violation import Violation, violated
 
 LONGEST_CYCLE_S = 255
 """NTCIP 1202 patternCycleTime and splitTime are one octet."""
 
-SHORTEST_YELLOW_DS = 30
-LONGEST_YELLOW_DS = 60
-"""MUTCD 2009, section 4D.26: a yellow change interval lasts 3 to 6 seconds."""
-
 FAILURES = (ThroughbandError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError)
 """A checker that stumbles over a plan has not accepted it."""
-
-_PROTECTED = {ord(aspect): "1" if aspect == "G" else "0" for aspect in ASPECTS}
-
-
-@dataclass(frozen=True, slots=True)
-class Violation:
-    """One rule broken by one plan.
-
-    Attributes
-    ----------
-    rule
-        Short name of the rule.
-    signal_id
-        The signal.
-    phase
-        The phase concerned (at a clearance, the ending one), or None.
-    found, limit
-        What the plan has, and what would be allowed.
-    text
-        All of it as one sentence.
-    """
-
-    rule: str
-    signal_id: str
-    phase: int | None
-    found: str
-    limit: str
-    text: str
 
 
 def check(plan: TimingPlan, signal: Signal) -> tuple[Violation, ...]:
@@ -129,21 +98,13 @@ class SignalRules:
     """
 
     __slots__ = (
-        "_crossing",
-        "_due",
-        "_greens",
-        "_groups",
-        "_in_force",
-        "_known",
-        "_order",
-        "_pairs",
-        "_phases",
-        "_signal",
-        "_walkers",
-    )
+        "_due", "_greens", "_in_force", "_known", "_order", "_pairs", "_phases", "_pictures",
+        "_signal", "_together", "_walkers",
+    )  # fmt: skip
 
     def __init__(self, signal: Signal, *, tolerant: bool = True) -> None:
         self._signal = signal
+        self._pictures = SignalPictures(signal)
         self._pairs: dict[tuple[int, int], tuple[Violation, ...]] = {}
         phasing, plan = signal.phasing, signal.plan_in_force
         self._phases = {p.number: p for p in phasing.phases} if phasing else {}
@@ -153,16 +114,6 @@ class SignalRules:
         }
         due = (g for n, g in self._greens.items() if plan is None or n in plan.sequence)
         self._due = frozenset[int]().union(*due)
-        position = {c.connection_id: i for i, c in enumerate(signal.connections)}
-        self._groups = tuple(sum(1 << g for g in set(c.groups)) for c in signal.connections)
-        # Two that cross are one pair, even where only one of them names the other.
-        self._crossing = sorted(
-            {
-                (min(i, position[foe]), max(i, position[foe]))
-                for i, c in enumerate(signal.connections)
-                for foe in c.foes & position.keys()
-            }
-        )
         # Groups that no vehicle listens to are pedestrian crossings.
         listened = {g for c in signal.connections for g in c.groups}
         self._walkers = (
@@ -176,7 +127,8 @@ class SignalRules:
             if tolerant:
                 self._in_force = self._order
                 shown = {interval.aspects for interval in plan.intervals(phasing)}
-                self._known = frozenset(pair for p in shown for pair in self._clashes(p))
+                self._known = frozenset(pair for p in shown for pair in self._pictures.clashes(p))
+        self._together = RingRules(signal, self._pictures, self._known)
 
     def check(self, plan: TimingPlan) -> tuple[Violation, ...]:
         """Return every rule that a plan of this signal breaks.
@@ -196,13 +148,11 @@ class SignalRules:
                     self._pairs[a, b] = tuple(self._between(a, b))
                 broken.extend(self._pairs[a, b])
         if not broken and len({self._phases[number].ring for number in plan.sequence}) > 1:
-            broken.extend(self._side_by_side(plan))
+            broken.extend(self._together.check(plan))
         return tuple(broken)
 
     def _broken(self, rule: str, phase: int | None, found: object, limit: object) -> Violation:
-        where = f"signal {self._signal.signal_id!r}" + (f", phase {phase}" if phase else "")
-        text = f"{where}: {rule}: found {found}, allowed {limit}"
-        return Violation(rule, self._signal.signal_id, phase, str(found), str(limit), text)
+        return violated(self._signal, rule, phase, found, limit)
 
     def _foundations(self, plan: TimingPlan) -> Iterator[Violation]:
         """What must hold before the rest can be calculated."""
@@ -293,8 +243,8 @@ class SignalRules:
 
     def _between(self, a: int, b: int) -> Iterator[Violation]:
         """Judge what the street sees from the green of one phase to that of the next."""
-        pictures = {self._phases[a].aspects, *(i.aspects for i in self._clearance(a, b))}
-        for one, other in sorted({pair for p in pictures for pair in self._clashes(p)}):
+        pictures = {self._phases[a].aspects, *(i.aspects for i in self._pictures.clearance(a, b))}
+        for one, other in sorted({pair for p in pictures for pair in self._pictures.clashes(p)}):
             if (one, other) not in self._known:
                 names = [self._signal.connections[i].connection_id for i in (one, other)]
                 found = f"{names[0]} and {names[1]}, which cross, protected at once"
@@ -302,10 +252,12 @@ class SignalRules:
         if (a, b) in self._in_force or a == b:
             return
         yield from self._walks(a, b)
-        in_force = [ds for pair in self._in_force for _, ds, _ in self._losses(*pair) if ds]
+        in_force = [
+            ds for pair in self._in_force for _, ds, _ in self._pictures.losses(*pair) if ds
+        ]
         least_ds = max(self._phases[a].yellow_ds, min([SHORTEST_YELLOW_DS, *in_force]))
         most_ds = max([LONGEST_YELLOW_DS, *in_force])
-        for group, yellow_ds, _ in self._losses(a, b):
+        for group, yellow_ds, _ in self._pictures.losses(a, b):
             if not least_ds <= yellow_ds <= most_ds:
                 found = f"{yellow_ds / TENTHS_PER_SECOND} s for group {group} before phase {b}"
                 limit = f"{least_ds / TENTHS_PER_SECOND} to {most_ds / TENTHS_PER_SECOND} s"
@@ -327,13 +279,13 @@ class SignalRules:
     def _red_clearance(self, a: int, b: int) -> Iterator[Violation]:
         """Measure from the end of a group's yellow to the protected green of what it crosses."""
         least_ds = self._phases[a].red_clear_ds
-        ended_ds = {group: end_ds for group, _, end_ds in self._losses(a, b)}
-        begun_ds = self._gains(a, b)
+        ended_ds = {group: end_ds for group, _, end_ds in self._pictures.losses(a, b)}
+        begun_ds = self._pictures.gains(a, b)
         crossing = {
             (group, foe)
             for connection in self._signal.connections
             for group in connection.groups
-            for foe in self._groups_of(connection.foes)
+            for foe in self._pictures.groups_of(connection.foes)
             if group != foe and group in ended_ds and foe in begun_ds
         }
         for group, foe in sorted(crossing):
@@ -345,7 +297,7 @@ class SignalRules:
 
     def _traps(self, a: int, b: int) -> Iterator[Violation]:
         """Find drivers who yield, see yellow, and wrongly believe that the others do too."""
-        pictures, _ = self._shown(a, b)
+        pictures, _ = self._pictures.shown(a, b)
         going = {
             c.connection_id
             for c in self._signal.connections
@@ -361,118 +313,6 @@ class SignalRules:
                 found = f"{turning.connection_id} ends before phase {b} while {foe} goes on"
                 yield self._broken("yellow trap", a, found, "both end together")
 
-    def _side_by_side(self, plan: TimingPlan) -> Iterator[Violation]:
-        """Judge what rings show together: each alone is sound already."""
-        assert self._signal.phasing is not None
-        rings = tracks(plan, self._signal.phasing)
-        told: set[tuple[int, int]] = set()
-        for phase, picture in pictures(rings):
-            for pair in self._clashes(picture):
-                if pair not in self._known and pair not in told:
-                    told.add(pair)
-                    names = [self._signal.connections[i].connection_id for i in pair]
-                    found = f"{names[0]} and {names[1]}, which cross, protected at once"
-                    yield self._broken("conflicting greens", phase or None, found, "one at a time")
-        seen = {g: lamps(rings, g) for g in range(self._signal.phasing.group_count)}
-        yield from self._cleared(seen, plan.cycle_s * TENTHS_PER_SECOND)
-        yield from self._trapped(seen, plan.cycle_s * TENTHS_PER_SECOND)
-
-    def _cleared(self, seen: Mapping[int, tuple[Lamp, ...]], cycle_ds: int) -> Iterator[Violation]:
-        """Measure yellow and red clearance of groups that several rings speak of."""
-        foes: dict[int, set[int]] = {}
-        for connection in self._signal.connections:
-            for group in connection.groups:
-                crossing = self._groups_of(connection.foes) - {group}
-                foes.setdefault(group, set()).update(crossing)
-        for group, shown in seen.items():
-            for loss in losses(shown):
-                if loss.regained:
-                    # The arrow's yellow is not the end of going: another ring gives green.
-                    continue
-                phase, begin_ds, end_ds = loss.phase, loss.yellow_at_ds, loss.end_ds
-                least_ds = min(self._phases[phase].yellow_ds, SHORTEST_YELLOW_DS)
-                if not end_ds - begin_ds >= least_ds:
-                    found = f"{(end_ds - begin_ds) / TENTHS_PER_SECOND} s for group {group}"
-                    limit = f"{least_ds / TENTHS_PER_SECOND} s or more"
-                    yield self._broken("yellow change", phase, found, limit)
-                red_ds = self._phases[phase].red_clear_ds
-                for foe in sorted(foes.get(group, ())):
-                    for lamp in seen[foe] if len(seen[foe]) > 1 else ():
-                        after_ds = (lamp.begin_ds - begin_ds) % cycle_ds
-                        gap_ds = after_ds - (end_ds - begin_ds)
-                        if lamp.aspect == "G" and gap_ds < red_ds:
-                            found = f"{gap_ds / TENTHS_PER_SECOND} s between groups {group}, {foe}"
-                            limit = f"{red_ds / TENTHS_PER_SECOND} s or more"
-                            yield self._broken("red clearance", phase, found, limit)
-
-    def _trapped(self, seen: Mapping[int, tuple[Lamp, ...]], cycle_ds: int) -> Iterator[Violation]:
-        """Find drivers who yield and see yellow while those they yield to go on in another ring."""
-        by_name = {c.connection_id: c for c in self._signal.connections}
-        for turning in self._signal.connections:
-            for group in turning.groups:
-                for loss in losses(seen[group]):
-                    if not loss.permissive:
-                        continue
-                    phase, begin_ds = loss.phase, loss.yellow_at_ds
-                    # What opposes goes on if it is green until the phase's clearance is over.
-                    until_ds = begin_ds + self._phases[phase].clearance_ds
-                    for foe in sorted(turning.yields_to & by_name.keys()):
-                        groups = by_name[foe].groups
-                        if groups and all(
-                            _green_through(seen[g], begin_ds, until_ds, cycle_ds) for g in groups
-                        ):
-                            found = f"{turning.connection_id} ends while {foe} goes on"
-                            yield self._broken("yellow trap", phase, found, "both end together")
-
-    def _clearance(self, a: int, b: int) -> tuple[Interval, ...]:
-        assert self._signal.phasing is not None
-        # A phase that follows itself rests in green.
-        return self._signal.phasing.clearance(a, b) if a != b else ()
-
-    def _shown(self, a: int, b: int) -> tuple[list[str], list[int]]:
-        """Pictures from one phase to the next, and when each ends, in tenths after the green."""
-        clearance = self._clearance(a, b)
-        pictures = [self._phases[a].aspects, *(i.aspects for i in clearance)]
-        ends_ds = [0, *accumulate(i.duration_ds for i in clearance)]
-        assert self._signal.phasing is not None
-        return [*pictures, self._phases[b].aspects if b else self._signal.phasing.idle], ends_ds
-
-    def _losses(self, a: int, b: int) -> Iterator[tuple[int, int, int]]:
-        """Each group that loses green: its yellow, and when that ends, in tenths."""
-        pictures, ends_ds = self._shown(a, b)
-        for group in range(len(self._phases[a].aspects)):
-            lamps = [picture[group] for picture in pictures]
-            for at in range(1, len(lamps)):
-                # Turning on red after a stop follows green without yellow.
-                if lamps[at - 1] in GREEN_ASPECTS and lamps[at] not in GREEN_ASPECTS | {"s"}:
-                    end = at
-                    while lamps[end] == "y":
-                        end += 1
-                    yield group, ends_ds[end - 1] - ends_ds[at - 1], ends_ds[end - 1]
-
-    def _gains(self, a: int, b: int) -> dict[int, int]:
-        """When each group that gains protected green begins it, in tenths after the green."""
-        pictures, ends_ds = self._shown(a, b)
-        begun_ds: dict[int, int] = {}
-        for group in range(len(self._phases[a].aspects)):
-            at = len(pictures)
-            while at and pictures[at - 1][group] == "G":
-                at -= 1
-            if 0 < at < len(pictures):
-                begun_ds[group] = ends_ds[at - 1]
-        return begun_ds
-
-    def _groups_of(self, names: frozenset[str]) -> set[int]:
-        return {g for c in self._signal.connections if c.connection_id in names for g in c.groups}
-
-    def _clashes(self, aspects: str) -> Iterator[tuple[int, int]]:
-        """Pairs of connections that cross and are both shown protected green."""
-        shown = int(aspects[::-1].translate(_PROTECTED), 2)
-        protected = {i for i, groups in enumerate(self._groups) if groups and not groups & ~shown}
-        for pair in self._crossing:
-            if protected.issuperset(pair):
-                yield pair
-
 
 def _neighbors(plan: TimingPlan, signal: Signal) -> Iterator[tuple[int, int]]:
     """Phases that follow each other in a ring, 0 for none; one that rests follows itself."""
@@ -486,13 +326,3 @@ def _neighbors(plan: TimingPlan, signal: Signal) -> Iterator[tuple[int, int]]:
 def _numbers(phase: Phase) -> tuple[object, ...]:
     times = (phase.min_green_s, phase.yellow_ds, phase.red_clear_ds)
     return (*times, phase.ring, phase.barrier, phase.walk_s, phase.ped_clear_s)
-
-
-def _green_through(shown: tuple[Lamp, ...], begin_ds: int, end_ds: int, cycle_ds: int) -> bool:
-    """Tell whether a group is green from one instant to another, over the end of the cycle too."""
-    for lamp in shown:
-        begins_within = (lamp.begin_ds - begin_ds) % cycle_ds <= end_ds - begin_ds
-        goes_on = (begin_ds - lamp.begin_ds) % cycle_ds < lamp.end_ds - lamp.begin_ds
-        if lamp.aspect not in GREEN_ASPECTS and (begins_within or goes_on):
-            return False
-    return True

@@ -32,7 +32,10 @@ from rich.console import Console
 from rich.table import Table
 
 ROOT = Path(__file__).parents[2]
-CHECKERS = ("network.safety", "network.concurrency", "network.timeline", "network.film")
+CHECKERS = (
+    *("network.safety", "network.ring_rules", "network.signal_pictures", "network.concurrency"),
+    *("network.timeline", "network.film"),
+)
 TESTS = (
     "tests/network/test_safety_limits.py",
     "tests/network/test_safety_rings.py",

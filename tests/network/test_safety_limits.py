@@ -11,9 +11,10 @@ from network.errors import UnsafePlanError
 from network.film import Film
 from network.graph import Movement, Signal
 from network.phasing import Interval, Phase, Phasing
-from network.safety import SignalRules, Violation, as_built, check, require_safe
+from network.safety import SignalRules, as_built, check, require_safe
 from network.timeline import Sighting, Watcher, watch
 from network.timing import OffsetReference, PlanSet, TimingPlan
+from network.violation import Violation
 from tests.strategies import connection, network_of, signal_of
 
 Case = tuple[Signal, TimingPlan]

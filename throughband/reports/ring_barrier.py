@@ -12,9 +12,10 @@ from matplotlib.patches import Patch, Rectangle
 from network.errors import PlanError, TopologyError
 from network.graph import Signal
 from network.phasing import Phasing
-from network.safety import Violation, check
+from network.safety import check
 from network.timing import TimingPlan
 from network.units import TENTHS_PER_SECOND
+from network.violation import Violation
 from throughband.reports import style
 
 WIDTH_IN: Final = 9.5
