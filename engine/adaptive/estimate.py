@@ -17,36 +17,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.adaptive.control import Floats, Information, Integers, Site, View
-from engine.adaptive.kernels import expected_arrivals
+from engine.adaptive.lane_kernels import (
+    BROKEN_AFTER_S,
+    FULL_SHARE,
+    MOST_GHOSTS,
+    SPACING_M,
+    Approach,
+    Memory,
+    Objects,
+    believe,
+    watch_sensors,
+    with_ghosts,
+)
 from engine.adaptive.loops import advance_loops_m
-from engine.adaptive.sensing import STANDING_MPS
 
 HORIZON_S: Final = 75
-ACCELERATION_MPS2: Final = 2.6
-SPACING_M: Final = 7.5
-MEMORY_S: Final = 300.0
-"""Time over which mean flows are formed, s."""
-STUCK_AFTER_S: Final = 4.0
-"""A first vehicle that has green and stands longer than this is held by something unseen."""
-STUCK_FADE_S: Final = 6.0
-MOST_STUCK_S: Final = 40.0
-FORGET_STUCK: Final = 0.25
-"""What is forgotten of a held vehicle per second in which it has no green, s."""
-LEAST_FACTOR: Final = 0.1
 FIRST_RATE_VPS: Final = 0.03
-BROKEN_AFTER_S: Final = 180.0
-"""A sensor that has told of nothing but a standing vehicle for so long is not believed, s."""
-MOST_GHOSTS: Final = 12
-GHOST_VEH: Final = 0.7
-"""What a vehicle counts for that must be there but is not seen."""
-FULL_SHARE: Final = 0.95
 GONE_S: Final = 5.0
 """A vehicle that is later than this at a stop line where nobody stands is gone, s."""
 GAP_S: Final = 3.0
 """Nobody stands at a stop line whose loop has been empty for so long, s; within a queue that runs
 off it is empty for shorter than that."""
-HEAD_M: Final = 12.0
-"""A vehicle standing no farther from the stop line than this is the first of its lane, m."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +90,11 @@ class Estimator:
         self._share = max(share, 0.01)
         self._free_mps = np.array([lane.speed_mps for lane in site.lanes])
         lanes = len(site.lanes)
-        self._flow_vps = np.full(lanes, FIRST_RATE_VPS)
-        self._service = site.service()
-        self._stuck_s = np.zeros(self._service.shape)
-        self._alike = _no_better(site)
+        service = site.service()
+        self._approach = Approach(self._free_mps, service, _no_better(site))
+        self._memory = Memory(
+            np.full(lanes, FIRST_RATE_VPS), np.zeros(lanes), np.zeros(service.shape)
+        )
         self._loop_m = advance_loops_m(site, advance_m)
         self._sight_s = (
             np.minimum(
@@ -127,7 +119,6 @@ class Estimator:
         self._between: list[list[float]] = [[] for _ in range(lanes)]
         self._full_s = np.zeros(lanes)
         self._empty_s = np.zeros(lanes)
-        self._still_s = np.zeros(lanes)
         self._last_s = -np.inf
         self._heard_s = -np.inf
 
@@ -145,22 +136,26 @@ class Estimator:
         self._last_s = now_s
         fresh = view.seen_s > self._heard_s
         self._heard_s = max(self._heard_s, view.seen_s)
-        self._watch_sensors(view, step_s)
-        self._learn_flow(view, step_s, fresh)
-        late_s = max(0.0, now_s - view.seen_s)
-        lane, at_m, mps, weight = self._vehicles(now_s, view, fresh)
-        arrivals = np.zeros((len(self._site.lanes), self._horizon_s))
-        expected_arrivals(
-            lane, at_m, mps, weight, self._free_mps, ACCELERATION_MPS2, late_s, arrivals
+        loops = view.information is Information.DETECTORS
+        memory = self._memory
+        # In the order of the kernels' rows. What comes in is copied, for it may be read-only or
+        # not, and the kernels would be loaded for each combination of that anew.
+        heard = np.array(
+            (view.count_veh, view.queue_veh, view.stop_count, view.stop_occupancy, view.waiting_s),
+            dtype=np.float64,
         )
-        self._add_unseen(view, arrivals)
-        self._watch_heads(view, lane, at_m, mps, step_s)
-        queue: Floats = np.bincount(
-            lane, weights=np.where(mps <= STANDING_MPS, weight, 0.0), minlength=len(arrivals)
-        ).astype(np.float64)
-        fading = np.clip(1.0 - (self._stuck_s - STUCK_AFTER_S) / STUCK_FADE_S, LEAST_FACTOR, 1.0)
-        fading[:, self.broken] = 1.0
-        return Estimate(arrivals, queue, fading, self._flow_vps.copy())
+        lane = np.array(view.object_lane, dtype=np.int32)
+        watch_sensors(heard, lane, loops, step_s, fresh, memory)
+        objects = self._from_loops(view, fresh) if loops else self._from_sight(view, lane)
+        arrivals = np.zeros((len(self._free_mps), self._horizon_s))
+        queue = np.zeros(len(arrivals))
+        factor = np.zeros(memory.stuck_s.shape)
+        times_s = np.array([view.green_s, step_s, max(0.0, now_s - view.seen_s)])
+        believe(
+            self._approach, heard, objects, loops, view.stage, times_s, memory, arrivals, queue,
+            factor,
+        )  # fmt: skip
+        return Estimate(arrivals, queue, factor, memory.flow_vps.copy())
 
     def sight_s(self, view: View) -> Floats:
         """Return per lane how far ahead arrivals are seen and not expected, s."""
@@ -171,69 +166,18 @@ class Estimator:
     @property
     def broken(self) -> NDArray[np.bool_]:
         """Which lanes' sensors are not believed any more; bool[L]."""
-        stuck: NDArray[np.bool_] = self._still_s > BROKEN_AFTER_S
+        stuck: NDArray[np.bool_] = self._memory.still_s > BROKEN_AFTER_S
         return stuck
 
-    def _watch_sensors(self, view: View, step_s: float) -> None:
-        """Notice sensors that have told the same for longer than any queue stands."""
-        if view.information is Information.DETECTORS:
-            still = (view.stop_occupancy > FULL_SHARE) & (view.stop_count == 0)
-        else:
-            alone = np.bincount(view.object_lane, minlength=len(self._still_s)) == 1
-            still = alone & (view.queue_veh == 1) & (np.nan_to_num(view.stop_count) == 0)
-        self._still_s = np.where(still, self._still_s + step_s, 0.0)
-
-    def _learn_flow(self, view: View, step_s: float, fresh: bool) -> None:
-        if not fresh:
-            return
-        seen = ~np.isnan(view.stop_count) & ~self.broken
-        gain = min(1.0, step_s / MEMORY_S)
-        rate = np.where(seen, view.stop_count, 0.0) / max(step_s, 1.0)
-        self._flow_vps = np.where(
-            seen, self._flow_vps + gain * (rate - self._flow_vps), self._flow_vps
-        )
-
-    def _vehicles(
-        self, now_s: float, view: View, fresh: bool
-    ) -> tuple[Integers, Floats, Floats, Floats]:
-        if view.information is Information.DETECTORS:
-            return self._from_loops(now_s, view, fresh)
-        lane, at_m, mps = view.object_lane, view.object_m, view.object_mps
-        weight = np.ones(len(lane))
+    def _from_sight(self, view: View, lane: Integers) -> Objects:
         share = self._share if view.information is Information.VEHICLES else 1.0
-        if share < 1.0:
-            weight = np.where(mps > STANDING_MPS, 1.0 / share, 1.0)
-        return self._with_ghosts(lane, at_m, mps, weight)
+        room = len(lane) * (MOST_GHOSTS + 1)
+        rows, values = np.empty(room, dtype=np.int32), np.empty((3, room))
+        at_m, mps = np.array(view.object_m), np.array(view.object_mps)
+        count = with_ghosts(lane, at_m, mps, share, rows, values)
+        return Objects(rows[:count], values[0, :count], values[1, :count], values[2, :count])
 
-    def _with_ghosts(
-        self, lane: Integers, at_m: Floats, mps: Floats, weight: Floats
-    ) -> tuple[Integers, Floats, Floats, Floats]:
-        """Add those who must stand before a standing vehicle, though nobody sees them."""
-        standing = np.flatnonzero(mps <= 0.1)
-        if not standing.size:
-            return lane, at_m, mps, weight
-        ghosts: list[tuple[int, float]] = []
-        for k in standing.tolist():
-            ahead_m = float(at_m[k - 1]) if k and lane[k - 1] == lane[k] else -SPACING_M
-            moving = k > 0 and lane[k - 1] == lane[k] and mps[k - 1] > STANDING_MPS
-            missing = int((float(at_m[k]) - ahead_m) / SPACING_M - 0.6)
-            if missing < 1 or moving or missing > MOST_GHOSTS:
-                continue
-            ghosts.extend((int(lane[k]), ahead_m + SPACING_M * (i + 1)) for i in range(missing))
-        if not ghosts:
-            return lane, at_m, mps, weight
-        rows = np.array([row for row, _ in ghosts], dtype=np.int32)
-        zeros = np.zeros(len(ghosts))
-        return (
-            np.concatenate([lane, rows]),
-            np.concatenate([at_m, [max(0.0, m) for _, m in ghosts]]),
-            np.concatenate([mps, zeros]),
-            np.concatenate([weight, zeros + GHOST_VEH]),
-        )
-
-    def _from_loops(
-        self, now_s: float, view: View, fresh: bool
-    ) -> tuple[Integers, Floats, Floats, Floats]:
+    def _from_loops(self, view: View, fresh: bool) -> Objects:
         """Carry vehicles from the advance loop to the stop line, one behind the other."""
         lanes: list[int] = []
         places: list[float] = []
@@ -277,47 +221,13 @@ class Estimator:
                 speeds.append(float(self._free_mps[row]) if behind_m > standing_m else 0.0)
             if grown:
                 # Behind the loop stands what has come since.
-                more = min(20, int(self._flow_vps[row] * self._full_s[row]))
+                more = min(20, int(self._memory.flow_vps[row] * self._full_s[row]))
                 base = max(self._loop_m[row], len(came_s) * SPACING_M)
                 lanes.extend([row] * more)
                 places.extend(float(base + SPACING_M * i) for i in range(more))
                 speeds.extend([0.0] * more)
-        values = (np.array(places), np.array(speeds), np.ones(len(lanes)))
-        return np.array(lanes, dtype=np.int32), *values
-
-    def _add_unseen(self, view: View, arrivals: Floats) -> None:
-        if view.information is Information.DETECTORS:
-            blind = np.isnan(view.stop_count)
-        else:
-            blind = np.isnan(view.count_veh)
-        blind |= self.broken
-        for row in np.flatnonzero(blind).tolist():
-            # A dead sensor: what has come since the last green, by the mean flow.
-            arrivals[row, 0] += max(0.3, self._flow_vps[row] * view.waiting_s[row])
-
-    def _watch_heads(
-        self, view: View, lane: Integers, at_m: Floats, mps: Floats, step_s: float
-    ) -> None:
-        """Notice lanes that are served and do not move."""
-        served = (self._service[view.stage] > 0) & (view.green_s > 0)
-        heads = np.zeros(len(served), dtype=np.bool_)
-        heads[lane[(at_m <= HEAD_M) & (mps <= 0.2)]] = True
-        moved = np.zeros_like(heads)
-        if view.information is Information.DETECTORS:
-            # Loops do not see a queue run off, but they count it.
-            heads &= view.stop_occupancy > FULL_SHARE
-            moved = view.stop_count > 0
-        else:
-            moved[lane[(at_m <= 3 * HEAD_M) & (mps > STANDING_MPS)]] = True
-        stuck = served & heads & ~moved
-        # Who has green and stands would stand in any stage that gives his lane no more than this
-        # one does; another may be what he waits for.
-        held = stuck & self._alike[view.stage]
-        self._stuck_s[held] += step_s
-        self._stuck_s[:, served & ~stuck] = 0.0
-        # Given another chance later, for what held it may be gone.
-        fading_s = np.maximum(0.0, self._stuck_s - FORGET_STUCK * step_s)
-        self._stuck_s = np.where(held, np.minimum(self._stuck_s, MOST_STUCK_S), fading_s)
+        rows = np.array(lanes, dtype=np.int32)
+        return Objects(rows, np.array(places), np.array(speeds), np.ones(len(lanes)))
 
 
 def _no_better(site: Site) -> NDArray[np.bool_]:

@@ -24,6 +24,10 @@ MOST_CHANGES = 24
 # Columns of a history's whole numbers.
 STAGE, BEFORE, CLEARING, GREEN, CHANGES = range(5)
 STATE = 5
+# Rows of its amounts: vehicles that wait, part of one that may leave, and how many may before a
+# closed turn blocks the lane; and what left in the last second.
+QUEUE, CREDIT, LEFT, GONE = range(4)
+AMOUNTS = 4
 TINY = 1e-9
 FINE_S = 15
 COARSE_S = 3
@@ -62,139 +66,246 @@ class Now(NamedTuple):
     credit: Floats  # [L], part of a vehicle that may leave at once
 
 
-@njit(cache=True, error_model="numpy")
-def expected_arrivals(
-    lane: Integers,
-    at_m: Floats,
-    mps: Floats,
-    weight: Floats,
-    free_mps: Floats,
-    accel_mps2: float,
-    late_s: float,
-    arrivals: Floats,
-) -> None:
-    """Add vehicles to the seconds in which they would reach the stop line if nobody hindered them.
-
-    Parameters
-    ----------
-    lane, at_m, mps, weight
-        Per vehicle: its lane, distance to the stop line, speed, and how many it stands for.
-    free_mps
-        Per lane.
-    accel_mps2
-        How drivers gain speed.
-    late_s
-        Age of the positions.
-    arrivals
-        [lane, second], added to; who comes later than that is left out.
-    """
-    for k in range(lane.size):
-        free = free_mps[lane[k]]
-        short = max(0.0, free - mps[k])
-        time_s = at_m[k] / free + short * short / (2.0 * accel_mps2 * free)
-        second = int(max(0.0, time_s - late_s))
-        if second < arrivals.shape[1]:
-            arrivals[lane[k], second] += weight[k]
-
-
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def _second(
     layout: Layout,
     now: Now,
     coming: Floats,
     t: int,
     state: Integers,
-    queue: Floats,
-    credit: Floats,
-    left: Floats,
+    amounts: Floats,
+    count: int,
     costs: Floats,
-    out: Floats,
-) -> float:
-    """Play one second of one history; return its cost."""
-    stage, before, clearing = state[STAGE], state[BEFORE], state[CLEARING]
-    running_on = layout.clear_s[before, stage] - clearing < costs[3]
-    cost = 0.0
-    for lane in range(queue.size):
-        shown = stage
-        rate = layout.rate_vps[stage, lane]
+    fade: float,
+    cost: Floats,
+) -> None:
+    """Play one second of so many histories, and add what it costs."""
+    # Taken once, for every field taken from a tuple counts a reference.
+    rate_vps, permitted, factor = layout.rate_vps, layout.permitted, now.factor
+    first_foe, foe, foe_share = layout.first_foe, layout.foe, layout.foe_share
+    arrivals, held_s, weight, clear_s = now.arrivals, now.held_s, now.weight, layout.clear_s
+    for row in range(count):
+        stage, before, clearing = state[row, STAGE], state[row, BEFORE], state[row, CLEARING]
+        running_on = clear_s[before, stage] - clearing < costs[3]
+        lost = 0.0
+        for lane in range(weight.size):
+            shown = stage
+            rate = rate_vps[stage, lane]
+            if clearing > 0:
+                if running_on:
+                    shown = before
+                    rate = rate_vps[before, lane]
+                elif rate_vps[before, lane] <= 0.0:
+                    rate = 0.0
+            came = arrivals[lane, t]
+            there = amounts[row, QUEUE, lane] + came
+            gone = 0.0
+            if rate > 0.0 and t >= held_s[lane]:
+                if there <= 0.0 and amounts[row, CREDIT, lane] >= 1.0:
+                    # Nobody is there and nothing can be gained: most lanes, most of the time.
+                    amounts[row, CREDIT, lane] = 1.0
+                    amounts[row, GONE, lane] = 0.0
+                    continue
+                rate *= factor[shown, lane]
+                share = permitted[shown, lane]
+                if share > 0.0:
+                    against = 0.0
+                    for k in range(first_foe[lane], first_foe[lane + 1]):
+                        part = foe_share[shown, k]
+                        if part > 0.0:
+                            waiting = min(amounts[row, QUEUE, foe[k]], MOST_FOES)
+                            against += part * (WAITING_FOE * waiting + coming[foe[k], t])
+                    gap = max(LEAST_GAP_SHARE, np.exp(-against)) if against > 0.0 else 1.0
+                    rate /= 1.0 - share + share / gap
+                may = min(1.0, amounts[row, CREDIT, lane] + rate)
+                gone = min(min(there, max(0.0, may)), amounts[row, LEFT, lane])
+                amounts[row, CREDIT, lane] = may - gone
+                amounts[row, LEFT, lane] -= gone
+            rest = there - gone
+            if came > 0.0 and rest > 0.0:
+                lost += weight[lane] * costs[1] * min(came, rest)
+            amounts[row, QUEUE, lane] = rest
+            amounts[row, GONE, lane] = gone
+            lost += weight[lane] * rest
+        cost[row] += fade * lost
         if clearing > 0:
-            if running_on:
-                shown = before
-                rate = layout.rate_vps[before, lane]
-            elif layout.rate_vps[before, lane] <= 0.0:
-                rate = 0.0
-        came = now.arrivals[lane, t]
-        waiting = queue[lane]
-        gone = 0.0
-        if rate > 0.0 and t >= now.held_s[lane]:
-            rate *= now.factor[shown, lane]
-            share = layout.permitted[shown, lane]
-            if share > 0.0:
-                against = 0.0
-                for k in range(layout.first_foe[lane], layout.first_foe[lane + 1]):
-                    part = layout.foe_share[shown, k]
-                    if part > 0.0:
-                        foe = layout.foe[k]
-                        there = min(queue[foe], MOST_FOES)
-                        against += part * (WAITING_FOE * there + coming[foe, t])
-                gap = max(LEAST_GAP_SHARE, np.exp(-against))
-                rate /= 1.0 - share + share / gap
-            credit[lane] = min(1.0, credit[lane] + rate)
-            gone = min(min(waiting + came, max(0.0, credit[lane])), left[lane])
-            credit[lane] -= gone
-            left[lane] -= gone
-        rest = waiting + came - gone
-        if came > 0.0 and rest > 0.0:
-            cost += now.weight[lane] * costs[1] * min(came, rest)
-        queue[lane] = rest
-        cost += now.weight[lane] * rest
-        out[lane] = gone
-    return cost
+            state[row, CLEARING] -= 1
+            if clearing == 1:
+                _open(rate_vps, costs, state, amounts, row)
+        else:
+            state[row, GREEN] += 1
 
 
-@njit(cache=True, error_model="numpy")
-def _open(layout: Layout, now: Now, costs: Floats, state: Integers, credit: Floats) -> None:
+@njit(cache=True, error_model="numpy", nogil=True)
+def _open(rate_vps: Floats, costs: Floats, state: Integers, amounts: Floats, row: int) -> None:
     """A stage's green begins."""
-    stage, before = state[STAGE], state[BEFORE]
-    for lane in range(credit.size):
-        rate = layout.rate_vps[stage, lane]
-        if rate > 0.0 and layout.rate_vps[before, lane] <= 0.0:
-            credit[lane] = HALF - rate * costs[0]
+    stage, before = state[row, STAGE], state[row, BEFORE]
+    for lane in range(amounts.shape[2]):
+        rate = rate_vps[stage, lane]
+        if rate > 0.0 and rate_vps[before, lane] <= 0.0:
+            amounts[row, CREDIT, lane] = HALF - rate * costs[0]
 
 
-@njit(cache=True, error_model="numpy")
-def _leave(layout: Layout, state: Integers, target: int, queue: Floats, left: Floats) -> None:
+@njit(cache=True, error_model="numpy", nogil=True)
+def _leave(
+    layout: Layout, costs: Floats, state: Integers, amounts: Floats, row: int, target: int
+) -> None:
     """A stage's green ends for another's."""
-    stage = state[STAGE]
-    for lane in range(queue.size):
-        if layout.rate_vps[target, lane] <= 0.0 and layout.sneak_veh[stage, lane] > 0.0:
-            queue[lane] -= min(queue[lane], layout.sneak_veh[stage, lane])
-        left[lane] = layout.limit_veh[target, lane]
-    state[BEFORE] = stage
-    state[STAGE] = target
-    state[CLEARING] = layout.clear_s[stage, target]
-    state[GREEN] = 0
+    rate_vps, sneak_veh, limit_veh = layout.rate_vps, layout.sneak_veh, layout.limit_veh
+    stage = state[row, STAGE]
+    for lane in range(amounts.shape[2]):
+        if rate_vps[target, lane] <= 0.0 and sneak_veh[stage, lane] > 0.0:
+            waiting = amounts[row, QUEUE, lane]
+            amounts[row, QUEUE, lane] -= min(waiting, sneak_veh[stage, lane])
+        amounts[row, LEFT, lane] = limit_veh[target, lane]
+    state[row, BEFORE] = stage
+    state[row, STAGE] = target
+    state[row, CLEARING] = layout.clear_s[stage, target]
+    state[row, GREEN] = 0
+    if state[row, CLEARING] == 0:
+        _open(rate_vps, costs, state, amounts, row)
 
 
-@njit(cache=True, error_model="numpy")
-def _outlook(
-    layout: Layout, now: Now, soonest: Floats, best: Floats, state: Integers, queue: Floats
-) -> float:
-    """Delay that what waits now cannot escape any more, about."""
-    stage, clearing = state[STAGE], state[CLEARING]
-    rest = max(0, layout.least_s[stage] - state[GREEN])
-    total = 0.0
-    for lane in range(queue.size):
-        waiting = queue[lane]
-        if waiting > TINY and best[lane] > 0.0:
-            until = float(clearing)
-            if layout.rate_vps[stage, lane] <= 0.0:
-                until += rest + soonest[stage, lane]
-            total += now.weight[lane] * waiting * (until + 0.5 * waiting / best[lane])
-    return total
+@njit(cache=True, error_model="numpy", nogil=True)
+def _rank(
+    layout: Layout,
+    weight: Floats,
+    bounds: tuple[Floats, Floats],
+    state: Integers,
+    amounts: Floats,
+    count: int,
+    fade: float,
+    cost: Floats,
+    rank: Floats,
+) -> None:
+    """Add to the cost of histories the delay that what waits cannot escape any more, about."""
+    soonest, best = bounds
+    rate_vps, least_s = layout.rate_vps, layout.least_s
+    for row in range(count):
+        stage, clearing = state[row, STAGE], state[row, CLEARING]
+        rest = max(0, least_s[stage] - state[row, GREEN])
+        total = 0.0
+        for lane in range(best.size):
+            waiting = amounts[row, QUEUE, lane]
+            if waiting > TINY and best[lane] > 0.0:
+                until = float(clearing)
+                if rate_vps[stage, lane] <= 0.0:
+                    until += rest + soonest[stage, lane]
+                total += weight[lane] * waiting * (until + 0.5 * waiting / best[lane])
+        rank[row] = cost[row] + fade * total
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
+def _copy(state: Integers, amounts: Floats, paths: Integers, source: int, target: int) -> None:
+    """Write a history over another one."""
+    for k in range(STATE):
+        state[target, k] = state[source, k]
+    for k in range(2 * state[source, CHANGES]):
+        paths[target, k] = paths[source, k]
+    for lane in range(amounts.shape[2]):
+        amounts[target, QUEUE, lane] = amounts[source, QUEUE, lane]
+        amounts[target, CREDIT, lane] = amounts[source, CREDIT, lane]
+        amounts[target, LEFT, lane] = amounts[source, LEFT, lane]
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _insert(rank: Floats, picks: Integers, count: int, row: int) -> int:
+    """Put a history among the best so far, in order; return how many there are now."""
+    if count == picks.size:
+        if not rank[row] < rank[picks[count - 1]]:
+            return count
+        count -= 1
+    place = count
+    while place > 0 and rank[row] < rank[picks[place - 1]]:
+        picks[place] = picks[place - 1]
+        place -= 1
+    picks[place] = row
+    return count + 1
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _branch(
+    layout: Layout,
+    costs: Floats,
+    t: int,
+    state: Integers,
+    amounts: Floats,
+    paths: Integers,
+    cost: Floats,
+    rank: Floats,
+    picks: Integers,
+    old: int,
+) -> int:
+    """Leave a stage for every other: the best histories that can, as ranked when last pruned.
+
+    Returns how many histories there are now; the first so many were before.
+    """
+    count = old
+    for target in range(layout.least_s.size):
+        found = 0
+        for i in range(old):
+            s = state[i, STAGE]
+            if s == target or state[i, CLEARING] > 0 or state[i, CHANGES] >= MOST_CHANGES - 1:
+                continue
+            if state[i, GREEN] >= layout.least_s[s] and layout.clear_s[s, target] >= 0:
+                found = _insert(rank, picks, found, i)
+        for pick in picks[:found]:
+            _copy(state, amounts, paths, pick, count)
+            cost[count] = cost[pick]
+            changes = state[pick, CHANGES]
+            paths[count, 2 * changes] = t
+            paths[count, 2 * changes + 1] = target
+            state[count, CHANGES] = changes + 1
+            _leave(layout, costs, state, amounts, count, target)
+            count += 1
+    return count
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _prune(
+    stages: int,
+    state: Integers,
+    amounts: Floats,
+    paths: Integers,
+    cost: Floats,
+    rank: Floats,
+    picks: Integers,
+    taken: NDArray[np.bool_],
+    count: int,
+) -> int:
+    """Keep the best histories of every stage, in their order; return how many."""
+    taken[:count] = False
+    for s in range(stages):
+        found = 0
+        for i in range(count):
+            if state[i, STAGE] == s:
+                found = _insert(rank, picks, found, i)
+        for pick in picks[:found]:
+            taken[pick] = True
+    kept = 0
+    for i in range(count):
+        if not taken[i]:
+            continue
+        if i != kept:
+            _copy(state, amounts, paths, i, kept)
+            cost[kept] = cost[i]
+            rank[kept] = rank[i]
+        kept += 1
+    return kept
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _begin(layout: Layout, now: Now, state: Integers, amounts: Floats) -> None:
+    """Set the first history to the present."""
+    for k in range(STATE):
+        state[0, k] = now.state[k]
+    for lane in range(now.credit.size):
+        amounts[0, QUEUE, lane] = 0.0
+        amounts[0, CREDIT, lane] = now.credit[lane]
+        amounts[0, LEFT, lane] = layout.limit_veh[now.state[STAGE], lane]
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
 def look_ahead(
     layout: Layout,
     now: Now,
@@ -230,13 +341,12 @@ def look_ahead(
     keep = width * stages
     room = keep + stages * width
     state = np.zeros((room, STATE), dtype=np.int32)
-    queue = np.zeros((room, lanes))
-    credit = np.zeros((room, lanes))
-    left = np.zeros((room, lanes))
+    amounts = np.zeros((room, AMOUNTS, lanes))
+    paths = np.zeros((room, 2 * MOST_CHANGES), dtype=np.int32)
     cost = np.zeros(room)
     rank = np.zeros(room)
-    paths = np.zeros((room, MOST_CHANGES, 2), dtype=np.int32)
-    out = np.zeros(lanes)
+    picks = np.zeros(width, dtype=np.int32)
+    taken = np.zeros(room, dtype=np.bool_)
     soonest = np.full((stages, lanes), 30.0)
     best = np.zeros(lanes)
     for lane in range(lanes):
@@ -250,123 +360,35 @@ def look_ahead(
         for t in range(horizon):
             for ahead in range(t, min(horizon, t + GAP_S)):
                 coming[lane, t] += now.arrivals[lane, ahead]
-    state[0] = now.state
-    credit[0] = now.credit
-    for lane in range(lanes):
-        left[0, lane] = layout.limit_veh[now.state[STAGE], lane]
+    _begin(layout, now, state, amounts)
     count = 1
-    taken = np.zeros(room, dtype=np.bool_)
-    spare = np.zeros(room, dtype=np.int32)
-    fade = 1.0
     for t in range(horizon):
         fade = np.exp(-t / costs[2])
-        # Leave a stage for every other: the best histories that can, as ranked when last pruned.
         old = count
         if t < horizon - TAIL_S and (t < FINE_S or t % COARSE_S == 0):
-            for target in range(stages):
-                taken[:old] = False
-                for _ in range(width):
-                    pick = -1
-                    for i in range(old):
-                        s = state[i, STAGE]
-                        if taken[i] or s == target or state[i, CLEARING] > 0:
-                            continue
-                        if state[i, GREEN] < layout.least_s[s] or layout.clear_s[s, target] < 0:
-                            continue
-                        if state[i, CHANGES] >= MOST_CHANGES - 1:
-                            continue
-                        if pick < 0 or rank[i] < rank[pick]:
-                            pick = i
-                    if pick < 0:
-                        break
-                    taken[pick] = True
-                    state[count] = state[pick]
-                    queue[count] = queue[pick]
-                    credit[count] = credit[pick]
-                    left[count] = left[pick]
-                    cost[count] = cost[pick]
-                    paths[count] = paths[pick]
-                    changes = state[pick, CHANGES]
-                    paths[count, changes, 0] = t
-                    paths[count, changes, 1] = target
-                    state[count, CHANGES] = changes + 1
-                    _leave(layout, state[count], target, queue[count], left[count])
-                    if state[count, CLEARING] == 0:
-                        _open(layout, now, costs, state[count], credit[count])
-                    count += 1
-        for i in range(count):
-            cost[i] += fade * _second(
-                layout, now, coming, t, state[i], queue[i], credit[i], left[i], costs, out
-            )
-            if state[i, CLEARING] > 0:
-                state[i, CLEARING] -= 1
-                if state[i, CLEARING] == 0:
-                    _open(layout, now, costs, state[i], credit[i])
-            else:
-                state[i, GREEN] += 1
+            count = _branch(layout, costs, t, state, amounts, paths, cost, rank, picks, old)
+        _second(layout, now, coming, t, state, amounts, count, costs, fade, cost)
         if count == old and t < horizon - 1:
             continue
-        # Keep the best of every stage.
-        for i in range(count):
-            rank[i] = cost[i] + fade * _outlook(layout, now, soonest, best, state[i], queue[i])
-            taken[i] = False
+        _rank(layout, now.weight, (soonest, best), state, amounts, count, fade, cost, rank)
         if count > keep:
-            for s in range(stages):
-                for _ in range(width):
-                    pick = -1
-                    for i in range(count):
-                        if taken[i] or state[i, STAGE] != s:
-                            continue
-                        if pick < 0 or rank[i] < rank[pick]:
-                            pick = i
-                    if pick < 0:
-                        break
-                    taken[pick] = True
-            free = 0
-            kept = 0
-            for i in range(count):
-                if taken[i]:
-                    if i != kept:
-                        state[kept] = state[i]
-                        queue[kept] = queue[i]
-                        credit[kept] = credit[i]
-                        left[kept] = left[i]
-                        cost[kept] = cost[i]
-                        rank[kept] = rank[i]
-                        paths[kept] = paths[i]
-                    kept += 1
-                else:
-                    spare[free] = i
-                    free += 1
-            count = kept
+            count = _prune(stages, state, amounts, paths, cost, rank, picks, taken, count)
     winner = 0
     for i in range(count):
         if rank[i] < rank[winner]:
             winner = i
     path[:] = -1
     for k in range(state[winner, CHANGES]):
-        path[k, 0] = paths[winner, k, 0]
-        path[k, 1] = paths[winner, k, 1]
+        path[k, 0] = paths[winner, 2 * k]
+        path[k, 1] = paths[winner, 2 * k + 1]
     # Play the winner again for what it discharges.
-    state[0] = now.state
-    queue[0] = 0.0
-    credit[0] = now.credit
-    for lane in range(lanes):
-        left[0, lane] = layout.limit_veh[now.state[STAGE], lane]
+    _begin(layout, now, state, amounts)
     step = 0
     for t in range(horizon):
         if path[step, 0] == t:
-            _leave(layout, state[0], path[step, 1], queue[0], left[0])
-            if state[0, CLEARING] == 0:
-                _open(layout, now, costs, state[0], credit[0])
+            _leave(layout, costs, state, amounts, 0, path[step, 1])
             step += 1
-        _second(layout, now, coming, t, state[0], queue[0], credit[0], left[0], costs, out)
+        _second(layout, now, coming, t, state, amounts, 1, costs, 0.0, cost)
         for lane in range(lanes):
-            departures[lane, t] = out[lane]
-        if state[0, CLEARING] > 0:
-            state[0, CLEARING] -= 1
-            if state[0, CLEARING] == 0:
-                _open(layout, now, costs, state[0], credit[0])
-        else:
-            state[0, GREEN] += 1
+            departures[lane, t] = amounts[0, GONE, lane]
     return rank[winner]

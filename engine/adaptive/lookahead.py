@@ -14,19 +14,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.adaptive.control import CLOSED, PERMITTED, Floats, Information, Site, StopLane, View
-from engine.adaptive.estimate import HORIZON_S, SPACING_M, Estimator
+from engine.adaptive.control import Floats, Information, Neighbor, Site, View
+from engine.adaptive.estimate import HORIZON_S, Estimator
 from engine.adaptive.heads import HeadTurns
-from engine.adaptive.kernels import MOST_CHANGES, STATE, Layout, Now, look_ahead
+from engine.adaptive.kernels import MOST_CHANGES, STATE, Now, look_ahead
+from engine.adaptive.lane_kernels import SPACING_M
+from engine.adaptive.layout import Turning, lay_out
+from engine.adaptive.road_kernels import Care, Ways, add_beyond_sight, pass_on, weigh
 
-OPEN_LANE_VEH = 1e6
-PRIOR_VEH = 4.0
-"""Vehicles that a guess about turns weighs as much as."""
-FORGET_VEH = 60.0
-REVISE_VEH = 10.0
 SHORT_M = 30.0
 """Between two signals no farther apart than this a queue must not form, m."""
-BARRED = 0.01
 BUSY_S = 20
 SPILL_M = 0.5
 """A queue that reaches farther than this beyond its road stands in the node behind, m."""
@@ -105,23 +102,26 @@ class _Mind:
         self.passed = np.zeros((lanes, outlook.horizon_s))
         self._heard_s = -np.inf
         self.path = np.full((MOST_CHANGES, 2), -1, dtype=np.int32)
-        self.credit = np.ones(lanes)
-        self.exits = np.array([way.exit for lane in site.lanes for way in lane.ways])
+        self.exits = np.array([way.exit for lane in site.lanes for way in lane.ways], dtype=np.intp)
         self.way_lane = np.array(
             [row for row, lane in enumerate(site.lanes) for _ in lane.ways], dtype=np.intp
         )
-
         self.service = site.service()
-        self.begins_m = _begins_m(site, sites)
+        begins_m = _begins_m(site, sites)
+        room_m = np.where(begins_m <= SHORT_M, begins_m - SPACING_M, begins_m)
+        self._room_m = room_m + SPILL_M
 
     def spills(self, view: View) -> NDArray[np.bool_]:
         """Tell which lanes' queues stand inside the node of the signal upstream; bool[L].
 
         On a road too short for a queue the next vehicle would.
         """
-        room_m = np.where(self.begins_m <= SHORT_M, self.begins_m - SPACING_M, self.begins_m)
-        over: NDArray[np.bool_] = view.queue_m > room_m + SPILL_M
+        over: NDArray[np.bool_] = view.queue_m > self._room_m
         return over
+
+    def ways_to(self, neighbor: Neighbor) -> NDArray[np.intp]:
+        """Return the ways that lead to the signal next along a road; int[ways]."""
+        return np.flatnonzero(np.isin(self.exits, neighbor.exits))
 
     def learn(self, now_s: float, view: View) -> None:
         """Take in who left, and who turned where."""
@@ -139,6 +139,28 @@ class _Mind:
             self._heard_s = view.seen_s
             counted = ~np.isnan(view.stop_count) & ~self.estimator.broken
             self.passed[counted, late] = view.stop_count[counted]
+
+
+@dataclass(frozen=True, slots=True)
+class _Road:
+    """A road on which a neighbor announces whom it sends.
+
+    Attributes
+    ----------
+    source
+        The neighbor.
+    ways
+        There, that lead to the road.
+    lanes
+        Stop lanes that the road reaches.
+    lag_s
+        Running time.
+    """
+
+    source: _Mind
+    ways: NDArray[np.intp]
+    lanes: NDArray[np.intp]
+    lag_s: int
 
 
 class LookAhead:
@@ -160,109 +182,123 @@ class LookAhead:
                 self._outlook.end_gain_s,
             ]
         )
+        self._care = Care(
+            self._outlook.patience_s,
+            self._outlook.spill_weight,
+            self._outlook.full_m,
+            self._outlook.full_mps,
+            self._outlook.full_hold_s,
+        )
         self._minds: dict[str, _Mind] = {}
+        self._roads: dict[str, tuple[_Road, ...]] = {}
 
     def start(self, sites: Sequence[Site]) -> None:
         """See `Controller`."""
         named = {site.signal_id: site for site in sites}
         self._minds = {name: _Mind(site, self._outlook, named) for name, site in named.items()}
-        for mind in itertools.islice(self._minds.values(), 1):
-            # Loads the search, so that no decision on the street waits for it.
-            look_ahead(
-                mind.layout,
-                _nobody(mind.site, self._outlook.horizon_s),
-                self._costs,
-                1,
-                mind.departures,
-                mind.path,
-            )
+        self._roads = {name: self._roads_to(mind) for name, mind in self._minds.items()}
+        for site in itertools.islice(named.values(), 1):
+            self._load(_Mind(site, self._outlook, named))
 
     def decide(self, now_s: float, views: Mapping[str, View]) -> Mapping[str, int]:
         """See `Controller`."""
-        wishes: dict[str, int] = {}
-        for name, mind in self._minds.items():
-            view = views[name]
-            mind.learn(now_s, view)
-            if not view.free:
-                # Nothing to decide; what was planned goes on.
-                mind.estimator.update(now_s, view)
-                mind.departures[:, :-1] = mind.departures[:, 1:]
-                wishes[name] = view.stage
-                continue
-            estimate = mind.estimator.update(now_s, view)
-            arrivals = estimate.arrivals_veh
-            self._add_expected(mind, view, estimate.flow_vps, arrivals)
-            lane_held = self._held(mind, view)
-            state = np.zeros(STATE, dtype=np.int32)
-            state[:] = (view.stage, view.stage, round(view.clearing_s), int(view.green_s), 0)
-            patience = self._outlook.patience_s
-            weight = 1.0 + np.maximum(0.0, view.waiting_s - patience) / patience
-            spills = mind.spills(view)
-            weight = np.where(spills, self._outlook.spill_weight * weight, weight)
-            # Who waits for a gap there may be who bars the way of those he waits for: he is not
-            # relied on to leave before the green ends.
-            yields = (mind.service == PERMITTED) & spills & (estimate.queue_veh > 0)
-            rate = np.where(yields, BARRED * mind.layout.rate_vps, mind.layout.rate_vps)
-            credit = np.where(yields[view.stage], 0.0, mind.credit * estimate.factor[view.stage])
-            now = Now(state, arrivals, estimate.factor, weight, lane_held, credit)
-            busy = float(arrivals[:, :BUSY_S].sum()) >= self._outlook.busy_veh
-            look_ahead(
-                mind.layout._replace(rate_vps=rate),
-                now,
-                self._costs,
-                self._outlook.busy_width if busy else self._outlook.width,
-                mind.departures,
-                mind.path,
-            )
-            first_s, stage = mind.path[0]
-            wishes[name] = int(stage) if first_s == 0 else view.stage
-        return wishes
+        return {
+            name: self._decide(mind, self._roads[name], now_s, views[name])
+            for name, mind in self._minds.items()
+        }
 
-    def _add_expected(self, mind: _Mind, view: View, flow_vps: Floats, arrivals: Floats) -> None:
+    def _decide(self, mind: _Mind, roads: Sequence[_Road], now_s: float, view: View) -> int:
+        mind.learn(now_s, view)
+        estimate = mind.estimator.update(now_s, view)
+        if not view.free:
+            # Nothing to decide; what was planned goes on.
+            mind.departures[:, :-1] = mind.departures[:, 1:]
+            return view.stage
+        arrivals = estimate.arrivals_veh
+        self._add_expected(mind, roads, view, estimate.flow_vps, arrivals)
+        state = np.zeros(STATE, dtype=np.int32)
+        state[:] = (view.stage, view.stage, round(view.clearing_s), int(view.green_s), 0)
+        rate_vps = np.empty_like(mind.layout.rate_vps)
+        present = np.empty((3, len(arrivals)))
+        weigh(
+            self._care,
+            Ways(mind.way_lane, mind.exits, mind.way_share),
+            (np.array(view.exit_free_m), np.array(view.exit_mps)),
+            (np.array(view.waiting_s), mind.spills(view)),
+            view.stage,
+            mind.service,
+            (estimate.queue_veh, estimate.factor),
+            mind.layout.rate_vps,
+            rate_vps,
+            present,
+        )
+        now = Now(state, arrivals, estimate.factor, present[0], present[1], present[2])
+        busy = float(arrivals[:, :BUSY_S].sum()) >= self._outlook.busy_veh
+        look_ahead(
+            mind.layout._replace(rate_vps=rate_vps),
+            now,
+            self._costs,
+            self._outlook.busy_width if busy else self._outlook.width,
+            mind.departures,
+            mind.path,
+        )
+        first_s, stage = mind.path[0]
+        return int(stage) if first_s == 0 else view.stage
+
+    def _add_expected(
+        self,
+        mind: _Mind,
+        roads: Sequence[_Road],
+        view: View,
+        flow_vps: Floats,
+        arrivals: Floats,
+    ) -> None:
         """Add who comes from beyond sight: announced by neighbors, else the mean flow."""
-        sight_s = mind.estimator.sight_s(view)
-        horizon = arrivals.shape[1]
-        expected = np.repeat(flow_vps[:, None] * self._outlook.unseen, horizon, axis=1)
+        expected = np.empty_like(arrivals)
+        expected[:] = (flow_vps * self._outlook.unseen)[:, None]
+        for road in roads:
+            other = road.source
+            # Those on their way already, and those who will be sent.
+            pass_on(
+                other.way_share,
+                road.ways,
+                other.way_lane,
+                other.passed,
+                other.departures,
+                road.lag_s,
+                flow_vps,
+                road.lanes,
+                expected,
+            )
+        add_beyond_sight(expected, mind.estimator.sight_s(view), arrivals)
+
+    def _roads_to(self, mind: _Mind) -> tuple[_Road, ...]:
+        """Find the roads on which others announce whom they send."""
+        found: list[_Road] = []
         for neighbor in mind.site.upstream:
             other = self._minds.get(neighbor.signal_id)
-            if other is None or not neighbor.lanes:
+            lag_s = int(neighbor.running_s)
+            if other is None or not neighbor.lanes or lag_s >= self._outlook.horizon_s:
                 continue
-            on_way = np.isin(other.exits, neighbor.exits)
-            part = other.way_share[on_way]
-            lanes = np.array(neighbor.lanes)
-            split = flow_vps[lanes] / max(float(flow_vps[lanes].sum()), 1e-9)
-            lag = int(neighbor.running_s)
-            if lag >= horizon:
-                continue
-            # Those on their way already, and those who will be sent.
-            under_way = part @ other.passed[other.way_lane[on_way], :lag]
-            outflow = part @ other.departures[other.way_lane[on_way], : horizon - lag]
-            expected[lanes] = split[:, None] * np.concatenate([under_way[::-1], outflow])
-        seconds = np.arange(horizon)
-        arrivals += np.where(seconds[None, :] >= sight_s[:, None], expected, 0.0)
+            lanes = np.array(neighbor.lanes, dtype=np.intp)
+            found.append(_Road(other, other.ways_to(neighbor), lanes, lag_s))
+        return tuple(found)
 
-    def _held(self, mind: _Mind, view: View) -> Floats:
-        """Tell for how long each lane cannot discharge because its exits are full."""
-        full = (view.exit_free_m < self._outlook.full_m) & (view.exit_mps < self._outlook.full_mps)
-        blocked = np.bincount(
-            mind.way_lane,
-            weights=np.where(full[mind.exits], mind.way_share, 0.0),
-            minlength=len(mind.site.lanes),
-        )
-        return np.where(blocked > 0.5, self._outlook.full_hold_s, 0.0)
+    def _load(self, mind: _Mind) -> None:
+        """Load the kernels, so that no decision on the street waits for them."""
+        lanes = np.arange(len(mind.site.lanes))
+        road = _Road(mind, np.arange(len(mind.way_lane)), lanes, 0)
+        self._decide(mind, (road,), 0.0, _nothing(mind.site))
 
 
-def _nobody(site: Site, horizon_s: int) -> Now:
-    """Return the present of a signal without traffic."""
-    lanes = len(site.lanes)
-    return Now(
-        np.zeros(STATE, dtype=np.int32),
-        np.zeros((lanes, horizon_s)),
-        np.ones((len(site.stages), lanes)),
-        np.ones(lanes),
-        np.zeros(lanes),
-        np.ones(lanes),
-    )
+def _nothing(site: Site) -> View:
+    """Return what is seen of a signal without traffic."""
+    lanes, exits = np.zeros(len(site.lanes)), np.zeros(len(site.exits))
+    return View(
+        Information.LANES, 0.0, 0, 1.0, 0.0, True, lanes, lanes, lanes, lanes, lanes, lanes,
+        lanes, lanes, np.zeros(0, dtype=np.int32), np.zeros(0), np.zeros(0), exits, exits, exits,
+        exits,
+    )  # fmt: skip
 
 
 def _begins_m(site: Site, sites: Mapping[str, Site]) -> Floats:
@@ -282,110 +318,3 @@ def _begins_m(site: Site, sites: Mapping[str, Site]) -> Floats:
                 rows = list(feeder.leads_to)
                 begins_m[rows] = np.minimum(begins_m[rows], feeder.to_stop_m + feeder.length_m)
     return begins_m
-
-
-class Turning:
-    """How each lane's traffic splits over its ways, learned from what is seen to turn.
-
-    Parameters
-    ----------
-    site
-        The signal.
-    """
-
-    def __init__(self, site: Site) -> None:
-        self._first = np.cumsum([0, *(len(lane.ways) for lane in site.lanes)])
-        self._seen = np.concatenate([_guess(lane) for lane in site.lanes]) * PRIOR_VEH
-        self._news = 0.0
-
-    @property
-    def share(self) -> Floats:
-        """Of its lane's traffic, per way; float64[W]."""
-        whole = np.add.reduceat(self._seen, self._first[:-1])
-        shares: Floats = self._seen / np.repeat(whole, np.diff(self._first))
-        return shares
-
-    def learn(self, turned_veh: Floats) -> bool:
-        """Take in who turned; tell whether enough is new to think again."""
-        if turned_veh.size != self._seen.size or np.isnan(turned_veh).all():
-            return False
-        came = np.nan_to_num(turned_veh)
-        news = float(came.sum())
-        if news > 0:
-            lanes = np.add.reduceat(came, self._first[:-1])
-            # Old turns are forgotten vehicle by vehicle, so that a quiet lane forgets nothing.
-            self._seen *= np.repeat(np.exp(-lanes / FORGET_VEH), np.diff(self._first))
-            self._seen += came
-            self._news += news
-        if self._news < REVISE_VEH:
-            return False
-        self._news = 0.0
-        return True
-
-
-def _guess(lane: StopLane) -> Floats:
-    """Split a lane nothing is known of: straight on twice any turn."""
-    weight = np.array(
-        [2.0 if way.turn == "s" else 0.1 if way.turn == "t" else 1.0 for way in lane.ways]
-    )
-    shares: Floats = weight / weight.sum()
-    return shares
-
-
-def lay_out(site: Site, way_share: Floats) -> Layout:
-    """Lay a site out for the kernel, with the share of its lane that each way carries."""
-    stages, lanes = len(site.stages), len(site.lanes)
-    clear_s = np.full((stages, stages), -1, dtype=np.int32)
-    for (a, b), shown in site.clearances.items():
-        clear_s[a, b] = -(-sum(i.duration_ds for i in shown) // 10)
-    rate = np.zeros((stages, lanes))
-    limit = np.full((stages, lanes), OPEN_LANE_VEH)
-    permitted = np.zeros((stages, lanes))
-    sneak = np.zeros((stages, lanes))
-    cuts = np.cumsum([0, *(len(lane.ways) for lane in site.lanes)])
-    shares = [way_share[a:b] for a, b in itertools.pairwise(cuts.tolist())]
-    foes: list[dict[int, Floats]] = [{} for _ in range(lanes)]
-    for row, lane in enumerate(site.lanes):
-        for s in range(stages):
-            usable = [
-                (way, float(share))
-                for way, share in zip(lane.ways, shares[row], strict=True)
-                if way.service[s] != CLOSED
-            ]
-            open_share = sum(share for _, share in usable)
-            if open_share < 0.05:
-                continue
-            headway_s = sum(way.headway_s * share for way, share in usable) / open_share
-            rate[s, row] = 1.0 / headway_s
-            yielding = [
-                (way, share)
-                for way, share in usable
-                if way.service[s] == PERMITTED and way.yields_to
-            ]
-            permitted[s, row] = sum(share for _, share in yielding) / open_share
-            if open_share < 0.99:
-                limit[s, row] = open_share / (1.0 - open_share)
-            if yielding:
-                box = sum(way.box_veh * share for way, share in yielding) / open_share
-                sneak[s, row] = max(1.0, box) * permitted[s, row]
-                whole = sum(share for _, share in yielding)
-                for way, share in yielding:
-                    for foe, foe_way in way.yields_to:
-                        if foe == row or site.lanes[foe].ways[foe_way].service[s] == CLOSED:
-                            continue
-                        part = float(shares[foe][foe_way]) * share / whole
-                        foes[row].setdefault(foe, np.zeros(stages))[s] += part
-    first = np.cumsum([0, *(len(found) for found in foes)]).astype(np.int32)
-    flat = [(foe, parts) for found in foes for foe, parts in sorted(found.items())]
-    table = np.array([parts for _, parts in flat]).reshape(len(flat), stages).T
-    return Layout(
-        clear_s,
-        np.array([stage.least_green_s for stage in site.stages], dtype=np.int32),
-        rate,
-        limit,
-        permitted,
-        sneak,
-        first,
-        np.array([foe for foe, _ in flat], dtype=np.int32),
-        np.ascontiguousarray(table),
-    )

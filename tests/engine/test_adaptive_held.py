@@ -11,8 +11,9 @@ import pytest
 
 from engine.adaptive import lookahead
 from engine.adaptive.control import View
-from engine.adaptive.estimate import LEAST_FACTOR, Estimator
+from engine.adaptive.estimate import Estimator
 from engine.adaptive.kernels import look_ahead
+from engine.adaptive.lane_kernels import LEAST_FACTOR
 from engine.adaptive.lookahead import LookAhead, Outlook
 from tests.engine.adaptive_views import LEFT, MAIN, SIDE, crossing, view
 

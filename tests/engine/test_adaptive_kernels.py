@@ -12,7 +12,6 @@ from engine.adaptive.kernels import (
     Floats,
     Layout,
     Now,
-    expected_arrivals,
     look_ahead,
 )
 from tests.reference import lookahead_twin
@@ -102,32 +101,6 @@ def test_no_green_is_given_for_a_full_exit() -> None:
     now.held_s[1] = 60.0
     changes = searched(layout, now, 5)[2]
     assert not changes or changes[0][0] >= 40
-
-
-@settings(deadline=None)
-@given(
-    st.lists(
-        st.tuples(
-            st.integers(0, 2),
-            st.floats(0, 400),
-            st.floats(0, 40),
-            st.floats(0.1, 10),
-        ),
-        max_size=30,
-    ),
-    st.floats(0, 5),
-)
-def test_arrivals_are_their_twin(
-    vehicles: list[tuple[int, float, float, float]], late_s: float
-) -> None:
-    columns = list(zip(*vehicles, strict=True)) or [(), (), (), ()]
-    lane = np.array(columns[0], dtype=np.int32)
-    at_m, mps, weight = (np.array(c, dtype=np.float64) for c in columns[1:])
-    free = np.array([8.0, 13.9, 20.0])
-    fast, plain = np.zeros((3, 60)), np.zeros((3, 60))
-    expected_arrivals(lane, at_m, mps, weight, free, 2.6, late_s, fast)
-    lookahead_twin.expected_arrivals(lane, at_m, mps, weight, free, 2.6, late_s, plain)
-    np.testing.assert_allclose(fast, plain)
 
 
 def two_stages() -> Layout:
