@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from engine.forecast.calendar import Calendar, LocalClock, zone_of
-from engine.forecast.forecaster import LONGEST_HORIZON_STEPS
+from engine.forecast.course import LONGEST_HORIZON_STEPS
 from network.errors import CountError, FormatError
 from network.readers.text_files import read_text
 

@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.forecast.calendar import SECONDS_PER_DAY, Calendar
-from engine.forecast.forecaster import LONGEST_HORIZON_STEPS, FlowForecaster
+from engine.forecast.course import LONGEST_HORIZON_STEPS
+from engine.forecast.forecaster import FlowForecaster
 from engine.forecast.freshness import require_fresh
 from engine.forecast.level import day_levels, follow_level, level_scatter
 from engine.forecast.network_prior import network_prior

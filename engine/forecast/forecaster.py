@@ -12,7 +12,7 @@ on the local clock. Not modeled: what causes a count (signals, queues, weather).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -23,10 +23,11 @@ from numpy.typing import NDArray
 from engine.forecast import saved
 from engine.forecast.arrivals import BIN_S, HORIZON_S, Dispersion
 from engine.forecast.backtest import Backtest, play
-from engine.forecast.calendar import DAY_TYPES, Calendar, LocalClock
+from engine.forecast.calendar import Calendar, LocalClock
 from engine.forecast.count_sites import CountSite, sites_named
+from engine.forecast.course import LONGEST_HORIZON_STEPS, Course
 from engine.forecast.detectors import DetectorModel
-from engine.forecast.fitting import Fitted, learn
+from engine.forecast.fitting import learn
 from engine.forecast.freshness import require_fresh
 from engine.forecast.history import History
 from engine.forecast.inputs import (
@@ -40,10 +41,10 @@ from engine.forecast.inputs import (
     require_counts,
 )
 from engine.forecast.link_arrivals import LinkArrivals, link_arrivals
-from engine.forecast.live import LiveState, Slots
-from engine.forecast.prediction import FlowPrediction, Source
+from engine.forecast.live import LiveState
+from engine.forecast.predicting import predict_next, predict_usual
+from engine.forecast.prediction import FlowPrediction
 from engine.forecast.profile import from_root, to_root
-from engine.forecast.spread import Spread
 from engine.forecast.street_flows import StreetFlows, StreetView
 from network.counts import Quality
 from network.errors import CountError, InsufficientDataError
@@ -51,10 +52,6 @@ from network.graph import RoadNetwork
 from network.timing import TimingPlan
 
 Floats = NDArray[np.float64]
-
-LONGEST_HORIZON_STEPS = 288
-BRIDGED_DAYS = 1
-"""A gap up to so long is walked through as missing; after a longer one the state begins anew."""
 
 CEILING_FACTOR, CEILING_VEH = 4.0, 20.0
 """A count above so many times the greatest one of the fit, plus so many vehicles, is impossible."""
@@ -124,12 +121,9 @@ class FlowForecaster:
         self.detectors: DetectorModel | None = None
         """What is normal for the detectors, if somebody watches them; saved along."""
         self.names: tuple[str, ...] = ()
-        self._live: LiveState | None = None
-        self._time = datetime.min.replace(tzinfo=UTC)
+        self._course: Course | None = None
         self._last_good: datetime | None = None
         self._ceiling: Floats = np.zeros(0)
-        self._slots = Slots(np.zeros(0, int), np.zeros(0, int), np.zeros(0, bool))
-        self._slots_begin = self._time
 
     def fit(
         self,
@@ -181,7 +175,12 @@ class FlowForecaster:
         ordinal, slot, turned = self.clock.traffic_days(begin, steps)
         z = to_root(values)
         z[turned] = np.nan
-        fitted = learn(self._history(z, ordinal, slot), self.neighbors, self.horizon_steps, sums)
+        fitted = learn(
+            History.on_days(z, ordinal, slot, self.calendar, self.clock),
+            self.neighbors,
+            self.horizon_steps,
+            sums,
+        )
         highest = np.nanmax(values, axis=0, initial=0.0) if steps else np.zeros(len(wanted))
         if sums is not None:
             usual = from_root(np.asarray(sums[0] / PRIOR_WEIGHT_DAYS).max(axis=(0, 1)))
@@ -193,7 +192,14 @@ class FlowForecaster:
             for row in values[-2 * self.clock.slots :]:
                 self._streets.update(row)
         self._ceiling = CEILING_FACTOR * highest + CEILING_VEH
-        self._begin(fitted, begin, z)
+        live = LiveState(
+            fitted,
+            self.calendar,
+            self.clock.step_s,
+            self.horizon_steps,
+            self.refit_rule == "midnight",
+        )
+        self._course = Course.from_fit(self.clock, live, begin, z)
         good = np.flatnonzero(np.isfinite(values).any(axis=1))
         step = timedelta(seconds=self.clock.step_s)
         self._last_good = begin + int(good[-1]) * step if good.size else None
@@ -228,26 +234,13 @@ class FlowForecaster:
             If the time is naive, off the grid, or not after the last one; if a name is unknown or
             the row has another length. The state is unchanged then.
         """
-        live = self._ready()
-        at = self._on_grid(time)
-        step = timedelta(seconds=self.clock.step_s)
-        ahead = (at - self._time) // step
-        if ahead < 1:
-            raise CountError(
-                f"the interval {at.isoformat()} comes after {self._time.isoformat()} was taken "
-                "in; allowed are later ones, each once"
-            )
+        course = self._ready()
+        at = course.later(time)
         values = checked_row(row, self.names)
         flags = judged(values, self._ceiling, quality)
         z = to_root(values)
         z[flags != Quality.GOOD] = np.nan
-        missing = np.full_like(z, np.nan)
-        if ahead - 1 > BRIDGED_DAYS * self.clock.slots:
-            live.skip()
-            self._time = at - step
-        for _ in range(int((at - self._time) / step) - 1):
-            self._advance(missing)
-        self._advance(z)
+        course.take_in(at, z)
         if self._streets is not None:
             self._streets.update(np.where(flags == Quality.GOOD, values, np.nan))
         if np.isfinite(z).any():
@@ -309,67 +302,13 @@ class FlowForecaster:
         CountError
             If the start is off the grid, or there is no interval.
         """
-        live = self._ready()
-        begin = self._on_grid(start)
-        if steps < 1:
-            raise CountError(f"{steps} intervals wanted; allowed are 1 and more")
-        wanted = tuple(float(q) for q in quantiles)
-        ordinal, slot, _ = self.clock.traffic_days(begin, steps)
-        kinds = np.array([self.calendar.day_type(date.fromordinal(int(d))) for d in ordinal])
-        center = live.profiles.z[kinds, slot]
-        last = self.horizon_steps - 1
-        spread = Spread(
-            center,
-            np.broadcast_to(
-                live.fitted.correction.scale * live.fitted.limits.silent[last], center.shape
-            ),
-            np.searchsorted(live.fitted.limits.edges, center),
-            np.broadcast_to(live.limits[last], (steps, *live.limits.shape[1:])).copy(),
-        )
-        source = np.full(center.shape, Source.PROFILE, dtype=np.uint8)
-        source[:, live.counted < self.clock.slots // 2] = Source.PRIOR
-        named = DAY_TYPES[int(kinds[0])]
-        return FlowPrediction(
-            self.names,
-            begin,
-            self.clock.step_s,
-            from_root(center),
-            wanted,
-            spread.quantiles(wanted),
-            named,
-            (named,),
-            np.ones(1),
-            source,
-            False,
-            self._last_good,
-            spread,
-            self._view(),
+        return predict_usual(
+            self._ready(), self.names, start, steps, quantiles, self._last_good, self._view()
         )
 
     def _predict(self, quantiles: Sequence[float], stale: int) -> FlowPrediction:
-        live = self._ready()
-        wanted = tuple(float(q) for q in quantiles)
-        spread = Spread(
-            live.ahead.copy(),
-            live.fitted.correction.scale * live.widening(),
-            np.searchsorted(live.fitted.limits.edges, live.ahead),
-            live.limits.copy(),
-        )
-        return FlowPrediction(
-            self.names,
-            self._time + timedelta(seconds=self.clock.step_s),
-            self.clock.step_s,
-            from_root(spread.center),
-            wanted,
-            spread.quantiles(wanted),
-            DAY_TYPES[int(live.kinds[0])],
-            tuple(DAY_TYPES[kind] for kind in live.choices),
-            live.fitted.rule.probabilities(live.choices, live.scores),
-            self._sources(stale > 0 or self._last_good is None),
-            stale > 0,
-            self._last_good,
-            spread,
-            self._view(),
+        return predict_next(
+            self._ready(), self.names, quantiles, stale, self._last_good, self._view()
         )
 
     def arrivals(
@@ -450,11 +389,11 @@ class FlowForecaster:
 
     def refit(self) -> None:
         """Make the profiles anew from every day that has ended; weights stay as fitted."""
-        self._ready().relearn()
+        self._ready().live.relearn()
 
     def save(self, path: Path) -> None:
         """Write everything to one file, whole or not at all."""
-        live = self._ready()
+        course = self._ready()
         saved.write(
             path,
             saved.Saved(
@@ -464,10 +403,10 @@ class FlowForecaster:
                 self.refit_rule,
                 self.names,
                 self.neighbors,
-                self._time,
+                course.time,
                 self._last_good,
                 self._ceiling,
-                live,
+                course.live,
                 self.sites,
                 {} if self._streets is None else self._streets.state(),
                 self.detectors,
@@ -503,8 +442,8 @@ class FlowForecaster:
             network=network,
             sites=found.sites if network is not None else None,
         )
-        out.names, out._live = found.names, found.live
-        out._time, out._last_good = found.time, found.last_good
+        out.names, out._last_good = found.names, found.last_good
+        out._course = Course(out.clock, found.live, found.time)
         out._ceiling = found.ceiling
         out.detectors = found.detectors
         out.sites = found.sites
@@ -516,8 +455,7 @@ class FlowForecaster:
     @property
     def time(self) -> datetime:
         """Beginning of the last interval taken in, aware UTC."""
-        self._ready()
-        return self._time
+        return self._ready().time
 
     @property
     def last_good(self) -> datetime | None:
@@ -535,85 +473,18 @@ class FlowForecaster:
     def _view(self) -> StreetView | None:
         return None if self._streets is None else self._streets.view()
 
-    def _on_grid(self, time: datetime) -> datetime:
-        at = self.clock.utc(time)
-        if (at - self._time) % timedelta(seconds=self.clock.step_s):
-            raise CountError(
-                f"the interval {at.isoformat()} is not on the grid of {self.clock.step_s} s that "
-                f"{self._time.isoformat()} belongs to"
-            )
-        return at
-
-    def _ready(self) -> LiveState:
-        if self._live is None:
+    def _ready(self) -> Course:
+        if self._course is None:
             raise InsufficientDataError("the forecaster is not fitted; call fit or load first")
-        return self._live
-
-    def _history(self, z: Floats, ordinal: NDArray[np.int64], slot: NDArray[np.int64]) -> History:
-        if not len(z):
-            none = np.zeros(0, dtype=np.int64)
-            return History(z, none, none, none, self.clock.step_s, self.clock.slots)
-        dates = range(int(ordinal[0]), int(ordinal[-1]) + 1)
-        kinds = [self.calendar.day_type(date.fromordinal(day)) for day in dates]
-        return History(
-            z,
-            ordinal - ordinal[0],
-            slot,
-            np.array(kinds, dtype=np.int64),
-            self.clock.step_s,
-            self.clock.slots,
-        )
-
-    def _begin(self, fitted: Fitted, begin: datetime, z: Floats) -> None:
-        """Walk the live state through the end of the fit."""
-        live = LiveState(
-            fitted,
-            self.calendar,
-            self.clock.step_s,
-            self.horizon_steps,
-            self.refit_rule == "midnight",
-        )
-        self._live = live
-        step = timedelta(seconds=self.clock.step_s)
-        walked = min(len(z), 2 * self.clock.slots)
-        self._time = begin + (len(z) - walked - 1) * step
-        self._read_slots()
-        live.warm(z[len(z) - walked :], self._slots, 1)
-        self._time = begin + (len(z) - 1) * step
-        self._read_slots()
-        live.look_ahead(self._slots, 0)
-
-    def _read_slots(self) -> None:
-        self._slots_begin = self._time
-        steps = 3 * self.clock.slots + LONGEST_HORIZON_STEPS + 2
-        self._slots = Slots(*self.clock.traffic_days(self._time, steps))
-
-    def _advance(self, z: Floats) -> None:
-        live = self._ready()
-        self._time += timedelta(seconds=self.clock.step_s)
-        at = int((self._time - self._slots_begin).total_seconds()) // self.clock.step_s
-        if not 0 <= at < len(self._slots.slot) - self.horizon_steps - 1:
-            self._read_slots()
-            at = 0
-        live.step(z, self._slots, at)
+        return self._course
 
     def _age(self, now: datetime | None) -> int:
         """Return how many of the newest intervals brought nothing; 0 where nothing ever came."""
         if self._last_good is None:
             return 0
-        newest = self._time
+        newest = self._ready().time
         if now is not None:
             # At the end of an interval its counts are due.
             present = self.clock.utc(now.replace(microsecond=0))
             newest = max(newest, present - timedelta(seconds=self.clock.step_s))
         return max(0, int((newest - self._last_good) // timedelta(seconds=self.clock.step_s)))
-
-    def _sources(self, unseen: bool) -> NDArray[np.uint8]:
-        live = self._ready()
-        out = np.full(live.ahead.shape, Source.OBSERVED, dtype=np.uint8)
-        out[:, live.silent > 0] = Source.IMPUTED
-        if unseen:
-            out[:] = Source.PROFILE
-        # A detector that was never counted over a day still rests on its prior.
-        out[:, live.counted < self.clock.slots // 2] = Source.PRIOR
-        return out

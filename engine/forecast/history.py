@@ -7,10 +7,12 @@ old days fade by predicting the last days forward.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import date
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.forecast.calendar import Calendar, LocalClock
 from engine.forecast.kernels import add_days
 from engine.forecast.profile import (
     ProfileSettings,
@@ -69,6 +71,34 @@ class History:
     kinds: Integers
     step_s: int
     slots: int
+
+    @classmethod
+    def on_days(
+        cls,
+        z: Floats,
+        ordinal: Integers,
+        slot: Integers,
+        calendar: Calendar,
+        clock: LocalClock,
+    ) -> History:
+        """Read counts on the days of traffic that a clock names.
+
+        Parameters
+        ----------
+        z
+            Counts on the root scale, [T, N].
+        ordinal, slot
+            Date and step of the day of traffic of each row, [T].
+        calendar, clock
+            Which type a date is of, and the grid.
+        """
+        if not len(z):
+            none = np.zeros(0, dtype=np.int64)
+            return cls(z, none, none, none, clock.step_s, clock.slots)
+        dates = range(int(ordinal[0]), int(ordinal[-1]) + 1)
+        kinds = [calendar.day_type(date.fromordinal(day)) for day in dates]
+        types = np.array(kinds, dtype=np.int64)
+        return cls(z, ordinal - ordinal[0], slot, types, clock.step_s, clock.slots)
 
     def sums(self, half_life_days: float, prior: Floats | None = None) -> Floats:
         """Return the sums of all days, the last one weighing 1, [2, K, S, N]."""
