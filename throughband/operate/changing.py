@@ -13,6 +13,7 @@ from throughband.approval import policy_objections, read_release
 from throughband.operate.memory import Candidate
 from throughband.operate.model import Ahead
 from throughband.operate.office import PLANS, Office, left_alone
+from throughband.operate.ordering import order_for, running
 from throughband.operate.plan_folders import tidy
 from throughband.operate.planner import (
     IN_FORCE,
@@ -25,6 +26,7 @@ from throughband.operate.planner import (
 from throughband.operate.pushing import RELEASE, Approver, Pushing, receipt_of
 from throughband.operate.refusals import heed
 from throughband.operate.regime import looked_at, worth_changing
+from throughband.operate.warning_book import Kind
 from throughband.results import read_json
 
 Planning = Callable[[Path, PlanOrder, float], Awaitable[PlanOutcome]]
@@ -80,33 +82,8 @@ class Changes(Pushing):
         now = office.clock()
         folder = office.plans_folder / f"{now:%Y%m%dT%H%M%S}"
         office.ledger.write("seek", why=why, folder=folder.name, flow_vph=_whole(coming.mean_vph))
-        config, plans = office.config, office.called()[0]
-        cycles = [plan.cycle_s for plan in self._running(plans).values()]
-        shortest, longest = config.planning.shortest_cycle_s, config.planning.longest_cycle_s
-        step = config.limits.most_steps.cycle_s
-        if config.acts and step is not None and cycles:
-            # What goes too far would have to be asked for; seek where we may go.
-            shortest = max(shortest, min(cycles) - step)
-            longest = max(shortest, min(longest, max(cycles) + step))
-        calibration = config.planning.calibration
-        order = PlanOrder(
-            config.scenario,
-            None if calibration is None else str(calibration),
-            {name: [float(v) for v in flow] for name, flow in coming.movement_vph.items()},
-            coming.period_s,
-            coming.start_s,
-            dict(coming.lane_shares),
-            self._kept(),
-            shortest,
-            longest,
-            config.planning.effort,
-            config.planning.time_limit_s,
-            config.planning.seeds,
-            config.planning.workers,
-            config.regime.worth_share,
-            config.regime.worth_veh_h,
-            self._sequences(plans),
-        )
+        plans = office.called()[0]
+        order = order_for(office, plans, coming)
         self._task = asyncio.create_task(self._seek(folder, order, plans, coming))
 
     async def _seek(
@@ -123,34 +100,6 @@ class Changes(Pushing):
             return folder, coming, PlanOutcome(trouble=f"{folder}: {error}")
         give_up_s = office.config.planning.give_up_s
         return folder, coming, await self._planning(folder, order, give_up_s)
-
-    def _running(self, plans: Mapping[str, TimingPlan]) -> dict[str, TimingPlan]:
-        found = dict(plans)
-        for signal in self._office.setting.network.signals.values():
-            if signal.plan_in_force is not None:
-                found.setdefault(signal.signal_id, signal.plan_in_force)
-        return found
-
-    def _sequences(self, plans: Mapping[str, TimingPlan]) -> dict[str, list[int]]:
-        """Return by signal the sequence that stays, where another would have to be asked for."""
-        config, kept = self._office.config, set(self._kept())
-        if not config.acts or config.limits.may_drop_phases:
-            return {}
-        return {
-            name: list(plan.sequence)
-            for name, plan in self._running(plans).items()
-            if name not in kept
-        }
-
-    def _kept(self) -> list[str]:
-        """Signals that may not be changed: outside the limits, or without a controller."""
-        limits = self._office.config.limits
-        known = {device.signal_id for device in self._office.config.bridge.devices}
-        return sorted(
-            name
-            for name in self._office.setting.network.signals
-            if name not in known or not limits.has(name)
-        )
 
     async def turn(self, free: bool) -> None:
         """Take what planning has brought, and what people have answered.
@@ -250,14 +199,21 @@ class Changes(Pushing):
             if memory.regime is not None:
                 memory.regime = looked_at(memory.regime, candidate.flow_vph)
             return
+        queues = [
+            f"made for the traffic beside a warning that stands: {one.sighting.text}"
+            for one in memory.warned
+            if one.open and one.sighting.kind is Kind.QUEUE
+        ]
         if not config.acts:
-            self._ask(candidate, "a person approves every plan")
+            self._ask(candidate, "; ".join(["a person approves every plan", *queues]))
             return
         objections = config.limits.objections(
-            self._running(called), plan_set.plans, memory.changes, office.clock()
+            running(office, called), plan_set.plans, memory.changes, office.clock()
         )
         if memory.taken_off:
             objections = (memory.taken_off, *objections)
+        if not config.limits.may_act_on_queues:
+            objections = (*objections, *queues)
         if objections:
             self._ask(candidate, "; ".join(objections))
             return

@@ -185,6 +185,7 @@ def read_operate_config(path: Path) -> OperateConfig:
             city.max_changes_per_day,
             _min(city.least_between_min),
             city.may_drop_phases,
+            city.may_act_on_queues,
         ),
         planning,
         EvidenceRule(

@@ -38,6 +38,7 @@ class LimitsEntry(_Strict):
     max_split_step_s: int | None = Field(None, ge=0)
     max_offset_step_s: int | None = Field(None, ge=0)
     may_drop_phases: bool = False
+    may_act_on_queues: bool = False
     max_changes_per_day: int = Field(12, ge=0)
     least_between_min: Minutes = 30
 

@@ -69,6 +69,8 @@ class CityLimits:
     may_drop_phases
         Whether a plan may leave out phases that are served now, such as those of protected left
         turns.
+    may_act_on_queues
+        Whether a plan that was made while a queue or a closed road is told may be used.
     """
 
     hours: OperatingTimes
@@ -77,6 +79,7 @@ class CityLimits:
     most_changes_per_day: int
     least_between: timedelta
     may_drop_phases: bool = False
+    may_act_on_queues: bool = False
 
     def objections(
         self,

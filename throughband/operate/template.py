@@ -51,6 +51,7 @@ folder = "operate"                # plans, outbox and state of operation
 # max_split_step_s = 20           # without these two any; a change of the phases served, which
 # max_offset_step_s = 20          # has no step, is then asked for
 # may_drop_phases = false         # true: leave out phases, as of protected left turns, unasked
+# may_act_on_queues = false       # true: use plans unasked that were made while a queue is told
 # max_changes_per_day = 12
 # least_between_min = 30
 # [[limits.hours]]                # none: always; in the bridge's time_zone (UTC if unsaid)

@@ -15,9 +15,10 @@ from throughband.operate.model import Ahead
 from throughband.operate.planner import IN_FORCE, PLAN, REPORT, PlanOutcome, read_outcome
 from throughband.operate.pushing import POLICY
 from throughband.operate.regime import settled
+from throughband.operate.warning_book import Kind, Sighting, Warned
 from throughband.results import read_json
 
-from .cases import minutes
+from .cases import NOON, minutes
 from .office_cases import NETWORK, office, planned
 
 COMING = Ahead(
@@ -107,6 +108,34 @@ def test_beyond_a_limit_a_person_is_asked(tmp_path, limits, named):
     run(changes(desk))
     assert hand.done == []
     assert named in desk.memory.waiting.why
+
+
+CLOSED = Sighting(Kind.QUEUE, "a>b", NOON, 0.9, "a>b is closed")
+
+
+@pytest.mark.parametrize(
+    ("limits", "cleared", "asked"),
+    [
+        ("", None, True),
+        ("", NOON, False),
+        ("[limits]\nmay_act_on_queues = true\n", None, False),
+    ],
+)
+def test_for_a_plan_made_beside_a_closed_road_a_person_is_asked(tmp_path, limits, cleared, asked):
+    desk, hand, _ = office(tmp_path, ACT + limits)
+    desk.memory.warned = (Warned(CLOSED, raised_utc=NOON, cleared_utc=cleared),)
+    run(changes(desk))
+    assert (hand.done == []) is asked
+    assert (desk.memory.waiting is not None) is asked
+    if asked:
+        assert "a>b is closed" in desk.memory.waiting.why
+
+
+def test_in_mode_ask_the_question_names_a_road_that_is_closed(tmp_path):
+    desk, _, _ = office(tmp_path)
+    desk.memory.warned = (Warned(CLOSED, raised_utc=NOON),)
+    run(changes(desk))
+    assert "a>b is closed" in desk.notices[0].text
 
 
 def test_a_plan_that_is_not_proven_better_is_neither_pushed_nor_asked_for(tmp_path):
