@@ -21,8 +21,9 @@ from throughband.forecast_options import duration_s, read_holidays
 from throughband.performance_files import write_table
 from throughband.results import output_folder, versions, write_json
 from throughband.run_record import add_step
-from throughband.street_periods import TRAVEL_TIME, Periods, read_periods
+from throughband.street_periods import Periods, read_periods
 from throughband.teller import Teller
+from throughband.travel_times import TRAVEL_TIME
 
 DAY_S: Final = 86_400
 Cause = Literal["controls and volume", "controls", "volume", "not established"]
