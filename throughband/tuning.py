@@ -11,7 +11,7 @@ model and SUMO judge what comes out. Vehicles that share a lane share its delay.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
@@ -23,34 +23,16 @@ from engine.measures.street import Floats, Street, build_street
 from engine.optimize.corridors import as_named, named_corridors
 from engine.optimize.explanation import timed_groups
 from engine.optimize.trials import GroupTrials
-from network.errors import PlanError, UnsafePlanError
+from network.errors import PlanError
 from network.graph import RoadNetwork
-from network.safety import FAILURES, SignalRules, require_safe
+from network.safety import SignalRules, require_safe
 from network.timeline import Watcher
 from network.timing import PlanSet, TimingPlan
 from throughband.demand import Demand
 from throughband.imported import corridors_of
 from throughband.pipeline import Setting
 from throughband.tuning_levels import COLUMNS, Compared, LevelTables
-
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    """A change of one signal's plan.
-
-    Attributes
-    ----------
-    signal_id
-        The signal.
-    offset_s
-        Its new offset, s; None leaves it.
-    splits_s
-        New splits of some phases, s, clearance included; those not named stay.
-    """
-
-    signal_id: str
-    offset_s: int | None = None
-    splits_s: Mapping[int, int] = field(default_factory=dict)
+from throughband.tuning_moves import Move, cannot_be_tuned, drafted, moved_plans, refusals_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +146,7 @@ class Tuning:
         for number, names in enumerate(self.groups):
             if signal_id in names:
                 return number
-        raise _cannot_be_tuned(self.plan_set, signal_id)
+        raise cannot_be_tuned(self.plan_set, signal_id)
 
     def trial(self, moves: Iterable[Move]) -> Trial:
         """Tell what moves within one coordination group would do.
@@ -185,7 +167,7 @@ class Tuning:
             If there is no move, two are of one signal, they are of different groups, or one names
             what the plan has not.
         """
-        plans = _moved(self.plan_set, moves)
+        plans = moved_plans(self.plan_set, moves)
         numbers = {self.group_of(name) for name in plans}
         if len(numbers) != 1:
             raise PlanError(
@@ -193,7 +175,7 @@ class Tuning:
                 "coordination groups; allowed is one at a time"
             )
         (number,) = numbers
-        refusals = _refusals(self.network, plans.values(), self._judges)
+        refusals = refusals_of(self.network, plans.values(), self._judges)
         trials = self._trials_of(number)
         now = None if refusals else self._spread(trials, plans.values())
         levels = self._levels[number]
@@ -255,95 +237,6 @@ class Tuning:
 
     def _banded(self, corridor: Corridor, plans: Mapping[str, TimingPlan]) -> CorridorBands:
         return corridor_bands(corridor, {**self.in_force, **self._plans, **plans}, self.network)
-
-
-def moved(plan: TimingPlan, move: Move) -> TimingPlan:
-    """Return a plan with a move made; whether that is lawful is asked elsewhere.
-
-    Raises
-    ------
-    PlanError
-        If the move changes nothing that can be changed, or names a phase that the plan leaves out.
-    """
-    strange = sorted(set(move.splits_s) - set(plan.sequence))
-    if strange:
-        raise PlanError(
-            f"signal {plan.signal_id!r}: split of phase {strange[0]}; allowed are the phases of "
-            f"its plan, {', '.join(map(str, plan.sequence))}"
-        )
-    splits_s = tuple(
-        move.splits_s.get(number, split_s)
-        for number, split_s in zip(plan.sequence, plan.splits_s, strict=True)
-    )
-    offset_s = plan.offset_s if move.offset_s is None else move.offset_s
-    return replace(plan, offset_s=offset_s, splits_s=splits_s)
-
-
-def drafted(network: RoadNetwork, plan_set: PlanSet, moves: Iterable[Move]) -> PlanSet:
-    """Return a set of plans with moves made in it; no traffic needs to be known for that.
-
-    Parameters
-    ----------
-    network
-        The roads.
-    plan_set
-        The plans in preparation; not changed.
-    moves
-        Of one coordination group or of several.
-
-    Raises
-    ------
-    PlanError
-        If two are of one signal, or one names what the plans have not.
-    UnsafePlanError
-        If the moved plans are not lawful, with every reason.
-    """
-    found = _moved(plan_set, moves)
-    refusals = _refusals(network, found.values(), {})
-    if refusals:
-        raise UnsafePlanError(refusals)
-    plans = tuple(found.get(plan.signal_id, plan) for plan in plan_set.plans)
-    return replace(plan_set, plans=plans, left_alone=dict(plan_set.left_alone))
-
-
-def _moved(plan_set: PlanSet, moves: Iterable[Move]) -> dict[str, TimingPlan]:
-    found: dict[str, TimingPlan] = {}
-    for move in moves:
-        plan = plan_set.plan(move.signal_id)
-        if plan is None:
-            raise _cannot_be_tuned(plan_set, move.signal_id)
-        if move.signal_id in found:
-            raise PlanError(f"signal {move.signal_id!r} is moved twice; allowed is once")
-        found[move.signal_id] = moved(plan, move)
-    return found
-
-
-def _cannot_be_tuned(plan_set: PlanSet, signal_id: str) -> PlanError:
-    why = plan_set.left_alone.get(signal_id, "it is not among the plans")
-    return PlanError(f"signal {signal_id!r} cannot be tuned: {why}")
-
-
-def _refusals(
-    network: RoadNetwork,
-    plans: Iterable[TimingPlan],
-    judges: dict[str, tuple[SignalRules, Watcher]],
-) -> tuple[str, ...]:
-    """Return why plans are not lawful; judges of signals are kept for the next time."""
-    broken: list[str] = []
-    for plan in plans:
-        name = plan.signal_id
-        if name not in judges:
-            if name not in network.signals:
-                raise PlanError(f"signal {name!r} is not one of the network")
-            signal = network.signals[name]
-            judges[name] = SignalRules(signal), Watcher(signal)
-        rules, watcher = judges[name]
-        for judge in (rules.check, watcher.watch):
-            try:
-                broken += [found.text for found in judge(plan)]
-            except FAILURES as error:
-                broken.append(f"signal {name!r} cannot be judged ({error!r})")
-    return tuple(dict.fromkeys(broken))
 
 
 def rows_to_draw(setting: Setting, street: Street, plan_set: PlanSet) -> dict[str, Corridor]:

@@ -28,7 +28,8 @@ from engine.optimize.problem import Limits
 from throughband.demand import counted_days, demand
 from throughband.explaining import plans_in_force
 from throughband.pipeline import open_setting
-from throughband.tuning import Move, open_tuning
+from throughband.tuning import open_tuning
+from throughband.tuning_moves import Move
 
 LIMIT_MS: Final = 20.0
 COUNTED_SEED: Final = 1

@@ -17,7 +17,8 @@ from engine.measures.hcm_terms import level_of_service
 from network.errors import PlanError, UnsafePlanError
 from network.timing import PlanSet, TimingPlan
 from tests.engine.explained_streets import demand_of, plans_of, row
-from throughband.tuning import Move, Tuning
+from throughband.tuning import Tuning
+from throughband.tuning_moves import Move
 
 NETWORK = row(3)
 PLANS = plans_of(NETWORK)

@@ -32,7 +32,8 @@ from throughband.pictures.approaches import ApproachState, modeled_approaches
 from throughband.pictures.geojson import network_geojson
 from throughband.pictures.places import geo_reference
 from throughband.pipeline import ANY_WINDOW_S, Setting, open_setting
-from throughband.tuning import Move, Trial, rows_to_draw, running
+from throughband.tuning import Trial, rows_to_draw, running
+from throughband.tuning_moves import Move
 
 KEPT: Final = 12
 """So many networks and tunings are kept; the one not used for longest goes first."""

@@ -16,7 +16,8 @@ from throughband.console.carrying import FILES
 from throughband.console.desk import Desk
 from throughband.demand_file import DEMAND_NAME
 from throughband.store.rows import Network, Plan, RunState
-from throughband.tuning import Move, Trial, drafted
+from throughband.tuning import Trial
+from throughband.tuning_moves import Move, drafted
 
 _T = TypeVar("_T")
 

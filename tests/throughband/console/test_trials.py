@@ -19,7 +19,8 @@ from throughband.console.trials import content_of, traffic_of
 from throughband.people.routes import API
 from throughband.pipeline import open_setting
 from throughband.plan_life import PlanState
-from throughband.tuning import Move, Trial, open_tuning
+from throughband.tuning import Trial, open_tuning
+from throughband.tuning_moves import Move
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,8 @@ from throughband.console.kept import StillMadeError
 from throughband.console.pages.diagram import MOVERS, in_short
 from throughband.console.tuning_process import DONE, READY, Asked, Opening, serve
 from throughband.console.tunings import TuningEndedError, Tunings
-from throughband.tuning import Move, Trial
+from throughband.tuning import Trial
+from throughband.tuning_moves import Move
 
 # Stands for the process: what it does is the name of the scenario that it is told to open. It reads
 # no object, as that would have it import all of the real one.

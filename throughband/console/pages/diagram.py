@@ -22,8 +22,9 @@ from throughband.console.trials import content_of, keep_tried, traffic_of
 from throughband.people.door import Person
 from throughband.reports.time_space import shown_s
 from throughband.store.rows import Plan
-from throughband.tuning import Move, Trial
+from throughband.tuning import Trial
 from throughband.tuning_levels import Compared
+from throughband.tuning_moves import Move
 
 router = APIRouter(include_in_schema=False)
 
