@@ -29,7 +29,8 @@ from network.timing import PlanSet
 from throughband.access import new_access, reached_at
 from throughband.approval import VALID_FOR, approve, approved_event
 from throughband.bridge.config import write_config
-from throughband.devices import read_devices, write_devices
+from throughband.device_writing import write_devices
+from throughband.devices import read_devices
 from throughband.journal import Journal, verify
 from throughband.pipeline import ANY_WINDOW_S, Setting, open_setting
 from throughband.plan_files import plan_for

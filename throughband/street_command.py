@@ -15,7 +15,7 @@ from rich.console import Console
 from engine.validate.simulator import RunMeasures, SimulationCase
 from network.errors import ScenarioError, ThroughbandError
 from throughband.bridge.config import write_config
-from throughband.devices import write_devices
+from throughband.device_writing import write_devices
 from throughband.drill import FASTEST, FILE, Drill, write_drill
 from throughband.pipeline import LONGEST_WINDOW_S, Setting, open_setting
 from throughband.results import write_json

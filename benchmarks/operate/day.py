@@ -31,7 +31,7 @@ from throughband.bridge.counting import CountSpool, counting
 from throughband.bridge.detector_map import read_detector_map, scenario_map
 from throughband.bridge.state import StateFolder
 from throughband.demand import counted_days
-from throughband.devices import write_devices
+from throughband.device_writing import write_devices
 from throughband.generate import Wish, generate
 from throughband.journal import Journal, verify
 from throughband.operate.config import read_operate_config

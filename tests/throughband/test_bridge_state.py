@@ -16,7 +16,7 @@ from tests.throughband.command_line import call, until
 from throughband.bridge.alerts import Alerts
 from throughband.bridge.config import OperatingTimes, read_config, write_config
 from throughband.bridge.state import StateFolder
-from throughband.devices import write_devices
+from throughband.device_writing import write_devices
 from throughband.journal import verify
 
 NOW = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)

@@ -15,7 +15,8 @@ from controllers.driver import PRIVATE_NETWORKS, Device, User
 from controllers.ntcip.peer import AUTH_PROTOCOLS, PRIVACY_PROTOCOLS
 from network.errors import ControllerError
 from network.timing import OffsetReference
-from throughband.devices import UserEntry, read_devices, write_devices
+from throughband.device_writing import write_devices
+from throughband.devices import UserEntry, read_devices
 
 SECRET = "hush-hush"
 OTHER = "not-a-word"

@@ -14,7 +14,7 @@ from network.errors import ControllerError
 from network.files import write_plan
 from network.timing import PlanSet, TimingPlan
 from tests.throughband.reports_street import plan, street_network, validation
-from throughband.devices import write_devices
+from throughband.device_writing import write_devices
 from throughband.operate.config import OperateConfig, read_operate_config
 from throughband.operate.ledger import Ledger
 from throughband.operate.levels import begin
