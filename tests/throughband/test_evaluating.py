@@ -19,7 +19,8 @@ from network.schemas import schema
 from tests.hires_street import CYCLE_S, Row, log_of, passage, service
 from tests.throughband.command_line import Outcome, assert_one_line, call
 from tests.throughband.street_days import AFTER, BEFORE, Made, workdays, write_days, write_lines
-from throughband.evaluating import Evaluation, evaluate, windows
+from throughband.evaluating import evaluate, windows
+from throughband.evaluation import Evaluation
 from throughband.reports.evaluation_page import evaluation_figures
 from throughband.reports.evaluation_telling import council_text
 from throughband.street_periods import clock_changed, read_periods

@@ -171,7 +171,8 @@ def evaluate(
     seed: Annotated[int, typer.Option(help="Of the bootstrap.", min=0)] = 1,
 ) -> None:
     """Tell what a change brought on the street: better, worse or no clear difference."""
-    from throughband.evaluating import EvaluationWish, evaluate_command
+    from throughband.evaluating import evaluate_command
+    from throughband.evaluation import EvaluationWish
 
     wish = EvaluationWish(
         before, after, tz, interval, detectors, tuple(counts or ()), tuple(control or ()), hours,
