@@ -36,7 +36,7 @@ def write_plan_files(
     worth: Explanation | None = None,
 ) -> None:
     """Write ``plan.json``, with what the search knows about it, and SUMO's programs."""
-    from throughband.explaining import signal_document
+    from throughband.explanation_files import signal_document
 
     notes = {
         "reasons": {signal: list(sentences) for signal, sentences in reasons.items()},

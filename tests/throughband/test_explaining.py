@@ -20,7 +20,8 @@ from network.schemas import schema
 from network.timing import PlanSet
 from tests.engine.explained_streets import WALKING, demand_of, plans_of, row
 from tests.throughband.command_line import assert_one_line, call
-from throughband.explaining import document_of, plans_in_force, write_explanation
+from throughband.explaining import plans_in_force
+from throughband.explanation_files import document_of, write_explanation
 from throughband.pipeline import open_setting
 from throughband.reports.explanation_charts import SIGNALS_SHOWN, seconds_chart
 
