@@ -1,7 +1,8 @@
-"""What a run said, for people who need not know where the server keeps its files."""
+"""What a run said, also for people who need not know where the server keeps its files."""
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +14,39 @@ _BEGIN: Final = r"(?<![\w/:.~-])"
 _PATH: Final = re.compile(f"{_BEGIN}/(?:{_PART}/)+({_PART})?")
 ABOVE: Final = 3
 """Folders above a run's that are the console's own: all runs, its folder, its data."""
+
+STEP: Final = re.compile(r"^\[(\d+)(?:/(\d+))?\] (.*?)(?: \(\d+ s\))?$")
+TAIL_BYTES: Final = 65536
+
+
+def tail(path: Path) -> str:
+    """Return the end of what a run said."""
+    try:
+        with path.open("rb") as file:
+            file.seek(0, os.SEEK_END)
+            file.seek(max(0, file.tell() - TAIL_BYTES))
+            return file.read().decode("utf-8", "replace")
+    except FileNotFoundError:
+        return ""
+
+
+def progress_of(path: Path) -> dict[str, Any]:
+    """Return how far a run says it is."""
+    progress: dict[str, Any] = {}
+    for line in tail(path).splitlines():
+        found = STEP.match(line.strip())
+        if found:
+            whole = int(found[2]) if found[2] else None
+            progress = {"step": int(found[1]), "steps": whole, "title": found[3], "text": ""}
+        elif progress and line.strip():
+            progress["text"] = line.strip()[:500]
+    return progress
+
+
+def last_words(path: Path) -> str:
+    """Return the last line a run said."""
+    lines = [line.strip() for line in tail(path).splitlines() if line.strip()]
+    return lines[-1].removeprefix("throughband: ")[:2000] if lines else ""
 
 
 def pathless(text: str, folder: str | Path) -> str:

@@ -9,20 +9,15 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import re
-import shutil
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 from network.errors import (
-    MissingError,
     MoveError,
     StoreError,
     StoreUnavailableError,
@@ -31,7 +26,6 @@ from network.errors import (
 from throughband.console.carrying import (
     CANCELED,
     COMMAND,
-    FILES,
     OUTPUT,
     TAKEN_BACK_CODE,
     exit_of,
@@ -39,12 +33,12 @@ from throughband.console.carrying import (
 )
 from throughband.console.claims import taken_back
 from throughband.console.config import ConsoleConfig
-from throughband.console.outcomes import pathless
+from throughband.console.outcomes import progress_of
+from throughband.console.run_ends import RunEnds
 from throughband.console.scenes import Scenes
 from throughband.plan_life import Move, PlanState
-from throughband.results import read_json
 from throughband.store import Store
-from throughband.store.rows import ReportOrigin, ReportSource, Run, RunState
+from throughband.store.rows import Run, RunState
 
 _log = logging.getLogger(__name__)
 
@@ -66,8 +60,6 @@ STREET_KINDS: Final = frozenset(UNDOING)
 RELEASE: Final = "release"
 
 TURN_S: Final = 0.5
-STEP: Final = re.compile(r"^\[(\d+)(?:/(\d+))?\] (.*?)(?: \(\d+ s\))?$")
-TAIL_BYTES: Final = 65536
 GRACE_S: Final = 30.0
 """How long a process may take to lock its folder, s."""
 
@@ -95,7 +87,7 @@ class Work:
         self._config = config
         self._store = store
         self._clock = clock
-        self._scenes = scenes
+        self._ends = RunEnds(config, store, clock, scenes)
         self._children: dict[str, subprocess.Popen[bytes]] = {}
         self._ended = threading.Event()
         self._alone = threading.Lock()
@@ -300,7 +292,7 @@ class Work:
             child.poll()
         ended = exit_of(folder)
         if ended is not None:
-            self._conclude(run, int(ended["code"]))
+            self._ends.conclude(run, int(ended["code"]))
             self._children.pop(run.id, None)
             if child is not None:
                 # It has told of its end and goes now; left alone it would stay a zombie.
@@ -315,117 +307,10 @@ class Work:
         if is_gone and is_late and not is_carried(folder) and exit_of(folder) is None:
             if taken_back(folder) is not None:
                 # Whoever took it back was told that it will not begin; its end is that.
-                self._conclude(run, TAKEN_BACK_CODE)
+                self._ends.conclude(run, TAKEN_BACK_CODE)
                 self._children.pop(run.id, None)
                 return
             self._store.runs.end(
                 run.id, RunState.LOST, None, "its process is gone without a word", self._clock()
             )
             self._children.pop(run.id, None)
-
-    def _conclude(self, run: Run, code: int) -> None:
-        folder = Path(run.folder)
-        last = last_words(folder / OUTPUT)
-        state = RunState.DONE if code == 0 else RunState.FAILED
-        taken = taken_back(folder)
-        if taken is not None or ((folder / CANCELED).exists() and code != 0):
-            state = RunState.CANCELED
-        try:
-            self._follow_up(run, state)
-        except ThroughbandError as error:
-            # What came out is there all the same, and a person can go on from it.
-            last = f"{last}; {error}".strip("; ")
-        progress = progress_of(folder / OUTPUT)
-        if progress:
-            self._store.runs.progress(run.id, progress)
-        self._store.runs.end(run.id, state, code, last, self._clock())
-
-    def _settled(self, made: Path, run: Run) -> Path:
-        """Copy an import to where networks are kept, in a folder of its name: plans tell by it."""
-        plain = re.sub(r"[^0-9A-Za-z._-]+", "-", run.arguments["name"]).strip(".-") or "network"
-        target = self._config.networks / run.id / plain[:60]
-        if target.exists():
-            return target
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            # What a crash left of an earlier copy goes.
-            aside = target.parent / ".copy"
-            shutil.rmtree(aside, ignore_errors=True)
-            shutil.copytree(made, aside)
-            aside.replace(target)
-        except OSError as error:
-            raise StoreUnavailableError(
-                f"{target}: the network cannot be kept ({error.strerror or error})"
-            ) from error
-        return target
-
-    def _follow_up(self, run: Run, state: RunState) -> None:
-        folder, asked = Path(run.folder), run.arguments
-        if run.kind == "validate" and state is RunState.DONE:
-            plan = self._store.plans.get(asked["plan_id"])
-            if plan.state is PlanState.DRAFT or plan.needs_proof:
-                report = read_json(folder / FILES / "validation.json")
-                brought = ReportSource(ReportOrigin.RUN, run.requested_by, run.id)
-                self._store.plans.attach_report(
-                    plan.id, report, plan.version, brought, self._clock()
-                )
-        elif run.kind == "import" and state is RunState.DONE:
-            source = str(self._settled(folder / FILES, run))
-            if all(n.source != source for n in self._store.networks.listed(removed=True)):
-                scenario, summary = self._scenes.summary(source)
-                now, by = self._clock(), run.requested_by
-                added = self._store.networks.add(
-                    asked["name"], "folder", source, scenario, summary, by, now
-                )
-                self._store.audit(
-                    "network added", by, now, network_id=added.id, name=added.name, run_id=run.id
-                )
-        elif (taken := taken_back(folder)) is not None:
-            now = self._clock()
-            self._store.plans.catch_up(now)
-            with suppress(MissingError):
-                plan = self._store.plans.get(asked["plan_id"])
-                # Unmoved only where the console ended between the claim and the move.
-                if plan.state is PlanState.ARMED and plan.version == taken.version:
-                    self._store.plans.move(
-                        plan.id, Move.DISARM, taken.by, now, taken.why, taken.version
-                    )
-        elif run.kind == "push" and state is not RunState.DONE:
-            now = self._clock()
-            self._store.plans.catch_up(now)
-            with suppress(MissingError):
-                plan = self._store.plans.get(asked["plan_id"])
-                # Without an intent in the journal nothing was written to any controller.
-                if plan.state is PlanState.ARMED and plan.push_id is None:
-                    why = f"not pushed: {pathless(last_words(folder / OUTPUT), folder)}"
-                    self._store.plans.move(plan.id, Move.FAIL, "bridge", now, why, plan.version)
-
-
-def tail(path: Path) -> str:
-    """Return the end of what a run said."""
-    try:
-        with path.open("rb") as file:
-            file.seek(0, os.SEEK_END)
-            file.seek(max(0, file.tell() - TAIL_BYTES))
-            return file.read().decode("utf-8", "replace")
-    except FileNotFoundError:
-        return ""
-
-
-def progress_of(path: Path) -> dict[str, Any]:
-    """Return how far a run says it is."""
-    progress: dict[str, Any] = {}
-    for line in tail(path).splitlines():
-        found = STEP.match(line.strip())
-        if found:
-            whole = int(found[2]) if found[2] else None
-            progress = {"step": int(found[1]), "steps": whole, "title": found[3], "text": ""}
-        elif progress and line.strip():
-            progress["text"] = line.strip()[:500]
-    return progress
-
-
-def last_words(path: Path) -> str:
-    """Return the last line a run said."""
-    lines = [line.strip() for line in tail(path).splitlines() if line.strip()]
-    return lines[-1].removeprefix("throughband: ")[:2000] if lines else ""

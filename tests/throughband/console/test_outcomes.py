@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from throughband.console.outcomes import pathless, pathless_progress
+from throughband.console.outcomes import last_words, pathless, pathless_progress, progress_of
 
 RUN = "/srv/city of x/console/runs/0123456789ab"
 
@@ -37,3 +39,14 @@ def test_a_folder_right_under_the_root_does_not_take_words_apart() -> None:
 def test_progress_keeps_its_numbers() -> None:
     progress = {"step": 1, "steps": None, "title": f"read {RUN}/plan.json", "text": ""}
     assert pathless_progress(progress, RUN) == {**progress, "title": "read plan.json"}
+
+
+def test_progress_is_read_from_what_a_run_says(tmp_path: Path) -> None:
+    file = tmp_path / "output.txt"
+    file.write_text("[1/3] read the network (0 s)\n[2/3] prove it in sumo (4 s)\n      3 days\n")
+
+    assert progress_of(file) == {
+        "step": 2, "steps": 3, "title": "prove it in sumo", "text": "3 days",
+    }  # fmt: skip
+    assert last_words(file) == "3 days"
+    assert progress_of(tmp_path / "none") == {}

@@ -15,7 +15,7 @@ from tests.throughband.console.serving import config_in
 from tests.throughband.store.conftest import Clock
 from throughband.console.carrying import EXIT, FILES, OUTPUT, exit_of
 from throughband.console.scenes import Scenes
-from throughband.console.work import TooManyRunsError, Work, last_words, progress_of
+from throughband.console.work import TooManyRunsError, Work
 from throughband.journal import verify
 from throughband.store import Store, open_store
 from throughband.store.rows import Run, RunState
@@ -192,17 +192,6 @@ def test_an_end_that_was_told_is_not_taken_for_a_loss(bench: Bench) -> None:
     bench.work.turn()
 
     assert bench.store.runs.get(run.id).state is RunState.DONE
-
-
-def test_progress_is_read_from_what_a_run_says(tmp_path: Path) -> None:
-    file = tmp_path / "output.txt"
-    file.write_text("[1/3] read the network (0 s)\n[2/3] prove it in sumo (4 s)\n      3 days\n")
-
-    assert progress_of(file) == {
-        "step": 2, "steps": 3, "title": "prove it in sumo", "text": "3 days",
-    }  # fmt: skip
-    assert last_words(file) == "3 days"
-    assert progress_of(tmp_path / "none") == {}
 
 
 def test_an_imported_network_is_kept_in_a_folder_of_its_name(bench: Bench) -> None:

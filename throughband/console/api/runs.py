@@ -15,9 +15,8 @@ from network.errors import MissingError
 from throughband.console.api.fields import Asked, BodyId, Limit, Offset, RowId
 from throughband.console.carrying import FILES, OUTPUT
 from throughband.console.desk import TheDesk, ThePerson
-from throughband.console.outcomes import pathless, pathless_progress
+from throughband.console.outcomes import pathless, pathless_progress, tail
 from throughband.console.problems import documented
-from throughband.console.work import tail
 from throughband.people.routes import API
 from throughband.store.rows import Run, RunState
 
