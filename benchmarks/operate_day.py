@@ -24,17 +24,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.operate.day import (
-    HOUR_S,
-    Mishaps,
-    Told,
-    build,
-    day_case,
-    fixed_day,
-    incident,
-    operated_day,
-    write_history,
-)
+from benchmarks.operate.day import Told, fixed_day, operated_day
+from benchmarks.operate.street_days import HOUR_S, Mishaps, build, day_case, incident, write_history
 from engine.validate.simulator import SimulationCase
 from engine.validate.sumo import run
 from network.files import read_plan

@@ -26,8 +26,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.operate.day import HOUR_S, INTERVAL_S, build, day_case, write_history
 from benchmarks.operate.replay import Heard, replay
+from benchmarks.operate.street_days import HOUR_S, INTERVAL_S, build, day_case, write_history
 from engine.validate.counting import count
 from throughband.demand import detected_connections, sites
 from throughband.operate.link_watch import road_begin, road_end

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.operate.day import build
 from benchmarks.operate.rollback import Model, Outcomes, changes, in_force, play, worse_plans
+from benchmarks.operate.street_days import build
 from throughband.operate.evidence import EvidenceRule
 
 MOST_FALSE = 0.05

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.operate.day import OPERATED, midnight_utc_s
+from benchmarks.operate.street_days import OPERATED, midnight_utc_s
 from network.counts import CountSeries, Quality
 from network.graph import RoadNetwork
 from throughband.bridge.counting import CountSpool

@@ -7,15 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.operate.day import (
-    Mishaps,
-    build,
-    day_case,
-    fixed_day,
-    incident,
-    operated_day,
-    write_history,
-)
+from benchmarks.operate.day import fixed_day, operated_day
+from benchmarks.operate.street_days import Mishaps, build, day_case, incident, write_history
 
 
 @pytest.mark.slow
