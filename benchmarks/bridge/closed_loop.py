@@ -15,6 +15,7 @@ import math
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +26,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Final
 
+from benchmarks.seeds import seeds_of
 from engine.validate.sumo import run as run_sumo
 from network.day_plan import FREE, Action, CalendarRule, DayPlan, ScheduledPlan
 from network.files import read_plan
@@ -260,24 +262,25 @@ def main() -> None:
     """Print the comparison."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scenario", default="cologne8")
-    parser.add_argument("--folder", type=Path, default=Path("runs/closed-loop"))
-    parser.add_argument("--seeds", type=int, nargs="+", default=[11, 12, 13, 14, 15])
+    parser.add_argument("--folder", type=Path, help="keeps the plan, and uses one that it holds")
+    parser.add_argument("--seeds", type=seeds_of, default="11-15")
     parser.add_argument("--change-after", type=float, default=900.0)
     parser.add_argument("--duration", type=float, default=3600.0)
     parser.add_argument("--speed", type=float, default=10.0)
     parser.add_argument("--effort", type=int, default=300)
     parser.add_argument("--workers", type=int, default=1, help="streets at a time")
     given = parser.parse_args()
-    pairs = compare(
-        given.scenario,
-        given.folder,
-        given.seeds,
-        given.change_after,
-        given.duration,
-        given.speed,
-        given.effort,
-        given.workers,
-    )
+    with tempfile.TemporaryDirectory(prefix="throughband-") as scratch:
+        pairs = compare(
+            given.scenario,
+            given.folder or Path(scratch),
+            given.seeds,
+            given.change_after,
+            given.duration,
+            given.speed,
+            given.effort,
+            given.workers,
+        )
     for line in told(pairs):
         sys.stdout.write(line + "\n")
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
+import importlib
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -10,7 +13,7 @@ from benchmarks.suite.bench import narrowed
 from benchmarks.suite.jobs import Fault, Job, Street, parse_fault
 from benchmarks.suite.running import check
 from benchmarks.suite.scenes import require_known, wish_of
-from benchmarks.suite.suite_file import Suite, known_suites, load_suite, seeds_of
+from benchmarks.suite.suite_file import Command, Suite, known_suites, load_suite, seeds_of
 from network.errors import ScenarioError
 
 
@@ -26,6 +29,29 @@ def test_every_suite_of_the_box_is_sound(name: str) -> None:
         check(suite)
         assert suite.streets or suite.commands
         assert len(set(suite.streets)) == len(suite.streets)
+
+
+class WouldBeginError(Exception):
+    """A benchmark has read its arguments and would begin."""
+
+
+COMMANDS = [one for suite in load_suite("all") for one in suite.commands]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.module)
+def test_every_command_of_a_suite_understands_its_arguments(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = argparse.ArgumentParser.parse_args
+
+    def parse_args(parser: argparse.ArgumentParser, given: list[str] | None = None) -> NoReturn:
+        read(parser, given)
+        raise WouldBeginError
+
+    monkeypatch.setattr(argparse.ArgumentParser, "parse_args", parse_args)
+    monkeypatch.setattr("sys.argv", [command.module, *command.arguments])
+    with pytest.raises(WouldBeginError):
+        importlib.import_module(command.module).main()
 
 
 def test_everything_is_played_with_everything(tmp_path: Path) -> None:
@@ -144,6 +170,11 @@ def test_another_world_is_another_key() -> None:
 def test_options_narrow_what_is_played_and_leave_commands_alone() -> None:
     suites = narrowed(load_suite("all"), "cologne1", "in-force", "11", "")
     assert all(suite.seeds == (11,) for suite in suites if suite.scenarios)
-    assert [suite.name for suite in suites if suite.commands] == ["forecast", "bridge", "speed"]
+    assert [suite.name for suite in suites if suite.commands] == [
+        "peers",
+        "forecast",
+        "bridge",
+        "speed",
+    ]
     with pytest.raises(ScenarioError, match="commands of its own"):
         narrowed(load_suite("speed"), "cologne1", "", "", "")
