@@ -20,7 +20,7 @@ it comes for programs, but with its yellow for controllers that decide while the
 
 FAULTLESS: Final = ""
 FAULTS: Final = {
-    "missing-detectors": "share of detectors that are dead",
+    "missing-detectors": "share of stop lanes with dead detectors, and of counts that are missing",
     "closed-link": "busiest links that are closed to traffic for the middle third of the window",
     "incident": "busiest lanes that a broken-down vehicle blocks for 15 minutes",
     "special-event": "extra traffic to one place in the middle third, as share of the demand",

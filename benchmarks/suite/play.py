@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from benchmarks.suite.controllers import ProgramController, named
+from benchmarks.suite.dead_detectors import dead_lanes, on_recall
 from benchmarks.suite.faults import deadened, disturb
 from benchmarks.suite.instruments import lay, read
 from benchmarks.suite.jobs import (
@@ -38,6 +39,7 @@ from benchmarks.suite.results import NO_ROOM, DiskFullError
 from benchmarks.suite.scenes import beside, digest, is_made_up, open_scene, rewritten, ruled
 from benchmarks.suite.trips import measures_of, parquet
 from benchmarks.suite.versions import code_digest, revision, versions
+from engine.adaptive.control import Information
 from engine.adaptive.player import LONGEST_WAIT_S
 from engine.adaptive.sites import build_sites
 from engine.validate import sumo
@@ -158,6 +160,10 @@ def prepare(task: Preparation) -> Prepared:
             work = folder / "work"
             work.mkdir()
             programs = controller.prepare(setting, task.days, work)
+            fault = parse_fault(task.ground.street.fault)
+            if fault.kind == MISSING_DETECTORS:
+                dead = dead_lanes(setting.network, fault.amount)
+                programs = tuple(on_recall(one, setting.network, dead) for one in programs)
     except ThroughbandError as error:
         return Prepared(reason=_told(error), wall_s=time.perf_counter() - began_s)
     return Prepared(programs, wall_s=time.perf_counter() - began_s)
@@ -187,8 +193,10 @@ def play(task: Play) -> Outcome:
             instruments = lay(setting.network, folder / "instruments")
             if isinstance(controller, LiveController):
                 fault = parse_fault(job.street.fault)
-                missing = fault.amount if fault.kind == MISSING_DETECTORS else 0.0
-                steering, sensing = controller.start(setting, missing, job.seed)
+                steering, sensing = controller.start(setting, 0.0, job.seed)
+                if fault.kind == MISSING_DETECTORS and sensing.information != Information.VEHICLES:
+                    dead = dead_lanes(setting.network, fault.amount)
+                    sensing = replace(sensing, dead=sensing.dead | dead)
                 sites = build_sites(setting.network)
                 longest_wait_s = LONGEST_WAIT_S
                 if job.street.rules == RESCO_RULES:

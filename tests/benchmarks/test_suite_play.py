@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,10 +11,11 @@ from types import SimpleNamespace
 import pytest
 
 from benchmarks.suite import play as playing
+from benchmarks.suite.dead_detectors import dead_lanes
 from benchmarks.suite.executors import Processes, Serial
 from benchmarks.suite.faults import deadened, disturb
 from benchmarks.suite.jobs import Fault, Job, Outcome, Street
-from benchmarks.suite.play import Ground, Play, build, play
+from benchmarks.suite.play import Ground, Play, Preparation, build, play, prepare
 from benchmarks.suite.programs import Programs
 from benchmarks.suite.resco import with_resco_changes
 from benchmarks.suite.results import DiskFullError, Store
@@ -21,10 +23,13 @@ from benchmarks.suite.running import Played, check, play_suite
 from benchmarks.suite.scenes import beside, digest, open_scene, rewritten, ruled
 from benchmarks.suite.suite_file import Suite
 from engine.adaptive.sites import build_sites
+from engine.validate.sumo import run
 from network.counts import CountSeries, Quality
 from network.errors import InsufficientDataError, ScenarioError
-from scenarios.scenario import Scenario
+from network.readers.xml_files import iterate_elements
+from scenarios.scenario import Scenario, load_scenario
 from throughband.imported import scenario_network
+from throughband.pipeline import open_setting
 
 pytestmark = pytest.mark.sumo
 SMALL = Suite(
@@ -244,6 +249,48 @@ def test_dead_detectors_are_the_same_every_day() -> None:
     one, two = deadened(day, 0.3), deadened(day, 0.3)
     assert (one.quality == two.quality).all()
     assert ((one.quality == Quality.MISSING).all(axis=0)).sum() == 3
+
+
+def test_actuated_control_serves_lanes_with_dead_detectors_to_the_longest_green() -> None:
+    street = Street("cologne1", fault="missing-detectors:0.3", end_s=25500)
+    made = prepare(Preparation(build(street), "sumo-actuated"))
+    sound = prepare(Preparation(build(replace(street, fault="")), "sumo-actuated"))
+    (held,), (free,) = (
+        [b'minDur="50"' in content for one in found.programs for content in one.files.values()]
+        for found in (made, sound)
+    )
+    assert (held, free) == (True, False)
+    assert "maximum recall" in made.programs[0].facts["note"]
+
+
+def test_dead_detectors_are_the_same_lanes_for_everybody(arterial: Scenario) -> None:
+    network = scenario_network(arterial)
+    some = dead_lanes(network, 0.3)
+    assert some == dead_lanes(network, 0.3)
+    assert some < dead_lanes(network, 0.6)
+    assert len(dead_lanes(network, 0.001)) == 1
+
+
+def test_a_controller_does_not_see_lanes_with_dead_detectors() -> None:
+    plain = Job(Street("cologne1", end_s=25320), "resco-max-wave", 11)
+    blind = Job(Street("cologne1", fault="missing-detectors:1", end_s=25320), "resco-max-wave", 11)
+    seeing, guessing = (done(job, build(job.street)).measures for job in (plain, blind))
+    assert seeing["due"] == guessing["due"]
+    assert seeing["delay_s"] < guessing["delay_s"]
+
+
+def test_a_closed_link_is_entered_by_nobody_while_it_is_closed(tmp_path: Path) -> None:
+    changed = disturb(load_scenario("cologne8", 25200, 26100), Fault("closed-link", 1), tmp_path)
+    (file,) = changed.additional_files
+    closed = re.findall(r'closingReroute id="([^"]+)"', file.read_text())
+    asked, told = tmp_path / "asked.add.xml", tmp_path / "told.xml"
+    asked.write_text(
+        f'<additional><edgeData id="e" file="{told}" begin="25500" end="25800"/></additional>'
+    )
+    setting = open_setting(str(changed.config_file), 25200, 26100)
+    run(setting.case, 11, [asked], emissions=False)
+    entered = {e.attrib["id"]: e.get("entered", "0") for e in iterate_elements(told, {"edge"})}
+    assert [entered.get(link, "0") for link in closed] == ["0"]
 
 
 def done(job: Job, ground: Ground) -> Outcome:
