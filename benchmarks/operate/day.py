@@ -4,31 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import json
 import os
 import sqlite3
 import sys
-import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Final, TypeVar
 
+from benchmarks.operate.city_files import Hook, write_files
 from benchmarks.operate.fast_clock import FastClock
 from benchmarks.operate.lamps import LampEye
-from benchmarks.operate.street_days import HOUR_S, INTERVAL_S, OPERATED, Mishaps, midnight_utc_s
+from benchmarks.operate.street_days import HOUR_S, OPERATED, Mishaps, midnight_utc_s
 from controllers.ntcip.session import connect as open_session
 from controllers.service import Service
 from engine.validate.simulator import RunMeasures, SimulationCase
 from throughband.bridge.config import BridgeConfig
 from throughband.bridge.counting import CountSpool, counting
-from throughband.bridge.detector_map import read_detector_map, scenario_map
+from throughband.bridge.detector_map import read_detector_map
 from throughband.bridge.state import StateFolder
-from throughband.device_writing import write_devices
 from throughband.journal import Journal, verify
 from throughband.operate.config import read_operate_config
 from throughband.operate.console_books import ConsoleBooks
@@ -40,7 +37,6 @@ from throughband.pipeline import Setting
 from throughband.reaching import reaching
 from throughband.street import Street, Wiring, open_street
 
-DAY_S: Final = 86_400
 PLANNING_S: Final = 180.0
 """What making and proving a plan takes of the street's time, whatever the machine takes."""
 SAMPLE_S: Final = HOUR_S
@@ -76,65 +72,6 @@ class Told:
     timeline: list[str] = field(default_factory=list)
     memory: list[tuple[float, float, float]] = field(default_factory=list)
     notices: int = 0
-
-
-class Hook:
-    """A webhook of its own on loopback; `broken` makes it answer 503."""
-
-    def __init__(self) -> None:
-        self.got: list[dict[str, object]] = []
-        self.broken = False
-        hook = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                if not hook.broken:
-                    hook.got.append(body)
-                self.send_response(503 if hook.broken else 204)
-                self.end_headers()
-
-            def log_message(self, format: str, *args: object) -> None:
-                """Say nothing."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-        self._thread.start()
-        self.url = f"http://127.0.0.1:{self._server.server_port}/signals"
-
-    def close(self) -> None:
-        """End it."""
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-
-
-def write_files(folder: Path, setting: Setting, street: Street, hook: Hook, drop: bool) -> Path:
-    """Write what a city would: devices, detector map, the bridge's and operation's settings."""
-    write_devices(folder, street.devices)
-    rows = ["signal,detector,connection"]
-    for signal, places in scenario_map(setting.network).places.items():
-        rows += [f"{signal},{number},{name}" for number, name in places.items()]
-    (folder / "detectors.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
-    (folder / "bridge.toml").write_text(
-        'devices = "devices.toml"\nstate = "state"\njournal = "journal.sqlite"\n'
-        '[counts]\nfolder = "counts"\nmap = "detectors.csv"\n'
-        f"interval_s = {INTERVAL_S}\n",
-        encoding="utf-8",
-    )
-    path = folder / "operate.toml"
-    path.write_text(
-        f'scenario = "{setting.scenario.config_file.resolve()}"\nbridge = "bridge.toml"\n'
-        'folder = "operate"\nmode = "act"\ninterval_s = 60\n'
-        "[planning]\nseeds = 3\neffort = 300\nlongest_cycle_s = 120\n"
-        "[limits]\nmax_cycle_step_s = 60\nmax_changes_per_day = 20\n"
-        f"may_drop_phases = {str(drop).lower()}\n"
-        f'[notices.webhook]\nurl = "{hook.url}"\n'
-        f'[database]\nurl = "sqlite:///{folder.resolve()}/console/console.sqlite"\n',
-        encoding="utf-8",
-    )
-    (folder / "console").mkdir(exist_ok=True)
-    return path
 
 
 async def fixed_day(setting: Setting, case: SimulationCase, seed: int) -> Told:
