@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -23,21 +21,13 @@ from engine.forecast.prediction import FlowPrediction
 from network.counts import Quality
 from network.errors import CountError, StaleCountsError, ThroughbandError
 from network.graph import RoadNetwork
-from throughband.count_feed import CountFeed, Readings, feed_of, in_steps, without_empty
+from throughband.count_feed import CountFeed, feed_of, in_steps, without_empty
 from throughband.detector_health import believed, detector_model, judge_feed, live_flags
 from throughband.growing_counts import GrowingCounts
+from throughband.waiting_counts import WaitingCounts, finished_rows
 
 Floats = NDArray[np.float64]
 State = Literal["waiting", "current", "stale"]
-
-PATIENCE_S: Final = 300
-"""How long after its end an interval is waited for that lacks detectors; at most half of it."""
-
-AHEAD_S: Final = 60
-"""Clocks of a feed may be so far ahead; what ends later waits for its time."""
-
-MOST_WAITING: Final = 500_000
-"""Counts ahead of the clock that are kept; of a feed that comes too fast the rest is dropped."""
 
 SETTLED_DAYS: Final = 28
 """Until so many days were learned from, everything is learned anew as each day ends."""
@@ -148,14 +138,11 @@ class LiveForecast:
         self._clock = clock
         self._saved = saved
         self._saved_at: datetime | None = None
-        self._own_s = 0
-        self._waiting: dict[int, dict[str, dict[int, float]]] = {}
-        self._held = 0
+        self._counts = WaitingCounts()
         self._watch: DetectorWatch | None = None
         self._lanes: LaneWatch | None = None
         self._closed_lanes: dict[str, tuple[datetime, float]] = {}
         self._flagged: dict[str, tuple[Quality, str]] = {}
-        self._odd: Counter[str] = Counter()
         self._day = 0
         self._again = True
         if saved is not None and saved.exists():
@@ -181,7 +168,7 @@ class LiveForecast:
         new = self.source.new(forecaster.time)
         if new is not None:
             # What is read a second time was used already, and is not late.
-            self._sort_in(new, forecaster, tell=not self._again)
+            self._counts.sort_in(new, forecaster, tell=not self._again)
             self._again = False
         taken = self._take(now, forecaster)
         if self._learns_anew(now, forecaster):
@@ -203,7 +190,7 @@ class LiveForecast:
     def _sight(
         self, state: State, told: str, taken: int, prediction: FlowPrediction | None = None
     ) -> Sight:
-        odd = {**self._odd, "lines that cannot be read": self.source.unread}
+        odd = {**self._counts.odd, "lines that cannot be read": self.source.unread}
         last = None if self.forecaster is None else self.forecaster.last_good
         return Sight(
             state,
@@ -251,7 +238,7 @@ class LiveForecast:
             return f"{where} holds counts of one interval so far"
         own = feed_of(parts, wish.tz, None, where)
         whole = in_steps(own, wish.step_s, where)
-        rows = self._finished(whole, now)
+        rows = finished_rows(whole, now)
         slots = SECONDS_PER_DAY // whole.step_s
         if rows < slots:
             return (
@@ -276,14 +263,14 @@ class LiveForecast:
         self._watch = None
         if forecaster.detectors is not None:
             self._watch = DetectorWatch(forecaster.detectors)
-        self._own_s = own.step_s
+        self._counts.begin(own.step_s)
         self._lanes, self._closed_lanes = None, {}
         self.forecaster = forecaster
         self.learned_days = rows / slots
         self._day = forecaster.clock.traffic_date(now).toordinal()
-        self._waiting, self._held, self._again = {}, 0, False
+        self._again = False
         # The last intervals may not be whole yet.
-        self._sort_in(parts, forecaster, tell=False)
+        self._counts.sort_in(parts, forecaster, tell=False)
         self.save()
         return ""
 
@@ -304,72 +291,10 @@ class LiveForecast:
         ended, self._day = self._day and day > self._day, day
         return bool(ended) and self.learned_days < SETTLED_DAYS
 
-    def _finished(self, feed: CountFeed, now: datetime) -> int:
-        """Return how many intervals have ended, without last ones that are not whole yet."""
-        step = timedelta(seconds=feed.step_s)
-        rows = min(len(feed.counts), (now + timedelta(seconds=AHEAD_S) - feed.start) // step)
-        patience = timedelta(seconds=min(PATIENCE_S, feed.step_s // 2))
-        while rows > 0:
-            begin = feed.start + (rows - 1) * step
-            if now >= begin + step + patience or np.isfinite(feed.counts[rows - 1]).all():
-                break
-            rows -= 1
-        return max(0, rows)
-
-    def _sort_in(self, new: Readings, forecaster: FlowForecaster, tell: bool = True) -> None:
-        """Put new counts where they wait for their interval to be whole."""
-        at_s = new.time.astype("datetime64[s]").astype(np.int64)
-        step_s, zero_s = forecaster.clock.step_s, int(forecaster.time.timestamp())
-        if not self._own_s:
-            gaps, often = np.unique(np.diff(np.unique(at_s)), return_counts=True)
-            self._own_s = int(gaps[np.argmax(often)]) if gaps.size else step_s
-            if step_s % self._own_s:
-                self._own_s = step_s
-        known = set(forecaster.names)
-        late = at_s < zero_s + step_s
-        if tell:
-            self._odd["came late, after their interval was used"] += int(late.sum())
-        for row in np.flatnonzero(~late):
-            name, value, time_s = new.names[new.series[row]], float(new.value[row]), int(at_s[row])
-            if name not in known:
-                self._odd[f"of the unknown detector {name!r}"] += 1
-                continue
-            if (time_s - zero_s) % self._own_s:
-                self._odd["off the grid of intervals"] += 1
-                continue
-            begin_s = time_s - (time_s - zero_s) % step_s
-            cell = self._waiting.setdefault(begin_s, {}).setdefault(name, {})
-            if time_s in cell:
-                if cell[time_s] != value and not (math.isnan(cell[time_s]) and math.isnan(value)):
-                    self._odd["twice with different numbers; neither is used"] += 1
-                    cell[time_s] = float("nan")
-            elif self._held >= MOST_WAITING:
-                self._odd["dropped, far ahead of the clock"] += 1
-            else:
-                cell[time_s] = value
-                self._held += 1
-
     def _take(self, now: datetime, forecaster: FlowForecaster) -> int:
-        step_s = forecaster.clock.step_s
-        parts = step_s // max(1, self._own_s or step_s)
-        patience_s = min(PATIENCE_S, step_s // 2)
         taken = 0
-        for begin_s in sorted(self._waiting):
-            late_s = now.timestamp() - begin_s - step_s
-            if late_s < -AHEAD_S:
-                break
-            cells = self._waiting[begin_s]
-            whole = len(cells) == len(forecaster.names) and all(
-                len(cell) == parts for cell in cells.values()
-            )
-            if not whole and late_s < patience_s:
-                break
-            del self._waiting[begin_s]
-            self._held -= sum(len(cell) for cell in cells.values())
-            row = np.array(
-                [_sum(cells.get(name, {}), parts) for name in forecaster.names], dtype=np.float64
-            )
-            self._update(forecaster, datetime.fromtimestamp(begin_s, UTC), row)
+        for time, row in self._counts.due(now, forecaster):
+            self._update(forecaster, time, row)
             taken += 1
         return taken
 
@@ -423,7 +348,3 @@ _REASONS = {
     Quality.MISSING: "nothing arrived",
     Quality.IMPOSSIBLE: "negative, or far more than it ever counted",
 }
-
-
-def _sum(parts: Mapping[int, float], wanted: int) -> float:
-    return sum(parts.values()) if len(parts) == wanted else float("nan")
