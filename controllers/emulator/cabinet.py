@@ -70,6 +70,7 @@ class Cabinet:
             ) from error
         self.store = ObjectStore(config.edition, self._inconsistency)
         self.detectors = DetectorBank(config.detectors)
+        self._overridden = False
         self.restarts = 0
         """How often the communications side has restarted."""
         self.controls = Controls(self._controlled)
@@ -186,6 +187,9 @@ class Cabinet:
             self._read()
         if self.clock.time_ds >= self.caller.lapses_ds:
             self._lapse()
+        if self._overridden:
+            self._overridden = False
+            self.rings.override(self.clock.reference_ds)
         preempted = self._preempted() if self.preemption.awake else None
         if self.selection.select(preempted):
             self.rings.run(self.selection.program, self._correction, self.clock.reference_ds)
@@ -304,7 +308,8 @@ class Cabinet:
         if name in DETECTOR_CONTROLS:
             self.calls.controlled()
         elif name in OVERRIDING:
-            self.rings.override(self.clock.reference_ds)
+            # The instances of one SET count as set at once (RFC 1157, 4.1.5): the rings look later.
+            self._overridden = True
 
     def _require(self, detector: int) -> None:
         if not 1 <= detector <= self.detectors.count:

@@ -56,8 +56,17 @@ class PhaseControl:
         self.backup_s = backup_s
 
     @classmethod
-    async def take(cls, wire: Wire, name: str, phases: Iterable[int]) -> PhaseControl:
+    async def take(
+        cls, wire: Wire, name: str, phases: Iterable[int], backup_oid: Oid | None = None
+    ) -> PhaseControl:
         """Look at a device's backup timer and control objects, and take it.
+
+        Parameters
+        ----------
+        wire, name, phases
+            As for the class.
+        backup_oid
+            Where it keeps `unitBackupTime`, if not where the standard does.
 
         Raises
         ------
@@ -67,9 +76,9 @@ class PhaseControl:
         known = frozenset(phases)
         if not known or min(known) < 1:
             raise ControllerError(f"{name}: phases {sorted(known)}; allowed are numbers from 1")
-        groups = _groups(known)
+        groups = groups_of(known)
         oids = [instance(what, group) for group in groups for what in (HOLD, FORCE_OFF)]
-        backup_s, *found = await wire.get([instance("unitBackupTime", 0), *oids])
+        backup_s, *found = await wire.get([backup_oid or instance("unitBackupTime", 0), *oids])
         if None in found:
             raise ControllerError(f"{name}: it has no objects to hold and force off phases with")
         if not isinstance(backup_s, int) or not 0 < backup_s <= LONGEST_BACKUP_S:
@@ -104,7 +113,7 @@ class PhaseControl:
         await self._wire.set(
             [
                 (instance(what, group), _packed(group, numbers))
-                for group in _groups(self._phases)
+                for group in groups_of(self._phases)
                 for what, numbers in ((HOLD, held), (FORCE_OFF, ended))
             ]
         )
@@ -114,7 +123,8 @@ class PhaseControl:
         await self.ask()
 
 
-def _groups(phases: Iterable[int]) -> list[int]:
+def groups_of(phases: Iterable[int]) -> list[int]:
+    """Return the numbers of the groups of eight that hold some phases."""
     return sorted({(number - 1) // PER_GROUP + 1 for number in phases})
 
 

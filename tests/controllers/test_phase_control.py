@@ -112,3 +112,26 @@ def test_what_cannot_be_asked_is_not_sent(hold: set[int], force_off: set[int], p
 
     over_the_wire(device, work)
     assert not device.controls.active
+
+
+def test_a_hold_that_becomes_a_force_off_in_one_message_keeps_the_controller_in_step() -> None:
+    device = cabinet(backup_s=BACKUP_S)
+
+    async def work(control: PhaseControl) -> None:
+        until_green(device, 2)
+        # Its clearance of five seconds leads up to the local zero.
+        while device.cycle_left_s > 7:
+            device.advance(1)
+        # Phase 2 is not coordinated: it may last longer.
+        await control.ask(hold={2})
+        device.advance(4)
+        assert greens(device) == [2]
+        await control.ask(force_off={2})
+        device.step()
+        assert greens(device) == [0]
+        for _ in range(2 * device.config.plan_in_force.cycle_s):
+            device.advance(1)
+            assert device.in_step
+
+    over_the_wire(device, work)
+    assert device.monitor_fault == ""
