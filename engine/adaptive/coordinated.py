@@ -1,18 +1,25 @@
 """Adaptive control inside the coordination plan: what a coordinated controller would accept.
 
-Cycle, offset and order of the plan in force stay as they are. A green may end up to so many
-seconds before the plan ends it (a force-off), or go on up to so many after (a hold). The
-coordinated phase keeps all of its green: it begins no later and ends no earlier than planned, so
-that the green wave stands; what others leave over is added to it. What the decisions come to as
+Cycle, offset and order of the plan in force stay as they are. Every green ends within a window
+around its end in the plan: up to so many seconds before (a force-off) or after (a hold). The
+coordinated phase has a window of its own, a narrower one, so that the green wave keeps its place
+in the cycle: it begins at most `Slack.main_late_s` later and ends at most `Slack.main_early_s`
+earlier than planned, and never later, for a controller whose yield point has passed sets its clock
+back. What others leave over is added to the green that comes next. What the decisions come to as
 phase controls of NTCIP 1202 is told by `PlanBound.controls`.
+
+The controller beneath is shown the signal with the changes of stage that the plan has and no
+others, so that it weighs what it may do: to stay, or to go on.
 
 Signals without a plan in force are left to the controller beneath.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Final
 
 from engine.adaptive.control import Controller, Site, View
@@ -20,8 +27,44 @@ from engine.adaptive.plan_in_force import PlanClock
 from network.errors import EngineError
 from network.graph import RoadNetwork
 
-EARLY_S: Final = 15.0
-LATE_S: Final = 10.0
+AHEAD_S: Final = 2.0
+"""A hold is asked for so long before the green would end: a second for the clock, one for the
+way to the controller, s."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slack:
+    """How far greens may end from where the plan ends them, s.
+
+    Attributes
+    ----------
+    early_s, late_s
+        Before, and after, the end in the plan.
+    main_early_s
+        The coordinated green, before its end in the plan.
+    main_late_s
+        The green before the coordinated one, after its end: the coordinated green begins by as
+        much later.
+
+    Raises
+    ------
+    EngineError
+        One is negative or not finite.
+    """
+
+    early_s: float = 30.0
+    late_s: float = 20.0
+    main_early_s: float = 15.0
+    main_late_s: float = 10.0
+
+    def __post_init__(self) -> None:
+        values = (self.early_s, self.late_s, self.main_early_s, self.main_late_s)
+        if not all(0 <= value < math.inf for value in values):
+            raise EngineError(
+                f"control inside the plan: greens up to {self.early_s} s shorter and {self.late_s} "
+                f"s longer, the coordinated one up to {self.main_early_s} s shorter and beginning "
+                f"up to {self.main_late_s} s later; allowed are numbers from 0"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +77,13 @@ class PhaseControls:
         Phases whose green is kept past its end in the plan (``phaseControlGroupHold``).
     force_off
         Phases whose green is ended before (``phaseControlGroupForceOff``).
+    moved_s
+        By how much later than planned the green ends at the least; negative for earlier, s.
     """
 
     hold: frozenset[int] = frozenset()
     force_off: frozenset[int] = frozenset()
+    moved_s: float = 0.0
 
 
 class PlanBound:
@@ -49,34 +95,23 @@ class PlanBound:
         The roads, with the plans.
     beneath
         Decides.
-    early_s, late_s
-        How much earlier and later than planned a green may end, s.
-
-    Raises
-    ------
-    EngineError
-        A bound is negative or not finite.
+    slack
+        How far it may shift the ends of greens.
     """
 
     def __init__(
-        self,
-        network: RoadNetwork,
-        beneath: Controller,
-        early_s: float = EARLY_S,
-        late_s: float = LATE_S,
+        self, network: RoadNetwork, beneath: Controller, slack: Slack | None = None
     ) -> None:
-        if not (0 <= early_s < float("inf") and 0 <= late_s < float("inf")):
-            raise EngineError(
-                f"control inside the plan: greens up to {early_s} s shorter and {late_s} s longer; "
-                "allowed are numbers from 0"
-            )
         self._network = network
         self._beneath = beneath
-        self._early_s, self._late_s = int(early_s), int(late_s)
-        self._sites: dict[str, Site] = {}
-        self._clocks: dict[str, PlanClock] = {}
-        self._main: dict[str, frozenset[int]] = {}
+        self._slack = slack or Slack()
+        self._windows: dict[str, Windows] = {}
         self._controls: dict[str, PhaseControls] = {}
+
+    @property
+    def windows(self) -> Mapping[str, Windows]:
+        """When the greens of each signal that has a plan may end; after `start`."""
+        return self._windows
 
     @property
     def controls(self) -> Mapping[str, PhaseControls]:
@@ -85,58 +120,139 @@ class PlanBound:
 
     def start(self, sites: Sequence[Site]) -> None:
         """Prepare for these signals and forget everything before."""
-        self._beneath.start(sites)
         self._controls = {}
-        self._sites, self._clocks, self._main = {}, {}, {}
+        self._windows = {}
+        shown: list[Site] = []
         for site in sites:
-            signal = self._network.signals[site.signal_id]
-            plan = signal.plan_in_force
-            if plan is None:
+            windows = self._windows_of(site)
+            if windows is None:
+                shown.append(site)
                 continue
-            self._sites[site.signal_id] = site
-            self._clocks[site.signal_id] = PlanClock(site, signal)
-            self._main[site.signal_id] = frozenset(
-                row
-                for row, stage in enumerate(site.stages)
-                if plan.coordinated_phase in stage.phases
-            )
+            self._windows[site.signal_id] = windows
+            shown.append(replace(site, clearances=windows.changes))
+        self._beneath.start(shown)
 
-    def decide(self, now_s: float, views: Mapping[str, View]) -> Mapping[str, int]:
-        """Return the row of the stage each signal should show now."""
+    def _windows_of(self, site: Site) -> Windows | None:
+        signal = self._network.signals[site.signal_id]
+        plan = signal.plan_in_force
+        if plan is None:
+            return None
+        main = frozenset(
+            row for row, stage in enumerate(site.stages) if plan.coordinated_phase in stage.phases
+        )
+        return Windows(site, PlanClock(site, signal), plan.cycle_s, main, self._slack)
+
+    def decide(
+        self,
+        now_s: float,
+        views: Mapping[str, View],
+        plan_s: Mapping[str, float] | None = None,
+    ) -> Mapping[str, int]:
+        """Return the row of the stage each signal should show now.
+
+        Parameters
+        ----------
+        now_s, views
+            As for `Controller`.
+        plan_s
+            By signal, the time since system zero by its own clock, s, where that is known.
+        """
         wishes = dict(self._beneath.decide(now_s, views))
         self._controls = {}
-        for name, clock in self._clocks.items():
+        for name, windows in self._windows.items():
             if name not in views:
                 continue
-            stage = views[name].stage
-            planned = clock.stage(now_s)
-            if planned is None:
-                continue
-            wanted = self._within(name, now_s, stage, planned, wishes.get(name, stage))
-            wishes[name] = wanted
-            self._controls[name] = self._told(name, stage, planned, wanted)
+            stage, at_s = views[name].stage, (plan_s or {}).get(name, now_s)
+            wishes[name] = windows.bounded(at_s, stage, wishes.get(name, stage))
+            self._controls[name] = windows.controls(at_s, stage, wishes[name])
         return wishes
 
-    def _within(self, name: str, now_s: float, stage: int, planned: int, wish: int) -> int:
-        """Return the wish, or what the plan allows instead of it."""
-        clock, main = self._clocks[name], self._main[name]
-        if stage == planned:
-            onward = clock.next_stage(now_s, self._early_s)
-            # Time that the next stage would not use is better left where it is.
-            early = stage not in main and onward is not None and wish == onward
-            return onward if early and onward is not None else stage
-        if clock.next_stage(now_s, self._early_s) == stage:
-            # Left early; this one's own time has not come yet.
-            return stage
-        before = clock.last_stage(now_s, self._late_s)
-        if before == stage and wish == stage and planned not in main:
-            return stage
-        return planned
 
-    def _told(self, name: str, stage: int, planned: int, wanted: int) -> PhaseControls:
-        phases = [frozenset(s.phases) for s in self._sites[name].stages]
-        if stage == planned and wanted != planned:
-            return PhaseControls(force_off=phases[stage] - phases[wanted])
-        if stage != planned and wanted == stage:
-            return PhaseControls(hold=phases[stage] - phases[planned])
+class Windows:
+    """When the stages of one plan may end.
+
+    Parameters
+    ----------
+    site, clock, cycle_s
+        The signal, its plan's clock and cycle.
+    main
+        Rows of the stages in which the coordinated phase is green.
+    slack
+        How far ends may be shifted.
+
+    Attributes
+    ----------
+    order
+        Rows of the stages in the order of the plan, each once.
+    changes
+        The clearances between one stage of the plan and the next.
+    """
+
+    def __init__(
+        self, site: Site, clock: PlanClock, cycle_s: int, main: frozenset[int], slack: Slack
+    ) -> None:
+        self._site = site
+        self._cycle_s = cycle_s
+        seconds = [clock.stage(float(second)) for second in range(cycle_s)]
+        ends = [
+            (second, row)
+            for second, (row, after) in enumerate(pairwise([*seconds, seconds[0]]), start=1)
+            if row is not None and row != after
+        ]
+        self.order = tuple(row for _, row in ends)
+        self._end_s = {row: second for second, row in ends}
+        self._next = dict(pairwise([*self.order, *self.order[:1]])) if len(ends) > 1 else {}
+        self.changes = {
+            pair: site.clearances[pair] for pair in self._next.items() if pair in site.clearances
+        }
+        self._early_s: dict[int, float] = {}
+        self._late_s: dict[int, float] = {}
+        before = {onward: row for row, onward in self._next.items()}
+        for row, onward in self._next.items():
+            leaves, comes = row in main and onward not in main, onward in main and row not in main
+            # Never before the one before it should have ended: what comes next would meet its own
+            # end of this cycle again.
+            turn_s = (self._end_s[row] - self._end_s[before[row]]) % cycle_s
+            self._early_s[row] = min(slack.main_early_s if leaves else slack.early_s, turn_s)
+            # A coordinated green held past its yield point would set the controller's clock back.
+            late_s = 0.0 if leaves else slack.main_late_s if comes else slack.late_s
+            self._late_s[row] = min(late_s, self._room_s(row, onward))
+
+    def _room_s(self, row: int, onward: int) -> float:
+        """Return by how much later a stage may end and leave the next one its least green."""
+        planned_s = (self._end_s[onward] - self._end_s[row]) % self._cycle_s
+        clear_s = self._site.clearance_s(row, onward) if (row, onward) in self.changes else 0.0
+        return max(0.0, planned_s - clear_s - self._site.stages[onward].least_green_s)
+
+    def left_s(self, now_s: float, stage: int) -> float:
+        """Return how long until a stage's green ends by plan; negative once it should have."""
+        late_s = self._late_s[stage]
+        return (self._end_s[stage] - now_s + late_s) % self._cycle_s - late_s
+
+    def bounded(self, now_s: float, stage: int, wish: int) -> int:
+        """Return the stage to show: the present one or the next, as wished within the window."""
+        if stage not in self._next:
+            # Not one of the plan's: back into it.
+            return self.planned(now_s)
+        left_s = self.left_s(now_s, stage)
+        go = left_s <= -self._late_s[stage] if wish == stage else left_s <= self._early_s[stage]
+        return self._next[stage] if go else stage
+
+    def controls(self, now_s: float, stage: int, wanted: int) -> PhaseControls:
+        """Return what to ask of the phases so that a bounded wish comes true."""
+        if stage not in self._next:
+            return PhaseControls()
+        left_s = self.left_s(now_s, stage)
+        phases = [frozenset(s.phases) for s in self._site.stages]
+        onward = self._next[stage]
+        if wanted == onward and (left_s > 0 or left_s < -AHEAD_S):
+            # Once it is over by plan the controller ends it by itself; if not, it is told.
+            return PhaseControls(force_off=phases[stage] - phases[onward], moved_s=-left_s)
+        if wanted == stage and self._late_s[stage] and left_s <= AHEAD_S:
+            # Not too late to hold it: it ends by itself within the next second or two.
+            return PhaseControls(hold=phases[stage] - phases[onward], moved_s=1 - left_s)
         return PhaseControls()
+
+    def planned(self, now_s: float) -> int:
+        """Return the stage that the plan shows now, or is clearing towards."""
+        return min(self.order, key=lambda row: (self._end_s[row] - now_s) % self._cycle_s)

@@ -60,12 +60,7 @@ class Player:
         self._hops = _hops(site)
         self._pending: deque[str] = deque()
         self._green_ds = 0
-        services = {(row, way.service) for row, lane in enumerate(site.lanes) for way in lane.ways}
-        self._customers = sorted(
-            (row, frozenset(s for s, how in enumerate(service) if how != CLOSED))
-            for row, service in services
-        )
-        self._customers = [(row, served) for row, served in self._customers if served]
+        self._customers = customers(site)
         self._red_ds = [0] * len(self._customers)
         self._turn_ds = max(
             (
@@ -206,6 +201,16 @@ class Player:
     def _steps(self, duration_ds: int) -> int:
         """Round a duration up to whole steps."""
         return -(-duration_ds // self._step_ds) * self._step_ds
+
+
+def customers(site: Site) -> list[tuple[int, frozenset[int]]]:
+    """Return who waits for what: rows of stop lanes, each with the stages that serve a way."""
+    services = {(row, way.service) for row, lane in enumerate(site.lanes) for way in lane.ways}
+    found = sorted(
+        (row, frozenset(s for s, how in enumerate(service) if how != CLOSED))
+        for row, service in services
+    )
+    return [(row, served) for row, served in found if served]
 
 
 def _hops(site: Site) -> list[list[int]]:

@@ -10,14 +10,13 @@ import zlib
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.adaptive.control import Floats, Information, Integers, Site, View
 from engine.adaptive.loops import VEHICLE_M, Loops
-from engine.adaptive.player import Player
 from network.errors import InsufficientDataError
 
 STANDING_MPS: Final = 1.0
@@ -84,6 +83,34 @@ class Sensing:
             raise InsufficientDataError(
                 f"sensors: a latency of {self.latency_s} s; allowed are 0 to 60 s"
             )
+
+
+class Shown(Protocol):
+    """What a signal does now; `engine.adaptive.player.Player` is one."""
+
+    @property
+    def stage(self) -> int:
+        """Row of the stage that is green or that the running clearance leads to."""
+
+    @property
+    def green_s(self) -> float:
+        """Green of that stage so far, s."""
+
+    @property
+    def clearing_s(self) -> float:
+        """What is left of the running clearance, s."""
+
+    @property
+    def may_leave(self) -> bool:
+        """Whether no clearance runs and the least green is over."""
+
+    def waiting_s(self) -> list[float]:
+        """Return per stop lane the longest red that any of its ways has now, s."""
+        ...
+
+    def forced(self, called: Sequence[bool] | None = None) -> int | None:
+        """Return the stage that is demanded now whatever is wished, or None."""
+        ...
 
 
 class Traffic(NamedTuple):
@@ -198,7 +225,7 @@ class Sensors:
         return {pair: row for row, pair in enumerate(pairs)}
 
     def observe(
-        self, now_s: float, traffic: Traffic, players: Mapping[str, Player]
+        self, now_s: float, traffic: Traffic, players: Mapping[str, Shown]
     ) -> dict[str, View]:
         """Turn one second of traffic into what controllers are told.
 
@@ -227,7 +254,7 @@ class Sensors:
             for site, told in zip(self._sites, self._told, strict=True)
         }
 
-    def _view(self, player: Player, told: _Seen) -> View:
+    def _view(self, player: Shown, told: _Seen) -> View:
         waiting_s = np.array(player.waiting_s())
         waiting_s.setflags(write=False)
         called = (told.count_veh > 0) | np.isnan(told.count_veh)

@@ -17,15 +17,14 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from traci import constants as tc
 
 from engine.adaptive.control import Controller, Site, View
 from engine.adaptive.player import LONGEST_WAIT_S, Player
 from engine.adaptive.sensing import Sensing, Sensors, Traffic
-from engine.validate.closed_loop import ClosedLoop
 from engine.validate.in_process import InProcess
 from engine.validate.simulator import RunMeasures, SimulationCase
 from engine.validate.sumo import STATISTICS, TRIPINFO
+from engine.validate.tracked_loop import TrackedLoop
 from engine.validate.trips import Trips
 from network.errors import SimulationError
 from network.units import TENTHS_PER_SECOND, tenths
@@ -66,36 +65,12 @@ class AdaptiveRun:
         return self.decisions / spent_s if spent_s > 0 else 0.0
 
 
-class _Street(ClosedLoop):
-    """A street that tells of all its vehicles."""
+class _Street(TrackedLoop):
+    """A street that tells of all its vehicles, and whose files can be kept."""
 
     def __enter__(self) -> _Street:
         super().__enter__()
         return self
-
-    def watch_vehicles(self) -> None:
-        """Have every vehicle report from its first second on."""
-        with self._translated():
-            self._link.simulation.subscribe([tc.VAR_DEPARTED_VEHICLES_IDS])
-            for name in self._link.vehicle.getIDList():
-                self._subscribe(name)
-
-    def traffic(self) -> Traffic:
-        """Return every vehicle on the street now."""
-        with self._translated():
-            fresh = self._link.simulation.getSubscriptionResults()
-            for name in fresh.get(tc.VAR_DEPARTED_VEHICLES_IDS, ()):
-                self._subscribe(name)
-            known = self._link.vehicle.getAllSubscriptionResults()
-        names: list[str] = []
-        lanes: list[str] = []
-        places = np.empty((2, len(known)))
-        for name, values in known.items():
-            places[0, len(names)] = values[tc.VAR_LANEPOSITION]
-            places[1, len(names)] = values[tc.VAR_SPEED]
-            names.append(name)
-            lanes.append(values[tc.VAR_LANE_ID])
-        return Traffic(names, lanes, places[0], places[1])
 
     def keep(self, folder: Path) -> None:
         """Copy the run's files; only after `finish`."""
@@ -108,9 +83,6 @@ class _Street(ClosedLoop):
             raise SimulationError(
                 f"the run's files cannot be kept in {folder}: {error.strerror or error}"
             ) from error
-
-    def _subscribe(self, name: str) -> None:
-        self._link.vehicle.subscribe(name, [tc.VAR_LANE_ID, tc.VAR_LANEPOSITION, tc.VAR_SPEED])
 
 
 class _InProcessStreet(InProcess, _Street):

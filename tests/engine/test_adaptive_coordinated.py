@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.adaptive.control import Site, View
-from engine.adaptive.coordinated import PlanBound
+from engine.adaptive.coordinated import PlanBound, Slack
 from engine.adaptive.plan_in_force import PlanClock
 from engine.adaptive.player import Player
 from engine.adaptive.sites import build_sites
@@ -30,18 +30,18 @@ class _Whim:
 
     def __init__(self, seed: int) -> None:
         self._rng = np.random.default_rng(seed)
-        self._sites: Sequence[Site] = ()
+        self.sites: Sequence[Site] = ()
 
     def start(self, sites: Sequence[Site]) -> None:
-        self._sites = sites
+        self.sites = sites
 
     def decide(self, now_s: float, views: Mapping[str, View]) -> Mapping[str, int]:
-        return {s.signal_id: int(self._rng.integers(len(s.stages))) for s in self._sites}
+        return {s.signal_id: int(self._rng.integers(len(s.stages))) for s in self.sites}
 
 
-def played(seed: int, early_s: float, late_s: float) -> dict[str, list[tuple[int, int]]]:
+def played(seed: int, slack: Slack) -> dict[str, list[tuple[int, int]]]:
     """Return, per signal and second, what is planned and what is shown; after the first cycles."""
-    bound = PlanBound(NETWORK, _Whim(seed), early_s, late_s)
+    bound = PlanBound(NETWORK, _Whim(seed), slack)
     bound.start(SITES)
     players = {s.signal_id: Player(s, s.sequence[0], longest_wait_s=1e6) for s in SITES}
     clocks = {s.signal_id: PlanClock(s, NETWORK.signals[s.signal_id]) for s in SITES}
@@ -62,27 +62,49 @@ def played(seed: int, early_s: float, late_s: float) -> dict[str, list[tuple[int
 
 
 @settings(max_examples=3, deadline=None)
-@given(st.integers(0, 2**31))
-def test_the_coordinated_green_is_kept_whatever_is_wished(seed: int) -> None:
-    for name, seconds in played(seed, 15.0, 10.0).items():
+@given(st.integers(0, 2**31), st.sampled_from([(0.0, 0.0), (15.0, 10.0)]))
+def test_the_coordinated_green_keeps_its_place_whatever_is_wished(
+    seed: int, main: tuple[float, float]
+) -> None:
+    slack = Slack(30.0, 20.0, *main)
+    for name, seconds in played(seed, slack).items():
         plan = NETWORK.signals[name].plan_in_force
         assert plan is not None
         site = next(s for s in SITES if s.signal_id == name)
-        main = {r for r, s in enumerate(site.stages) if plan.coordinated_phase in s.phases}
+        green = {r for r, s in enumerate(site.stages) if plan.coordinated_phase in s.phases}
         # A stage that is not over with its least green may keep it waiting for a moment.
         least_s = max(s.least_green_s for s in site.stages)
-        kept = [shown in main for planned, shown in seconds if planned in main]
-        begun = sum(a[0] not in main and b[0] in main for a, b in itertools.pairwise(seconds))
-        assert kept.count(False) <= least_s * (begun + 1)
+        kept = [shown in green for planned, shown in seconds if planned in green]
+        begun = sum(a[0] not in green and b[0] in green for a, b in itertools.pairwise(seconds))
+        assert kept.count(False) <= (sum(main) + least_s) * (begun + 1)
+
+
+def test_the_coordinated_green_never_outlasts_its_yield_point() -> None:
+    for name, seconds in played(5, Slack(30.0, 20.0, 15.0, 10.0)).items():
+        plan = NETWORK.signals[name].plan_in_force
+        assert plan is not None
+        site = next(s for s in SITES if s.signal_id == name)
+        green = {r for r, s in enumerate(site.stages) if plan.coordinated_phase in s.phases}
+        for before, now in itertools.pairwise(seconds):
+            if before[0] in green and now[0] not in green and before[1] in green:
+                assert now[1] not in green
+
+
+def test_the_controller_beneath_sees_the_changes_of_the_plan_alone() -> None:
+    whim = _Whim(1)
+    PlanBound(NETWORK, whim).start(SITES)
+    for site in whim.sites:
+        after = dict(site.clearances)
+        assert len(after) == len({a for a, _ in after}) == len(site.sequence)
 
 
 def test_with_no_room_to_shift_the_plan_is_shown() -> None:
-    for seconds in played(1, 0.0, 0.0).values():
+    for seconds in played(1, Slack(0.0, 0.0, 0.0, 0.0)).values():
         assert all(planned == shown for planned, shown in seconds)
 
 
 def test_the_order_of_the_plan_is_kept() -> None:
-    for name, seconds in played(2, 15.0, 10.0).items():
+    for name, seconds in played(2, Slack(15.0, 10.0, 0.0, 0.0)).items():
         order = [
             stage for k, (_, stage) in enumerate(seconds) if not k or stage != seconds[k - 1][1]
         ]
@@ -91,8 +113,12 @@ def test_the_order_of_the_plan_is_kept() -> None:
         assert set(itertools.pairwise(order)) <= allowed, name
 
 
-def test_an_early_end_is_a_force_off_and_a_late_one_a_hold() -> None:
-    bound = PlanBound(NETWORK, _Whim(3))
+@pytest.mark.parametrize(
+    ("slack", "kind"),
+    [(Slack(30.0, 0.0, 15.0, 0.0), "force_off"), (Slack(0.0, 20.0, 0.0, 10.0), "hold")],
+)
+def test_an_early_end_is_a_force_off_and_a_late_one_a_hold(slack: Slack, kind: str) -> None:
+    bound = PlanBound(NETWORK, _Whim(3), slack)
     bound.start(SITES)
     told = {"hold": 0, "force_off": 0}
     players = {s.signal_id: Player(s, s.sequence[0], longest_wait_s=1e6) for s in SITES}
@@ -110,10 +136,38 @@ def test_an_early_end_is_a_force_off_and_a_late_one_a_hold() -> None:
             told["hold"] += bool(controls.hold)
             told["force_off"] += bool(controls.force_off)
             player.advance(wishes[name])
-    assert min(told.values()) > 0
+    assert told[kind] > 0
 
 
-@pytest.mark.parametrize("bounds", [(-1.0, 5.0), (5.0, float("nan")), (float("inf"), 5.0)])
-def test_bounds_that_cannot_be_are_refused(bounds: tuple[float, float]) -> None:
+def test_no_green_ends_before_its_turn() -> None:
+    bound = PlanBound(NETWORK, _Whim(1), Slack(60.0, 0.0, 60.0, 0.0))
+    bound.start(SITES)
+    for site in SITES:
+        windows = bound.windows[site.signal_id]
+        for before, row in itertools.pairwise([windows.order[-1], *windows.order]):
+            # When the one before it should have ended, not a second sooner.
+            begun_s = next(s for s in range(300) if windows.left_s(float(s), before) == 0)
+            assert windows.bounded(begun_s - 1.0, row, before) == row
+            turn_s = windows.left_s(float(begun_s), row)
+            if turn_s <= 60:
+                assert windows.bounded(float(begun_s), row, before) != row
+
+
+@pytest.mark.parametrize("at", range(4))
+@pytest.mark.parametrize("value", [-1.0, float("nan"), float("inf")])
+def test_bounds_that_cannot_be_are_refused(at: int, value: float) -> None:
+    bounds = [5.0] * 4
+    bounds[at] = value
     with pytest.raises(EngineError, match="from 0"):
-        PlanBound(NETWORK, _Whim(1), *bounds)
+        Slack(*bounds)
+
+
+def test_a_clock_of_its_own_decides_when_a_green_may_end() -> None:
+    bound = PlanBound(NETWORK, _Whim(3), Slack(0.0, 0.0, 0.0, 0.0))
+    bound.start(SITES)
+    name = SITES[0].signal_id
+    clock = PlanClock(SITES[0], NETWORK.signals[name])
+    views = {name: replace(view(), stage=clock.stage(0.0))}
+    here = [bound.decide(0.0, views, {name: float(at_s)})[name] for at_s in range(200)]
+    assert len(set(here)) == 2
+    assert bound.decide(0.0, views)[name] == clock.stage(0.0)
