@@ -21,8 +21,9 @@ from controllers.emulator.agent import serve
 from controllers.emulator.cabinet import Cabinet, CabinetConfig
 from controllers.ntcip.detectors import DetectorReader
 from controllers.ntcip.session import connect
-from engine.validate.closed_loop import ClosedLoop
+from engine.adaptive.sensing import Traffic
 from engine.validate.simulator import RunMeasures, SimulationCase
+from engine.validate.tracked_loop import TrackedLoop
 from network.counts import CountSeries
 from network.errors import ControllerError, SimulationError
 from network.graph import Connection, RoadNetwork
@@ -71,6 +72,10 @@ class Wiring:
         when the traffic is ready. Local time stays that of the street.
     counted
         Whether the street reads its own detectors over SNMP, for `Street.counts`.
+    tracked
+        Whether every vehicle can be seen, for `Street.traffic`.
+    backup_time_s
+        After so long without a word from central the controllers forget what it asked of them, s.
     """
 
     host: str = "127.0.0.1"
@@ -78,6 +83,8 @@ class Wiring:
     version: str = "v1"
     midnight_utc_s: Callable[[], int] = _zero
     counted: bool = True
+    tracked: bool = False
+    backup_time_s: int = BACKUP_TIME_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +111,7 @@ class Street:
     def __init__(
         self,
         network: RoadNetwork,
-        loop: ClosedLoop,
+        loop: TrackedLoop,
         cabinets: Mapping[str, Cabinet],
         devices: tuple[Device, ...],
         readers: Mapping[str, DetectorReader],
@@ -141,6 +148,11 @@ class Street:
     def time_s(self) -> float:
         """Time on the street, s after midnight."""
         return self._loop.time_s
+
+    @property
+    def traffic(self) -> Traffic:
+        """Every vehicle on the street now, where the wiring says that it is tracked."""
+        return self._loop.traffic()
 
     @property
     def cabinets(self) -> Mapping[str, Cabinet]:
@@ -281,15 +293,19 @@ async def open_street(
     connections = detected_connections(network)
     access = new_access(wiring.version)
     # Before SUMO is started for nothing.
-    _cabinets(network, case.begin_s, access, 0)
+    _cabinets(network, case.begin_s, access, 0, wiring.backup_time_s)
     async with AsyncExitStack() as stack:
-        loop = stack.enter_context(ClosedLoop(case, seed, sites(connections), timed=True))
+        loop = stack.enter_context(TrackedLoop(case, seed, sites(connections), timed=True))
+        if wiring.tracked:
+            loop.watch_vehicles()
         if loop.step_s > LONGEST_STEP_S:
             raise SimulationError(
                 f"{case.config_file}: step-length is {loop.step_s:g} s; the street with its "
                 f"controllers needs {LONGEST_STEP_S:g} s or less"
             )
-        cabinets, skipped = _cabinets(network, case.begin_s, access, wiring.midnight_utc_s())
+        cabinets, skipped = _cabinets(
+            network, case.begin_s, access, wiring.midnight_utc_s(), wiring.backup_time_s
+        )
         addresses = await stack.enter_async_context(
             serve(
                 list(cabinets.values()),
@@ -329,7 +345,7 @@ async def open_street(
 
 
 def _cabinets(
-    network: RoadNetwork, begin_s: float, access: Access, midnight_utc_s: int
+    network: RoadNetwork, begin_s: float, access: Access, midnight_utc_s: int, backup_time_s: int
 ) -> tuple[dict[str, Cabinet], tuple[Skipped, ...]]:
     """Build the cabinets of all signals that can have one.
 
@@ -351,7 +367,7 @@ def _cabinets(
             len(signal.connections),
             access.read_community,
             access.write_community,
-            BACKUP_TIME_S,
+            backup_time_s,
             PERIOD_S,
             midnight_utc_s=midnight_utc_s,
             read_user=access.read_user,

@@ -6,28 +6,36 @@ import asyncio
 import math
 import signal as signals
 import time
+from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from rich.console import Console
 
+from engine.adaptive.sites import build_sites
 from engine.validate.simulator import RunMeasures, SimulationCase
 from network.errors import ScenarioError, ThroughbandError
+from throughband.access import reached_at
 from throughband.bridge.config import write_config
 from throughband.device_writing import write_devices
 from throughband.drill import FASTEST, FILE, Drill, write_drill
 from throughband.pipeline import LONGEST_WINDOW_S, Setting, open_setting
+from throughband.radar import FILE as RADAR
+from throughband.radar import radar_feed, write_address
 from throughband.results import write_json
 from throughband.simulate_command import measured
 from throughband.stopping import STOPPING
-from throughband.street import Street, Wiring, open_street
+from throughband.street import BACKUP_TIME_S, Street, Wiring, open_street
 
 START_S: Final = 1.0
 """Time between the traffic being ready and the street's first second, for the files."""
 
 LATE_S: Final = 1.0
 """A street further behind its clock says so in the end."""
+
+LONGEST_BACKUP_S: Final = 65_535
+"""Largest value of unitBackupTime (NTCIP 1202 v03 clause 5.4.3)."""
 
 VERSIONS: Final = ("v1", "v2c", "v3")
 
@@ -79,13 +87,16 @@ def run_street(
     host: str,
     base_port: int,
     version: str,
+    radar: bool = False,
+    backup_time_s: int = BACKUP_TIME_S,
 ) -> None:
     """Carry out ``throughband street``.
 
     Raises
     ------
     ThroughbandError
-        The speed, the window or the version is out of range, a port is taken, or SUMO fails.
+        The speed, the window, the version or the backup time is out of range, a port is taken, or
+        SUMO fails.
     """
     if not (speed == 0 or 0 < speed <= FASTEST):
         raise ThroughbandError(
@@ -93,11 +104,23 @@ def run_street(
         )
     if version not in VERSIONS:
         raise ThroughbandError(f"--snmp is {version!r}; allowed are {', '.join(VERSIONS)}")
+    if not 0 <= backup_time_s <= LONGEST_BACKUP_S:
+        raise ThroughbandError(
+            f"--backup-time is {backup_time_s} s; allowed are 0 (never) to {LONGEST_BACKUP_S} s"
+        )
     setting = open_setting(name, begin_s)
     case = _window(setting, duration_s)
     console = Console(stderr=True, highlight=False)
     measures, pacer, end_s = asyncio.run(
-        _play(setting, case, out, seed, speed, Wiring(host, base_port, version), console)
+        _play(
+            setting,
+            case,
+            out,
+            seed,
+            speed,
+            Wiring(host, base_port, version, tracked=radar, backup_time_s=backup_time_s),
+            console,
+        )
     )
     write_json(out / "measures.json", {"controller": "street", **asdict(measures)})
     if end_s < case.end_s:
@@ -138,7 +161,10 @@ async def _play(
         return midnight_utc_s
 
     wiring = replace(wiring, midnight_utc_s=midnight, counted=False)
-    async with open_street(case, setting.network, seed, wiring=wiring) as street:
+    async with (
+        open_street(case, setting.network, seed, wiring=wiring) as street,
+        AsyncExitStack() as stack,
+    ):
         drill = None
         if speed:
             wall_start_s = midnight_utc_s + case.begin_s
@@ -148,10 +174,20 @@ async def _play(
         for number in STOPPING:
             if signals.getsignal(number) is not signals.SIG_IGN:
                 loop.add_signal_handler(number, pacer.stop.set)
+        feed = None
+        if wiring.tracked:
+            sites = build_sites(setting.network)
+            feed, port = await stack.enter_async_context(radar_feed(sites, wiring.host))
+            # Before the device list, which those wait for who use both.
+            write_address(out, reached_at(wiring.host), port)
+        else:
+            (out / RADAR).unlink(missing_ok=True)
         _announce(street, out, drill, console)
         while street.time_s < case.end_s - 1e-9 and not pacer.stop.is_set():
             # A second at a time, so that a stop is heard.
             await street.run_until(min(street.time_s + 1.0, case.end_s), pace=pacer)
+            if feed is not None:
+                feed.tell(street.time_s, street.traffic)
         return street.finish(), pacer, street.time_s
 
 
