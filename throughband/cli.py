@@ -54,6 +54,7 @@ OWN: Final[tuple[tuple[str, Callable[..., None]], ...]] = (
     ("push", street.push),
     ("emulate", street.emulate),
     ("street", street.street),
+    ("adapt", street.adapt),
     ("generate", scenario_files.generate),
     ("import", scenario_files.import_),
     ("export", scenario_files.export),

@@ -9,6 +9,9 @@ import typer
 
 from throughband.command_line.parameters import Begin, Scenario
 
+EARLY_S, LATE_S, MAIN_EARLY_S, MAIN_LATE_S = 30.0, 20.0, 15.0, 10.0
+"""As `engine.adaptive.coordinated.Slack`, which is not loaded for help alone; a test compares."""
+
 
 def push(
     scenario: Scenario,
@@ -66,6 +69,18 @@ def street(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     base_port: Annotated[int, typer.Option(help="First UDP port; 0 for free ones.")] = 0,
     snmp: Annotated[str, typer.Option(help="v1, v2c or v3.")] = "v1",
+    radar: Annotated[
+        bool,
+        typer.Option(
+            "--radar",
+            help="Tell every vehicle around the signals once a second to whoever listens at the "
+            "address in radar.json, as radar or video would; 'adapt' listens.",
+        ),
+    ] = False,
+    backup_time: Annotated[
+        int,
+        typer.Option(help="The controllers' unitBackupTime, s; 0 for never."),
+    ] = 300,
 ) -> None:
     """Play a day in SUMO under emulated NTCIP 1202 controllers that a bridge can reach.
 
@@ -74,4 +89,41 @@ def street(
     """
     from throughband.street_command import run_street
 
-    run_street(scenario, out, seed, begin, duration, speed, host, base_port, snmp)
+    run_street(
+        scenario, out, seed, begin, duration, speed, host, base_port, snmp, radar, backup_time
+    )
+
+
+def adapt(
+    scenario: Scenario,
+    devices: Annotated[Path, typer.Option(help="Device list (TOML).")],
+    radar: Annotated[
+        Path, typer.Option(help="radar.json: where sensors tell what is on the lanes.")
+    ],
+    journal: Annotated[Path, typer.Option(help="Journal to append to.")] = Path("journal.sqlite"),
+    mode: Annotated[
+        str, typer.Option(help="coordinated; 'free' runs in simulation only.")
+    ] = "coordinated",
+    early: Annotated[float, typer.Option(help="How much earlier a green may end, s.")] = EARLY_S,
+    late: Annotated[float, typer.Option(help="How much longer a green may last, s.")] = LATE_S,
+    main_early: Annotated[
+        float, typer.Option(help="How much earlier the coordinated green may end, s.")
+    ] = MAIN_EARLY_S,
+    main_late: Annotated[
+        float, typer.Option(help="How much later the coordinated green may begin, s.")
+    ] = MAIN_LATE_S,
+    duration: Annotated[
+        float | None, typer.Option(help="Stop after so many seconds; else on Ctrl-C.", min=0)
+    ] = None,
+) -> None:
+    """Let adaptive control end greens earlier or later at NTCIP controllers, inside their plans.
+
+    Every second it looks at what the controllers show and the sensors see, and asks for holds and
+    force-offs. Controllers keep their least greens, clearances and pedestrian times, and go back
+    to their plan alone, after unitBackupTime, when this ends in any other way than by Ctrl-C.
+    """
+    from engine.adaptive.coordinated import Slack
+    from throughband.adapting.command import adapt_street
+
+    slack = Slack(early, late, main_early, main_late)
+    adapt_street(scenario, devices, radar, journal, mode, slack, duration)
