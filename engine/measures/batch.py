@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.measures.batch_kernels import Part, Programs, Room, Singles
-from engine.measures.cyclic_kernels import CyclicArrays
+from engine.measures.batch_kernels import Part, Room
+from engine.measures.cyclic_arrays import CyclicArrays
+from engine.measures.program_kernels import Programs, Singles
 from engine.measures.street import Integers
 from engine.measures.vector_kernels import WIDTH
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from engine.measures import cyclic_arrays as columns
 from engine.measures import cyclic_kernels as kernels
 from engine.measures.cyclic_group import CyclicGroup, cyclic_group
 from engine.measures.cyclic_service import fading, kind_of, manners_of, way_service
@@ -47,7 +48,7 @@ class CyclicTables:
         self._ways = {name: group.ways_of(name) for name in group.signals}
         self.inflow = np.zeros((arrays.steady_vps.size, cycle_s))
         self.departures = np.zeros_like(self.service)
-        self.results = np.zeros((arrays.storage_veh.size, kernels.RESULTS))
+        self.results = np.zeros((arrays.storage_veh.size, columns.RESULTS))
         self._fading = fading(arrays, cycle_s)
         self._manners = manners_of(group.street)
         self._weights = cost_weights(group)
@@ -130,24 +131,24 @@ def cost_weights(group: CyclicGroup) -> Floats:
     """
     street, lanes = group.street, group.lanes
     prices = street.prices
-    every = np.zeros((lanes.size + len(group.riders), kernels.WEIGHTS))
-    every[:, kernels.PERIOD_S] = street.horizon_s
-    every[:, kernels.WAIT_S] = NO_LIMIT_S
+    every = np.zeros((lanes.size + len(group.riders), columns.WEIGHTS))
+    every[:, columns.PERIOD_S] = street.horizon_s
+    every[:, columns.WAIT_S] = NO_LIMIT_S
     weights = every[: lanes.size]
-    weights[:, kernels.DELAY] = prices.delay[lanes]
-    weights[:, kernels.STOP_S] = prices.stop_s[lanes]
-    weights[:, kernels.OVER_PRICE] = OVER_PRICE + prices.over[lanes]
-    weights[:, kernels.LIMIT_VEH] = prices.limit_veh[lanes]
-    weights[:, kernels.GROWING] = np.where(prices.over > 0, OVER_PRICE + prices.over, 0.0)[lanes]
-    weights[:, kernels.WAIT_S] = prices.wait_s[lanes]
-    weights[:, kernels.UNFAIR] = prices.unfair[lanes]
+    weights[:, columns.DELAY] = prices.delay[lanes]
+    weights[:, columns.STOP_S] = prices.stop_s[lanes]
+    weights[:, columns.OVER_PRICE] = OVER_PRICE + prices.over[lanes]
+    weights[:, columns.LIMIT_VEH] = prices.limit_veh[lanes]
+    weights[:, columns.GROWING] = np.where(prices.over > 0, OVER_PRICE + prices.over, 0.0)[lanes]
+    weights[:, columns.WAIT_S] = prices.wait_s[lanes]
+    weights[:, columns.UNFAIR] = prices.unfair[lanes]
     for row, rider in enumerate(group.riders, lanes.size):
         stop_s = street.objective.stop_s(street.driving.stop_cost_s, prices.speed_mps)[rider.lane]
-        every[row, kernels.LIMIT_VEH] = UNLIMITED_VEH
-        every[row, kernels.DELAY] = rider.persons
-        every[row, kernels.STOP_S] = rider.persons * stop_s
+        every[row, columns.LIMIT_VEH] = UNLIMITED_VEH
+        every[row, columns.DELAY] = rider.persons
+        every[row, columns.STOP_S] = rider.persons * stop_s
         # What chance and oversaturation do to the queue, they do to who rides in it.
         volume = street.lane_volume_vps[rider.lane]
         host = group.arrays.rides[row]
-        every[host, kernels.RIDING] += rider.persons * rider.flow_vps / max(volume, 1e-12)
+        every[host, columns.RIDING] += rider.persons * rider.flow_vps / max(volume, 1e-12)
     return every

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from engine.measures import batch, batch_kernels
+from engine.measures import batch, batch_kernels, program_kernels
 from engine.measures.cyclic import cost_weights
 from engine.measures.cyclic_group import CyclicGroup
 from engine.measures.cyclic_service import fading, single_manners, way_service
@@ -51,7 +51,7 @@ class CyclicBatch:
                 service = way_service(group, network, plan, cycle_s)
                 assert np.isin(service, (-1, 0, 1)).all(), "a second is usable whole or not at all"
                 shown = service.astype(np.int8)
-                batch_kernels.write_tables(arrays, self._programs, number, ways, lanes, shown, 0)
+                program_kernels.write_tables(arrays, self._programs, number, ways, lanes, shown, 0)
                 self._begin_s[number, row] = plan.begin_s(phasing) - plan.offset_s
         self._part = batch.whole_part(arrays, cycle_s)
         self._room = batch.working_room(arrays, cycle_s)

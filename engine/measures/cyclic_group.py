@@ -12,7 +12,7 @@ from typing import NamedTuple
 import networkx as nx
 import numpy as np
 
-from engine.measures.cyclic_kernels import CyclicArrays
+from engine.measures.cyclic_arrays import CyclicArrays
 from engine.measures.riders import Rider
 from engine.measures.street import UNLIMITED_VEH, Integers, Street
 

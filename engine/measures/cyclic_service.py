@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.measures import cyclic_kernels as kernels
-from engine.measures.batch_kernels import Singles
+from engine.measures import cyclic_arrays as kernels
+from engine.measures.cyclic_arrays import CyclicArrays
 from engine.measures.cyclic_group import CyclicGroup
-from engine.measures.cyclic_kernels import CyclicArrays
 from engine.measures.evaluation import second_codes, usable
 from engine.measures.kernels import TINY, accepted_gaps
+from engine.measures.program_kernels import Singles
 from engine.measures.street import Floats, Street
 from network.graph import RoadNetwork
 from network.timing import TimingPlan

@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from engine.measures import cyclic_arrays as columns
 from engine.measures import cyclic_kernels as kernels
 from engine.measures.kernels import TINY
 from engine.measures.street import Floats
@@ -62,21 +63,21 @@ def steady_lanes(results: Floats, cycle_s: int, period_s: float) -> SteadyLanes:
     -------
     SteadyLanes
     """
-    priced = np.zeros((2, 1, kernels.WEIGHTS))
-    priced[:, :, kernels.PERIOD_S] = period_s
-    priced[0, :, kernels.DELAY] = 1.0
-    priced[1, :, kernels.STOP_S] = 1.0
+    priced = np.zeros((2, 1, columns.WEIGHTS))
+    priced[:, :, columns.PERIOD_S] = period_s
+    priced[0, :, columns.DELAY] = 1.0
+    priced[1, :, columns.STOP_S] = 1.0
     of_lane = [
         [kernels.total_cost(results[row : row + 1], cycle_s, weights) for weights in priced]
         for row in range(len(results))
     ]
     delay, stops = np.array(of_lane).reshape(-1, 2).T
-    volume, capacity = results[:, kernels.VOLUME], results[:, kernels.CAPACITY]
+    volume, capacity = results[:, columns.VOLUME], results[:, columns.CAPACITY]
     driven = volume > TINY
     return SteadyLanes(
         volume.copy(),
         delay.copy(),
         stops.copy(),
         np.where(driven, volume / np.maximum(capacity, 1e-9), 0.0),
-        results[:, kernels.LONGEST].copy(),
+        results[:, columns.LONGEST].copy(),
     )

@@ -16,11 +16,13 @@ from typing import Protocol
 import networkx as nx
 import numpy as np
 
-from engine.measures import batch, batch_kernels
+from engine.measures import batch, batch_kernels, program_kernels
+from engine.measures import cyclic_arrays as columns
 from engine.measures import cyclic_kernels as kernels
-from engine.measures.batch_kernels import Part, Programs
+from engine.measures.batch_kernels import Part
 from engine.measures.cyclic import cost_weights
 from engine.measures.cyclic_service import fading, manners_of, single_manners
+from engine.measures.program_kernels import Programs
 from engine.measures.street import Floats, Integers
 from engine.measures.vector_kernels import WIDTH
 from engine.optimize.isolated import Candidate
@@ -120,7 +122,7 @@ class Descent:
             np.zeros(self._departures.shape, np.float32),
             np.zeros(self._inflow.shape, np.float32),
         )
-        self._results = np.zeros((lanes, kernels.RESULTS))
+        self._results = np.zeros((lanes, columns.RESULTS))
         self._fading = fading(arrays, cycle_s)
         self._single_fading = self._fading.astype(np.float32)
         self._manners = manners_of(group.street)
@@ -248,7 +250,7 @@ class Descent:
         tables.stride[ways] = ways.size
         tables.column[row] = 1
         shown = self._isolated[name].programs.shown_each(programs, self.cycle_s)
-        batch_kernels.write_each(self.group.arrays, tables, ways, lanes, shown)
+        program_kernels.write_each(self.group.arrays, tables, ways, lanes, shown)
         part = self._looked_at(row)
 
         def cost_of(trials: Sequence[Trial]) -> Floats:
@@ -352,7 +354,9 @@ class Descent:
         row = self.surroundings.row[name]
         ways, lanes = self.surroundings.ways[row], self.surroundings.lanes[row]
         shown = self._isolated[name].programs.shown(program, self.cycle_s)
-        batch_kernels.write_tables(self.group.arrays, self._tables, 0, ways, lanes, shown, begin_s)
+        program_kernels.write_tables(
+            self.group.arrays, self._tables, 0, ways, lanes, shown, begin_s
+        )
         at = begin_s % self.cycle_s
         self._service[ways, at:] = shown[:, : self.cycle_s - at]
         self._service[ways, :at] = shown[:, self.cycle_s - at :]

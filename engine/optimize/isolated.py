@@ -11,13 +11,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.measures import batch, batch_kernels
-from engine.measures import cyclic_kernels as columns
-from engine.measures.batch_kernels import Part, Room, Singles
+from engine.measures import batch, batch_kernels, cyclic_kernels, program_kernels
+from engine.measures import cyclic_arrays as columns
+from engine.measures.batch_kernels import Part, Room
 from engine.measures.cyclic import cost_weights
 from engine.measures.cyclic_group import CyclicGroup, cyclic_group
 from engine.measures.cyclic_service import fading, manners_of, single_manners
 from engine.measures.delay import random_delay_s
+from engine.measures.program_kernels import Singles
 from engine.measures.street import Floats, Street
 from engine.optimize import rings
 from engine.optimize.problem import Choice, Limits
@@ -192,7 +193,7 @@ class IsolatedSignal:
         arrays = self._group.arrays
         tables = batch.empty_programs(arrays, len(programs), cycle_s)
         shown = self.programs.shown_each(programs, cycle_s)
-        batch_kernels.write_each(arrays, tables, self._ways, self._lanes, shown)
+        program_kernels.write_each(arrays, tables, self._ways, self._lanes, shown)
         costs = np.empty(len(programs))
         if cycle_s not in self._spaces:
             self._spaces = {
@@ -272,7 +273,7 @@ class IsolatedSignal:
         shown = self.programs.shown(program, program.cycle_s).astype(np.float64)
         arrays.kind[:] = columns.MIXED
         results = np.zeros((arrays.storage_veh.size, columns.RESULTS))
-        columns.profile(
+        cyclic_kernels.profile(
             arrays,
             fading(arrays, program.cycle_s),
             shown,

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.measures import cyclic_arrays as columns
 from engine.measures import cyclic_group as layout
-from engine.measures import cyclic_kernels as columns
 from engine.measures import kernels
 from engine.measures.cyclic import CyclicTables, cyclic_cost
 from engine.measures.cyclic_batch import CyclicBatch

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.measures import batch_kernels
-from engine.measures import cyclic_kernels as kernels
+from engine.measures import cyclic_arrays as kernels
 from engine.measures.criteria import criteria_of, movement_delays_s, queues_past_room
 from engine.measures.cyclic import CyclicTables, cost_weights
 from engine.measures.cyclic_batch import CyclicBatch

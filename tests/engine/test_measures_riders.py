@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.measures import cyclic_kernels as columns
+from engine.measures import cyclic_arrays as columns
 from engine.measures import kernels
 from engine.measures.criteria import criteria_of
 from engine.measures.cyclic import CyclicTables

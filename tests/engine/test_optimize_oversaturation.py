@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from engine.measures import cyclic_arrays as columns
 from engine.measures import cyclic_kernels as kernels
 from engine.measures.cyclic import cost_weights, cyclic_cost
 from engine.measures.cyclic_group import cyclic_group
@@ -93,13 +94,13 @@ def test_holding_traffic_back_pays_where_the_block_ahead_is_full() -> None:
 def test_equal_growth_costs_more_where_there_is_less_room() -> None:
     network = line("AB", 75.0)
     group = cyclic_group(balanced(street_of(network), network), "AB")
-    results = np.zeros((group.lanes.size, kernels.RESULTS))
-    results[:, kernels.VOLUME], results[:, kernels.CAPACITY] = 0.3, 0.25
-    results[:, kernels.DELAYED], results[:, kernels.GROWTH] = 2.0, 0.2
+    results = np.zeros((group.lanes.size, columns.RESULTS))
+    results[:, columns.VOLUME], results[:, columns.CAPACITY] = 0.3, 0.25
+    results[:, columns.DELAYED], results[:, columns.GROWTH] = 2.0, 0.2
     costs = []
     for room_veh in (5.0, 10.0, 20.0, 1e9):
         weights = cost_weights(group)[:1]
-        weights[:, kernels.LIMIT_VEH] = room_veh
+        weights[:, columns.LIMIT_VEH] = room_veh
         costs.append(kernels.total_cost(results[:1], 60, weights))
     assert costs[0] > costs[1] > costs[2] == costs[3]
 

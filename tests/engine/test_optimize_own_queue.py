@@ -12,7 +12,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.measures import cyclic_kernels as columns
+from engine.measures import cyclic_arrays as columns
 from engine.measures.cyclic import CyclicTables
 from engine.measures.cyclic_group import cyclic_group
 from network.timing import TimingPlan

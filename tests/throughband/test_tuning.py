@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.measures import cyclic_arrays as columns
 from engine.measures import cyclic_kernels as kernels
 from engine.measures.bandwidth import corridor_bands
 from engine.measures.cyclic import CyclicTables, cost_weights
@@ -40,7 +41,7 @@ def delay_of(plans: dict[str, TimingPlan], column: int) -> float:
     for plan in plans.values():
         tables.set(plan)
     weights = np.zeros_like(cost_weights(group))
-    weights[:, kernels.PERIOD_S] = STREET.horizon_s
+    weights[:, columns.PERIOD_S] = STREET.horizon_s
     weights[:, column] = 1.0
     return float(kernels.total_cost(tables.solve(), 80, weights))
 
@@ -54,9 +55,9 @@ def test_a_trial_predicts_what_the_optimizers_model_says_of_the_moved_plans(
     plans = {**PLANS, name: replace(PLANS[name], offset_s=offset_s)}
     assert trial.total.now is not None
     volume_vps = float(STREET.lane_volume_vps.sum())
-    delay_s = delay_of(plans, kernels.DELAY) / volume_vps
+    delay_s = delay_of(plans, columns.DELAY) / volume_vps
     assert trial.total.now.delay_s == pytest.approx(delay_s, rel=1e-6)
-    stops = delay_of(plans, kernels.STOP_S) / volume_vps
+    stops = delay_of(plans, columns.STOP_S) / volume_vps
     assert trial.total.now.stops == pytest.approx(stops, rel=1e-6)
 
 
