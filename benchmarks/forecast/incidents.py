@@ -181,6 +181,10 @@ def close(street: WatchedStreet, usual: Usual, approach: str, hour: int, seed: i
     )
 
 
+def _cell(value: float, form: str) -> str:
+    return f"{value:{form}}" if np.isfinite(value) else ""
+
+
 def show(rows: Sequence[Told], console: Console) -> None:
     """Print closed lanes."""
     table = Table(
@@ -189,10 +193,10 @@ def show(rows: Sequence[Told], console: Console) -> None:
     )  # fmt: skip
     for row in rows:
         table.add_row(
-            row.approach, f"{row.lane}", f"{row.hour}", f"{row.seed}", f"{row.reached_s:.0f}",
-            f"{row.told_s:.0f}", ("yes" if row.in_time else "NO") if row.demanded else "",
-            f"{row.onset_s:+.0f}", f"{row.size_vph:.0f}", f"{row.lost_vph:.0f}",
-            f"{row.confidence:.5f}",
+            row.approach, f"{row.lane}", f"{row.hour}", f"{row.seed}", _cell(row.reached_s, ".0f"),
+            _cell(row.told_s, ".0f"), ("yes" if row.in_time else "NO") if row.demanded else "",
+            _cell(row.onset_s, "+.0f"), _cell(row.size_vph, ".0f"), _cell(row.lost_vph, ".0f"),
+            _cell(row.confidence, ".5f"),
         )  # fmt: skip
     console.print(table)
     wanted = [row for row in rows if row.demanded]

@@ -19,7 +19,7 @@ from markupsafe import Markup
 
 from benchmarks.suite.commands import Answer
 from benchmarks.suite.intervals import interval_plot
-from benchmarks.suite.jobs import Outcome
+from benchmarks.suite.jobs import FAULTLESS, FAULTS, Outcome, parse_fault
 from benchmarks.suite.limits import judge, read_limits
 from benchmarks.suite.measuring_rule import RULE, STATISTICS
 from benchmarks.suite.results import Store
@@ -258,12 +258,21 @@ def _asked(suites: Sequence[Suite]) -> tuple[tuple[str, str], ...]:
             ("seeds", _seeds_told(suite.seeds)),
             ("rules", ", ".join(suite.rules) if suite.scenarios else ""),
             ("demand times", ", ".join(f"{s:g}" for s in suite.scales if suite.scales != (1.0,))),
-            ("faults", ", ".join(fault or "none" for fault in suite.faults if suite.faults[1:])),
+            (
+                "faults",
+                "none, and those below" if FAULTLESS in suite.faults and suite.faults[1:] else "",
+            ),
+            *((fault, _fault_told(fault)) for fault in suite.faults if fault),
             ("window", _window(suite)),
             ("commands", ", ".join(command.name for command in suite.commands)),
         )
         found += [(lead + name, text) for name, text in entries if text]
     return tuple(found)
+
+
+def _fault_told(text: str) -> str:
+    fault = parse_fault(text)
+    return f"{FAULTS[fault.kind]}: {fault.amount:g}"
 
 
 def _window(suite: Suite) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -80,6 +81,14 @@ def test_both_forms_say_everything(render: object) -> None:
         *("RESCO", "never got in", "SUMO", "none of 3", "cycles 60 s", "no rings"),
     ):
         assert told in text, told
+
+
+@pytest.mark.parametrize("faults", [("", "incident:2"), ("incident:2",)])
+def test_faults_are_told_in_words(faults: tuple[str, ...]) -> None:
+    suite = replace(SUITE, faults=faults)
+    text = markdown(report_of([suite], outcomes(), [], COMMAND))
+    assert "busiest lanes that a broken-down vehicle blocks for 15 minutes: 2" in text
+    assert ("none, and those below" in text) == ("" in faults)
 
 
 def test_the_same_results_give_the_same_report(tmp_path: Path) -> None:
