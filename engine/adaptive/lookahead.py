@@ -135,7 +135,8 @@ class _Mind:
         self.passed[:, 1:] = self.passed[:, :-1]
         self.passed[:, 0] = self.departures[:, 0]
         late = round(now_s - view.seen_s)
-        if view.seen_s > self._heard_s and late < self.passed.shape[1]:
+        # A clock that went back may tell of what is yet to come.
+        if view.seen_s > self._heard_s and 0 <= late < self.passed.shape[1]:
             self._heard_s = view.seen_s
             counted = ~np.isnan(view.stop_count) & ~self.estimator.broken
             self.passed[counted, late] = view.stop_count[counted]

@@ -1,5 +1,5 @@
 """Heads of queues that have green and stand are believed held by what shows, and not for good;
-where many wait, the search is wider."""
+where many wait, the search is wider, and no clock stops it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from engine.adaptive import lookahead
 from engine.adaptive.control import View
-from engine.adaptive.estimate import Estimator
+from engine.adaptive.estimate import HORIZON_S, Estimator
 from engine.adaptive.kernels import look_ahead
 from engine.adaptive.lane_kernels import LEAST_FACTOR
 from engine.adaptive.lookahead import LookAhead, Outlook
@@ -88,3 +88,12 @@ def test_a_busy_street_is_searched_more_widely(
     queue = [(1, 1.0 + 7.5 * k) for k in range(standing)]
     controller.decide(0.0, {"x": seen(MAIN, 10, queue)})
     assert widths == [wanted]
+
+
+def test_a_clock_that_goes_far_back_stops_no_decision() -> None:
+    controller = LookAhead()
+    controller.start([crossing()])
+    told = replace(view(MAIN), seen_s=1000.0)
+    controller.decide(1000.0, {"x": told})
+    late = {"x": replace(told, seen_s=1001.0)}
+    assert set(controller.decide(1001.0 - 2 * HORIZON_S, late)) == {"x"}
