@@ -8,6 +8,14 @@ from typing import TypeVar
 
 import networkx as nx
 
+from engine.optimize.lock_room import (
+    cycle_lock,
+    require_any_room,
+    require_lawful,
+    require_room,
+    require_sequence,
+    require_served,
+)
 from engine.optimize.locks import (
     ANY_SPLIT_S,
     CycleLock,
@@ -19,12 +27,10 @@ from engine.optimize.locks import (
     SequenceLock,
     SplitLock,
 )
-from engine.optimize.problem import Choice, is_lawful, lawful_sequences
-from engine.optimize.rings import least_cycle_s, longest_cycle_s
+from engine.optimize.problem import Choice
 from network.errors import InfeasibleError
 from network.graph import RoadNetwork, Signal
-from network.phasing import Phase, Phasing
-from network.safety import SignalRules
+from network.phasing import Phasing
 from network.timing import TimingPlan
 
 T = TypeVar("T")
@@ -114,8 +120,8 @@ def require_one_cycle(
             if hold.cycle_s != other.cycle_s:
                 raise InfeasibleError(
                     f"signals {first!r} and {name!r} are of one group of one cycle, but {first!r} "
-                    f"is locked to {other.cycle_s} s by {_cycle_lock(other)} and {name!r} to "
-                    f"{hold.cycle_s} s by {_cycle_lock(hold)}; lock both to one cycle or let one go"
+                    f"is locked to {other.cycle_s} s by {cycle_lock(other)} and {name!r} to "
+                    f"{hold.cycle_s} s by {cycle_lock(hold)}; lock both to one cycle or let one go"
                 )
         for name in group if held else ():
             cycle_s = held[0][1].cycle_s
@@ -124,13 +130,9 @@ def require_one_cycle(
             if least_s > cycle_s:
                 raise InfeasibleError(
                     f"signal {name!r} is of one group with {held[0][0]!r}, which is locked to "
-                    f"{_cycle_lock(held[0][1])}, but its phases need {least_s} s: "
+                    f"{cycle_lock(held[0][1])}, but its phases need {least_s} s: "
                     f"{least_s - cycle_s} s are missing"
                 )
-
-
-def _cycle_lock(hold: Hold) -> str:
-    return next(str(lock) for lock in hold.locks if isinstance(lock, CycleLock | PlanLock))
 
 
 def _ties(
@@ -198,7 +200,7 @@ def _hold(network: RoadNetwork, signal: Signal, locks: Sequence[Lock]) -> Hold:
     )
     for lock in locks:
         if isinstance(lock, SequenceLock) and lock.sequence:
-            _require_sequence(signal, lock)
+            require_sequence(signal, lock)
     bounds = _bounds(signal, phasing, plan, locks)
     stays = any(
         isinstance(k, PlanLock) or (isinstance(k, OffsetLock) and not k.differences) for k in locks
@@ -214,10 +216,10 @@ def _hold(network: RoadNetwork, signal: Signal, locks: Sequence[Lock]) -> Hold:
         tuple(locks),
     )
     if hold.sequence:
-        _require_served(hold, locks)
-        _require_room(phasing, hold, locks)
+        require_served(hold, locks)
+        require_room(phasing, hold, locks)
     elif cycle_s is not None:
-        _require_any_room(network, signal, hold, locks)
+        require_any_room(network, signal, hold, locks)
     if cycle_s is not None and hold.offset is not None and hold.offset.offset_s >= cycle_s:
         both = " and ".join(
             str(k) for k in locks if isinstance(k, CycleLock | OffsetLock | PlanLock)
@@ -255,7 +257,7 @@ def _bounds(
                     f"{', '.join(map(str, sorted(numbers)))}"
                 )
             asked = [(lock.phase, lock.least_s, lock.most_s)]
-            _require_lawful(signal, phasing.phase(lock.phase), lock)
+            require_lawful(signal, phasing.phase(lock.phase), lock)
         elif isinstance(lock, PlanLock):
             asked = [(n, s, s) for n, s in zip(plan.sequence, plan.splits_s, strict=True)]
         for number, least_s, most_s in asked:
@@ -282,108 +284,3 @@ def _overlap(a: Lock, b: Lock, number: int, plan: TimingPlan) -> bool:
 
     (a_low, a_high), (b_low, b_high) = limits(a), limits(b)
     return max(a_low, b_low) <= min(a_high, b_high)
-
-
-def _require_lawful(signal: Signal, phase: Phase, lock: SplitLock) -> None:
-    missing_s = phase.min_split_s - lock.most_s
-    if missing_s > 0:
-        raise InfeasibleError(
-            f"signal {signal.signal_id!r}: {lock} is not lawful; {_least(phase)}: {missing_s} s "
-            "are missing"
-        )
-
-
-def _least(phase: Phase) -> str:
-    if phase.walk_s + phase.ped_clear_s > phase.min_green_s:
-        what = f"{phase.walk_s} s to walk, {phase.ped_clear_s} s to clear the crossing"
-    else:
-        what = f"{phase.min_green_s} s of minimum green"
-    clearance = f"{phase.clearance_s:g} s of clearance"
-    return f"phase {phase.number} needs {phase.min_split_s} s ({what}, {clearance})"
-
-
-def _require_sequence(signal: Signal, lock: SequenceLock) -> None:
-    """Judge a sequence that was written down, at its least splits."""
-    phasing = signal.phasing
-    assert phasing is not None
-    numbers = {phase.number for phase in phasing.phases}
-    unknown = [n for n in lock.sequence if n not in numbers]
-    if unknown or len(set(lock.sequence)) != len(lock.sequence):
-        raise InfeasibleError(
-            f"{lock.where}: signal {signal.signal_id!r}: sequence {list(lock.sequence)}; allowed "
-            f"are phases {sorted(numbers)}, each once"
-        )
-    if not is_lawful(signal.signal_id, SignalRules(signal), phasing, lock.sequence):
-        raise InfeasibleError(
-            f"{lock.where}: signal {signal.signal_id!r}: sequence {list(lock.sequence)} breaks a "
-            "safety rule"
-        )
-
-
-def _require_served(hold: Hold, locks: Sequence[Lock]) -> None:
-    ordering = next(k for k in locks if isinstance(k, SequenceLock | PlanLock))
-    for lock in locks:
-        if isinstance(lock, SplitLock) and lock.least_s and lock.phase not in hold.sequence:
-            raise InfeasibleError(
-                f"signal {hold.signal_id!r}: {lock} contradicts {ordering}, which leaves phase "
-                f"{lock.phase} out"
-            )
-    pinned = hold.offset or hold.tied
-    if pinned is not None and pinned.coordinated_phase not in hold.sequence:
-        keeping = next(k for k in locks if isinstance(k, OffsetLock))
-        raise InfeasibleError(
-            f"signal {hold.signal_id!r}: {keeping} speaks of phase {pinned.coordinated_phase}, "
-            f"which {ordering} leaves out"
-        )
-
-
-def _require_any_room(
-    network: RoadNetwork, signal: Signal, hold: Hold, locks: Sequence[Lock]
-) -> None:
-    """Raise where no lawful sequence fits the cycle: the search may leave phases out."""
-    phasing, plan = signal.phasing, signal.plan_in_force
-    assert phasing is not None
-    assert plan is not None
-    assert hold.cycle_s is not None
-    try:
-        return _require_room(phasing, replace(hold, sequence=plan.sequence), locks)
-    except InfeasibleError as error:
-        refusal = error
-    short = least_cycle_s(phasing, plan.sequence, hold.splits) > hold.cycle_s
-    others = sorted(
-        (s for s in lawful_sequences(network, signal) if hold.allows_sequence(s)),
-        key=lambda sequence: least_cycle_s(phasing, sequence, hold.splits),
-    )
-    for number, sequence in enumerate(others):
-        try:
-            return _require_room(phasing, replace(hold, sequence=sequence), locks)
-        except InfeasibleError as error:
-            # What is too short even so is told of the shortest, all else of that in force.
-            if short and number == 0:
-                refusal = error
-    raise refusal
-
-
-def _require_room(phasing: Phasing, hold: Hold, locks: Sequence[Lock]) -> None:
-    """Raise where locked splits overfill or cannot fill a cycle, or rings cannot meet."""
-    name, sequence = hold.signal_id, hold.sequence
-    served = {n: b for n, b in hold.splits.items() if n in sequence}
-    named = ", ".join(str(k) for k in locks if isinstance(k, SplitLock | PlanLock)) or "no split"
-    least_s = least_cycle_s(phasing, sequence, served)
-    most_s = longest_cycle_s(phasing, sequence, served)
-    if most_s is None:
-        raise InfeasibleError(f"signal {name!r}: rings cannot meet at their barriers with {named}")
-    if hold.cycle_s is None:
-        return
-    cycle = _cycle_lock(hold)
-    if least_s > hold.cycle_s:
-        tight = "; ".join(_least(phasing.phase(n)) for n in sequence if n not in served)
-        raise InfeasibleError(
-            f"signal {name!r}: {cycle} is too short by {least_s - hold.cycle_s} s: it must hold "
-            f"{least_s} s, with {named} locked" + (f"; {tight}" if tight else "")
-        )
-    if most_s < hold.cycle_s:
-        raise InfeasibleError(
-            f"signal {name!r}: {named} leave {hold.cycle_s - most_s} s of {cycle} that no phase "
-            "may take"
-        )
