@@ -10,14 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from engine.measures.hcm import analyze
-from engine.measures.hcm_results import IntersectionAnalysis
 from engine.validate.sumo_process import run_process
 from network.bus_file import BUSES_NAME, write_bus_lines
 from network.counts import CountSeries
-from network.derive import derive_signal, differences
 from network.errors import ScenarioError, ThroughbandError
-from network.graph import RoadNetwork, Signal
+from network.graph import RoadNetwork
 from network.inventory import Inventory
 from network.inventory_file import write_inventory
 from network.inventory_of import inventory_of
@@ -31,11 +28,8 @@ from scenarios.inventory_build import build_inventory
 from scenarios.inventory_drawing import draw
 from scenarios.osm import convert_osm, roads_without_speed
 from scenarios.scenario import FOLDER_CONFIG, load_scenario
-from throughband.import_counts import (
-    peak_hour_vph,
-    read_import_counts,
-    volume_counts,
-)
+from throughband.import_analysis import delays_of, derived_in
+from throughband.import_counts import peak_hour_vph, read_import_counts, volume_counts
 from throughband.import_record import Import, counted, record, summary_lines
 from throughband.imported import (
     COUNTS_NAME,
@@ -50,8 +44,6 @@ from throughband.sumo_import import copy_config, copy_net, net_only_config, othe
 from throughband.teller import Teller
 
 CONVERT_TIMEOUT_S: Final = 1800.0
-MAIN_PHASE: Final = 2
-"""NEMA practice: phases 2 and 6 are the through traffic of the main street."""
 
 
 def import_source(
@@ -99,7 +91,7 @@ def import_source(
                     f"--timing {timing!r}: a source of kind {found} has no timing plans by name"
                 )
             done = _from_network(source, found, folder, name, counts, mapping)
-        done = replace(done, derived=_derived(done), delays=_delays(done))
+        done = replace(done, derived=derived_in(done), delays=delays_of(done))
         write_network(folder / NETWORK_NAME, done.network)
         if done.inventory is not None:
             write_inventory(folder / INVENTORY_NAME, done.inventory)
@@ -330,61 +322,6 @@ def _with_counts(
     return replace(inventory, turns=turns), [
         f"the busiest counted hour takes the place of the source's volumes on {len(flows)} turns"
     ]
-
-
-def _delays(done: Import) -> dict[str, IntersectionAnalysis | str]:
-    """Analyze every controller whose turns have volumes."""
-    inventory = done.inventory
-    if inventory is None or all(turn.volume_vph is None for turn in inventory.turns):
-        return {}
-    found: dict[str, IntersectionAnalysis | str] = {}
-    for controller in inventory.controllers:
-        try:
-            found[controller.controller_id] = analyze(inventory, controller.controller_id)
-        except ThroughbandError as error:
-            found[controller.controller_id] = str(error)
-    return found
-
-
-def _derived(done: Import) -> dict[str, tuple[str, ...]]:
-    """Say of each signal where geometry and flows would ask for other values."""
-    network = done.network
-    flows = peak_hour_vph(done.counts) if done.counts and done.counts.kind == "movement" else None
-    grades: dict[str, float] = {}
-    for link in done.inventory.links if done.inventory else ():
-        if link.grade_percent is not None:
-            grades |= dict.fromkeys(done.links.get(link.link_id, ()), link.grade_percent)
-    found: dict[str, tuple[str, ...]] = {}
-    for signal in network.signals.values():
-        if signal.phasing is None or not signal.movements:
-            continue
-        # Stage programs of SUMO count phases in their own way.
-        main = _main_street(signal) if done.inventory else ()
-        try:
-            derived = derive_signal(
-                network, signal, movement_vph=flows, grade_percent=grades, main_street=main
-            )
-            texts = tuple(difference.text for difference in differences(signal, derived))
-        except ThroughbandError as error:
-            texts = (f"signal {signal.signal_id!r}: not derived ({error})",)
-        if texts:
-            found[signal.signal_id] = texts
-    return found
-
-
-def _main_street(signal: Signal) -> tuple[str, ...]:
-    """Return the approaches whose through traffic has phase 2, and so are the main street."""
-    assert signal.phasing is not None
-    main = [phase for phase in signal.phasing.phases if phase.number == MAIN_PHASE]
-    return tuple(
-        dict.fromkeys(
-            movement.from_link
-            for phase in main
-            for movement in signal.movements
-            for connection in movement.connections
-            if movement.turn == "s" and any(phase.aspects[g] == "G" for g in connection.groups)
-        )
-    )
 
 
 def _require_empty(target: Path) -> None:
