@@ -16,7 +16,8 @@ from throughband.console.desk import Desk, TheDesk, ThePerson
 from throughband.console.kept import StillMadeError
 from throughband.console.pages.plans import framed, modeled_of
 from throughband.console.pages.serving import Form, page, to
-from throughband.console.pages.space import Space, space_of, trajectories
+from throughband.console.pages.space import Space, space_of
+from throughband.console.pages.trajectories import trajectories
 from throughband.console.shelf import plans_in_force
 from throughband.console.trials import content_of, keep_tried, traffic_of
 from throughband.people.door import Person

@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from itertools import groupby, pairwise
 from typing import Any, Final
 
-import numpy as np
-
 from engine.measures.bandwidth import (
     Ticks,
     aspects_shown,
@@ -28,7 +26,6 @@ from network.timing import TimingPlan
 from network.units import TENTHS_PER_SECOND
 from throughband.reports.style import apart, short
 from throughband.reports.time_space import REFERENCE_TEXT, band_text, shown_s
-from throughband.reports.traces import Points, Traces
 
 WIDTH: Final = 1180.0
 LEFT: Final = 140.0
@@ -40,8 +37,6 @@ LEAST_LEG: Final = 46.0
 LEAST_TEXT: Final = 44.0
 MOST_PLOT: Final = 900.0
 SPLITS_PER_LINE: Final = 6
-FINE: Final = 0.4
-"""A trajectory is drawn no farther than this from where the vehicle was, in the SVG's units."""
 HEIGHTS: Final = {"G": 1.0, "y": 1.0, "r": 0.4}
 
 
@@ -199,53 +194,6 @@ def space_of(
         band_text(bands),
         tuple(courses),
     )
-
-
-def trajectories(space: Space, traces: Traces) -> tuple[tuple[Direction, str], ...]:
-    """Return simulated vehicles as lines of a diagram, each with its direction.
-
-    Parameters
-    ----------
-    space
-        The diagram.
-    traces
-        Of its corridor; moments beyond its time axis are cut by the diagram's own frame.
-    """
-    rows = sorted(space.rows, key=lambda row: row.distance_m)
-    distances, ys = [row.distance_m for row in rows], [row.y for row in rows]
-    found: list[tuple[Direction, str]] = []
-    for direction, lines in traces.lines.items():
-        for points in lines:
-            x = space.left + points[:, 0] * space.per_s
-            y = np.interp(points[:, 1], distances, ys)
-            drawn = _thinned(np.column_stack([x, y]))
-            found.append((direction, " ".join(f"{x:.1f},{y:.1f}" for x, y in drawn.tolist())))
-    return tuple(found)
-
-
-def _thinned(points: Points) -> Points:
-    """Leave out points that lie on the line between those that stay (Douglas and Peucker 1973)."""
-    stays = np.zeros(len(points), dtype=bool)
-    stays[[0, -1]] = True
-    parts = [(0, len(points) - 1)]
-    while parts:
-        first, last = parts.pop()
-        if last - first < 2:
-            continue
-        along = points[last] - points[first]
-        off = points[first + 1 : last] - points[first]
-        length = float(np.hypot(*along))
-        apart_by = (
-            np.abs(along[0] * off[:, 1] - along[1] * off[:, 0]) / length
-            if length > 0
-            else np.hypot(off[:, 0], off[:, 1])
-        )
-        farthest = int(np.argmax(apart_by))
-        if apart_by[farthest] > FINE:
-            middle = first + 1 + farthest
-            stays[middle] = True
-            parts += [(first, middle), (middle, last)]
-    return points[stays]
 
 
 def _row(

@@ -1,4 +1,4 @@
-"""The page's time-space diagram: simulated vehicles as lines."""
+"""Simulated vehicles as lines over the time-space diagram of a page."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from throughband.console.pages.space import FINE, _thinned
+from throughband.console.pages.trajectories import FINE, thinned
 
 
 def away(point: np.ndarray, begin: np.ndarray, end: np.ndarray) -> float:
@@ -24,7 +24,7 @@ def away(point: np.ndarray, begin: np.ndarray, end: np.ndarray) -> float:
 @given(st.lists(st.floats(0, 100), min_size=2, max_size=60))
 def test_no_moment_of_a_vehicle_is_farther_from_its_line_than_is_seen(places: list[float]) -> None:
     points = np.column_stack([np.arange(len(places), dtype=float), np.array(places)])
-    kept = _thinned(points)
+    kept = thinned(points)
     assert np.array_equal(kept[[0, -1]], points[[0, -1]])
     at = [int(time) for time in kept[:, 0]]
     for begin, end in pairwise(at):
@@ -34,4 +34,4 @@ def test_no_moment_of_a_vehicle_is_farther_from_its_line_than_is_seen(places: li
 
 def test_a_vehicle_at_steady_speed_is_one_stroke() -> None:
     points = np.column_stack([np.arange(100.0), 3.0 * np.arange(100.0)])
-    assert len(_thinned(points)) == 2
+    assert len(thinned(points)) == 2
