@@ -22,7 +22,7 @@ from engine.adaptive.coordinated import Slack
 from engine.adaptive.sites import build_sites
 from tests.throughband.command_line import ended, started
 from tests.throughband.towns import block_town
-from throughband.devices import write_devices
+from throughband.device_writing import write_devices
 from throughband.journal import verify
 from throughband.pipeline import Setting, open_setting
 from throughband.radar import RadarFeed, radar_feed, write_address
