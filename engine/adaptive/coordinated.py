@@ -163,8 +163,9 @@ class PlanBound:
             if name not in views:
                 continue
             stage, at_s = views[name].stage, (plan_s or {}).get(name, now_s)
-            wishes[name] = windows.bounded(at_s, stage, wishes.get(name, stage))
-            self._controls[name] = windows.controls(at_s, stage, wishes[name])
+            green_s = views[name].green_s
+            wishes[name] = windows.bounded(at_s, stage, wishes.get(name, stage), green_s)
+            self._controls[name] = windows.controls(at_s, stage, wishes[name], green_s)
         return wishes
 
 
@@ -207,13 +208,20 @@ class Windows:
         }
         self._early_s: dict[int, float] = {}
         self._late_s: dict[int, float] = {}
+        self._green_s: dict[int, float] = {}
         before = {onward: row for row, onward in self._next.items()}
+        self._leaves_main = frozenset(
+            a for a, b in self._next.items() if a in main and b not in main
+        )
         for row, onward in self._next.items():
-            leaves, comes = row in main and onward not in main, onward in main and row not in main
-            # Never before the one before it should have ended: what comes next would meet its own
-            # end of this cycle again.
+            leaves, comes = row in self._leaves_main, onward in main and row not in main
             turn_s = (self._end_s[row] - self._end_s[before[row]]) % cycle_s
-            self._early_s[row] = min(slack.main_early_s if leaves else slack.early_s, turn_s)
+            change = (before[row], row)
+            clear_s = site.clearance_s(*change) if change in self.changes else 0.0
+            self._green_s[row] = turn_s - clear_s
+            # A coordinated green that begins inside its own window has come back from it.
+            room_s = max(0.0, turn_s - slack.main_late_s - 1.0)
+            self._early_s[row] = min(slack.main_early_s, room_s) if leaves else slack.early_s
             # A coordinated green held past its yield point would set the controller's clock back.
             late_s = 0.0 if leaves else slack.main_late_s if comes else slack.late_s
             self._late_s[row] = min(late_s, self._room_s(row, onward))
@@ -229,17 +237,44 @@ class Windows:
         late_s = self._late_s[stage]
         return (self._end_s[stage] - now_s + late_s) % self._cycle_s - late_s
 
-    def bounded(self, now_s: float, stage: int, wish: int) -> int:
-        """Return the stage to show: the present one or the next, as wished within the window."""
+    def bounded(self, now_s: float, stage: int, wish: int, green_s: float = math.inf) -> int:
+        """Return the stage to show: the present one or the next, as wished within the window.
+
+        Parameters
+        ----------
+        now_s
+            Time since system zero by the signal's own clock, s.
+        stage, wish
+            Rows of the stage that is green or coming, and of the one wished for.
+        green_s
+            Green of the stage so far, s.
+        """
         if stage not in self._next:
             # Not one of the plan's: back into it.
             return self.planned(now_s)
         left_s = self.left_s(now_s, stage)
+        if stage in self._leaves_main and green_s <= self._early_s[stage] - left_s:
+            # It ended early and has come back already: this cycle's turn of the others is over.
+            return stage
         go = left_s <= -self._late_s[stage] if wish == stage else left_s <= self._early_s[stage]
         return self._next[stage] if go else stage
 
-    def controls(self, now_s: float, stage: int, wanted: int) -> PhaseControls:
-        """Return what to ask of the phases so that a bounded wish comes true."""
+    def controls(
+        self, now_s: float, stage: int, wanted: int, green_s: float = 0.0
+    ) -> PhaseControls:
+        """Return what to ask of the phases so that a bounded wish comes true.
+
+        A green that is to stay is held before its controller would end it: at its end in the plan,
+        and, where force-offs float (`coordForceMode`), after its split, though it
+        began early. The coordinated green does not float.
+
+        Parameters
+        ----------
+        now_s, stage, green_s
+            As for `bounded`.
+        wanted
+            What `bounded` returned.
+        """
         if stage not in self._next:
             return PhaseControls()
         left_s = self.left_s(now_s, stage)
@@ -248,9 +283,11 @@ class Windows:
         if wanted == onward and (left_s > 0 or left_s < -AHEAD_S):
             # Once it is over by plan the controller ends it by itself; if not, it is told.
             return PhaseControls(force_off=phases[stage] - phases[onward], moved_s=-left_s)
-        if wanted == stage and self._late_s[stage] and left_s <= AHEAD_S:
-            # Not too late to hold it: it ends by itself within the next second or two.
-            return PhaseControls(hold=phases[stage] - phases[onward], moved_s=1 - left_s)
+        over = left_s <= AHEAD_S or green_s >= self._green_s[stage] - AHEAD_S
+        until_s = -self._late_s[stage] if self._late_s[stage] else 1.0
+        if wanted == stage and stage not in self._leaves_main and over and left_s > until_s:
+            least_s = max(1.0, self._site.stages[stage].least_green_s - green_s)
+            return PhaseControls(hold=phases[stage] - phases[onward], moved_s=least_s - left_s)
         return PhaseControls()
 
     def planned(self, now_s: float) -> int:

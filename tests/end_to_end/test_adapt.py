@@ -58,6 +58,7 @@ class Watched:
     street: Street
     feed: RadarFeed
     lamps: dict[str, Lamps] = field(default_factory=dict)
+    seen_steered: bool = False
 
     async def pace(self, _: float) -> None:
         """Let a tenth of the street take its time, and look at the lamps."""
@@ -65,6 +66,14 @@ class Watched:
             watched = self.lamps.setdefault(name, Lamps(name, cabinet.config.phasing))
             watched.look(cabinet.aspects)
         await asyncio.sleep(0.1 / SPEED)
+        # A force-off is over with the green that it ends, in the tenth that begins now.
+        steered = any(c.controls.overriding for c in self.street.cabinets.values())
+        self.seen_steered = self.seen_steered or steered
+
+    async def joined(self) -> None:
+        """Let no time pass until somebody listens to the radar."""
+        while not self.feed.listened_to:
+            await asyncio.sleep(0.1 / SPEED)
 
     async def second(self) -> None:
         """Let a second of the street pass."""
@@ -109,6 +118,7 @@ def test_a_killed_process_leaves_controllers_that_fall_back_to_their_plan(
 
             # With no green ended early there is more to hold.
             process = adapt("--early", 0, "--main-early", 0)
+            await watched.joined()
             await watched.until(lambda: bool(watched.held))
             process.kill()
             process.wait()
@@ -119,7 +129,9 @@ def test_a_killed_process_leaves_controllers_that_fall_back_to_their_plan(
             # Contact again: it goes on, and gives everything back when it is asked to end.
             process = adapt()
             cabinets = list(street.cabinets.values())
-            await watched.until(lambda: any(c.controls.overriding for c in cabinets))
+            await watched.joined()
+            watched.seen_steered = False
+            await watched.until(lambda: watched.seen_steered)
             for _ in range(30):
                 await watched.second()
             process.send_signal(signals.SIGINT)

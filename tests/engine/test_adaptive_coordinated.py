@@ -85,8 +85,11 @@ def test_the_coordinated_green_never_outlasts_its_yield_point() -> None:
         assert plan is not None
         site = next(s for s in SITES if s.signal_id == name)
         green = {r for r, s in enumerate(site.stages) if plan.coordinated_phase in s.phases}
-        for before, now in itertools.pairwise(seconds):
-            if before[0] in green and now[0] not in green and before[1] in green:
+        for at in range(30, len(seconds)):
+            before, now = seconds[at - 1 : at + 1]
+            # One that came back early has ended in this cycle already.
+            whole = all(shown in green for _, shown in seconds[at - 30 : at])
+            if before[0] in green and now[0] not in green and whole:
                 assert now[1] not in green
 
 
@@ -139,18 +142,45 @@ def test_an_early_end_is_a_force_off_and_a_late_one_a_hold(slack: Slack, kind: s
     assert told[kind] > 0
 
 
-def test_no_green_ends_before_its_turn() -> None:
-    bound = PlanBound(NETWORK, _Whim(1), Slack(60.0, 0.0, 60.0, 0.0))
+def test_a_coordinated_green_that_came_back_early_is_not_left_again_in_that_cycle() -> None:
+    bound = PlanBound(NETWORK, _Whim(1), Slack(30.0, 0.0, 15.0, 0.0))
     bound.start(SITES)
+    found = 0
     for site in SITES:
+        plan = NETWORK.signals[site.signal_id].plan_in_force
+        assert plan is not None
         windows = bound.windows[site.signal_id]
-        for before, row in itertools.pairwise([windows.order[-1], *windows.order]):
-            # When the one before it should have ended, not a second sooner.
-            begun_s = next(s for s in range(300) if windows.left_s(float(s), before) == 0)
-            assert windows.bounded(begun_s - 1.0, row, before) == row
-            turn_s = windows.left_s(float(begun_s), row)
-            if turn_s <= 60:
-                assert windows.bounded(float(begun_s), row, before) != row
+        for row, onward in itertools.pairwise([*windows.order, windows.order[0]]):
+            if plan.coordinated_phase not in site.stages[row].phases:
+                continue
+            if plan.coordinated_phase in site.stages[onward].phases:
+                continue
+            at_s = next(s for s in range(300) if windows.left_s(float(s), row) == 5)
+            # It has been green for long, or only since six seconds before.
+            assert windows.bounded(float(at_s), row, onward, 40.0) == onward
+            assert windows.bounded(float(at_s), row, onward, 6.0) == row
+            assert windows.bounded(float(at_s + 5), row, onward, 11.0) != onward
+            found += 1
+    assert found
+
+
+def test_a_green_that_began_early_is_held_beyond_its_split_where_force_offs_float() -> None:
+    bound = PlanBound(NETWORK, _Whim(1), Slack(30.0, 20.0, 15.0, 10.0))
+    bound.start(SITES)
+    found = 0
+    for site in SITES:
+        plan = NETWORK.signals[site.signal_id].plan_in_force
+        assert plan is not None
+        windows = bound.windows[site.signal_id]
+        for row, onward in itertools.pairwise([*windows.order, windows.order[0]]):
+            at_s = float(next(s for s in range(300) if windows.left_s(float(s), row) == 8))
+            held = windows.controls(at_s, row, row, green_s=200.0).hold
+            coordinated = plan.coordinated_phase in site.stages[row].phases
+            ends = plan.coordinated_phase not in site.stages[onward].phases
+            assert bool(held) == (not (coordinated and ends))
+            assert not windows.controls(at_s, row, row, green_s=0.0).hold
+            found += bool(held)
+    assert found
 
 
 @pytest.mark.parametrize("at", range(4))

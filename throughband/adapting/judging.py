@@ -67,14 +67,16 @@ class Judge:
             following = self._next[number]
             splits[number] += by_s
             splits[following] -= by_s
-            # What it began earlier or later is somebody else's, who is over: the longest one's.
-            others = [n for n in splits if n not in (number, following)] or [following]
-            over = max(others, key=lambda n: splits[n])
-            # A green that began earlier than there is room for is judged as if it had begun later.
-            spare_s = max(0, splits[over] - self._phasing.phase(over).min_split_s)
-            begun_s = max(begun_s, -spare_s)
-            splits[over] += begun_s
-            splits[number] -= begun_s
+            # What it began earlier or later is the others', who are over: the longest one's first.
+            others = sorted(
+                (n for n in splits if n not in (number, following)), key=lambda n: splits[n]
+            )
+            for other in (*reversed(others), following):
+                spare_s = max(0, splits[other] - self._phasing.phase(other).min_split_s)
+                share_s = max(begun_s, -spare_s)
+                splits[other] += share_s
+                splits[number] -= share_s
+                begun_s -= share_s
         return self._verdict(tuple(splits[number] for number in self._plan.sequence))
 
     def began(self, phases: Iterable[int], late_s: int) -> None:
