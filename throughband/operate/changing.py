@@ -56,6 +56,7 @@ class Changes(Pushing):
         super().__init__(office, approver)
         self._planning = planning
         self._task: asyncio.Task[tuple[Path, Ahead, PlanOutcome]] | None = None
+        self._queues_then: dict[str, str] = {}
         self.trouble = ""
 
     @property
@@ -84,6 +85,8 @@ class Changes(Pushing):
         office.ledger.write("seek", why=why, folder=folder.name, flow_vph=_whole(coming.mean_vph))
         plans = office.called()[0]
         order = order_for(office, plans, coming)
+        # Its traffic stays that of the queue, though the queue may be gone when the plan is ready.
+        self._queues_then = self._queues()
         self._task = asyncio.create_task(self._seek(folder, order, plans, coming))
 
     async def _seek(
@@ -199,10 +202,12 @@ class Changes(Pushing):
             if memory.regime is not None:
                 memory.regime = looked_at(memory.regime, candidate.flow_vph)
             return
+        standing = self._queues()
+        over = [text for where, text in self._queues_then.items() if where not in standing]
+        made = "made for the traffic beside a warning that"
         queues = [
-            f"made for the traffic beside a warning that stands: {one.sighting.text}"
-            for one in memory.warned
-            if one.open and one.sighting.kind is Kind.QUEUE
+            *(f"{made} stands: {text}" for text in standing.values()),
+            *(f"{made} stood when it was ordered: {text}" for text in over),
         ]
         if not config.acts:
             self._ask(candidate, "; ".join(["a person approves every plan", *queues]))
@@ -218,6 +223,14 @@ class Changes(Pushing):
             self._ask(candidate, "; ".join(objections))
             return
         await self.push_by_policy(candidate, "proven better, and within the limits")
+
+    def _queues(self) -> dict[str, str]:
+        """Return by place what is told of queues and closed roads now."""
+        return {
+            one.sighting.where: one.sighting.text
+            for one in self._office.memory.warned
+            if one.open and one.sighting.kind is Kind.QUEUE
+        }
 
     def _ask(self, candidate: Candidate, why: str) -> None:
         office = self._office

@@ -131,6 +131,37 @@ def test_for_a_plan_made_beside_a_closed_road_a_person_is_asked(tmp_path, limits
         assert "a>b is closed" in desk.memory.waiting.why
 
 
+@pytest.mark.parametrize(
+    ("limits", "asked"), [("", True), ("[limits]\nmay_act_on_queues = true\n", False)]
+)
+def test_a_person_is_asked_where_the_road_opens_while_the_plan_is_made(tmp_path, limits, asked):
+    desk, hand, _ = office(tmp_path, ACT + limits)
+    desk.memory.warned = (Warned(CLOSED, raised_utc=NOON),)
+    planner = Planner()
+
+    async def opened(folder, order, give_up_s):
+        desk.memory.warned = (Warned(CLOSED, raised_utc=NOON, cleared_utc=NOON),)
+        return await planner(folder, order, give_up_s)
+
+    made = changes(desk, opened)
+    run(made)
+    assert (hand.done == []) is asked
+    assert (desk.memory.waiting is not None) is asked
+    if asked:
+        assert "stood when it was ordered: a>b is closed" in desk.memory.waiting.why
+
+
+def test_a_plan_ordered_after_the_road_has_opened_is_not_asked_for(tmp_path):
+    desk, hand, _ = office(tmp_path, ACT)
+    desk.memory.warned = (Warned(CLOSED, raised_utc=NOON),)
+    made = changes(desk, Planner("no clear difference"))
+    run(made)
+    desk.memory.warned = ()
+    made._planning = Planner()
+    run(made)
+    assert len(hand.done) == 1
+
+
 def test_in_mode_ask_the_question_names_a_road_that_is_closed(tmp_path):
     desk, _, _ = office(tmp_path)
     desk.memory.warned = (Warned(CLOSED, raised_utc=NOON),)
