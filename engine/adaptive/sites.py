@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
+from dataclasses import replace
 
 from engine.adaptive.control import (
     CLOSED,
@@ -110,6 +111,9 @@ class _Builder:
                 if connection.groups:
                     place = (connection.from_link, connection.from_lane)
                     self._signal_of[place] = signal.signal_id
+        self._stops: dict[str, list[Place]] = {}
+        for place, name in sorted(self._signal_of.items()):
+            self._stops.setdefault(name, []).append(place)
         self._into: dict[Place, list[Connection]] = {}
         self._out_of: dict[Place, list[Connection]] = {}
         for connection in network.connections:
@@ -117,6 +121,7 @@ class _Builder:
             source = (connection.from_link, connection.from_lane)
             self._into.setdefault(target, []).append(connection)
             self._out_of.setdefault(source, []).append(connection)
+        self._upstream = self._all_upstream()
 
     def site(self, signal: Signal, stages: tuple[tuple[Phase, ...], ...]) -> Site:
         assert signal.phasing is not None
@@ -156,7 +161,7 @@ class _Builder:
             lanes,
             feeders,
             tuple(self._exit(place) for place in exits),
-            self._upstream(signal.signal_id, list(by_lane)),
+            tuple(self._upstream[signal.signal_id]),
             self._downstream(signal.signal_id, exits),
             tuple(order),
         )
@@ -305,24 +310,17 @@ class _Builder:
             for name, (rows, stops, time_s) in sorted(joined.items())
         )
 
-    def _upstream(self, own: str, stops: list[Place]) -> tuple[Neighbor, ...]:
-        found: list[Neighbor] = []
+    def _all_upstream(self) -> dict[str, list[Neighbor]]:
+        """Tell each signal's neighbors upstream, from what lies downstream of every signal."""
+        found: dict[str, list[Neighbor]] = {name: [] for name in self._network.signals}
         for signal in self._network.signals.values():
-            if signal.signal_id == own:
-                continue
             exits = sorted({(c.to_link, c.to_lane) for c in signal.connections if c.groups})
             for neighbor in self._downstream(signal.signal_id, exits):
-                if neighbor.signal_id == own:
-                    found.append(
-                        Neighbor(
-                            signal.signal_id, neighbor.exits, neighbor.lanes, neighbor.running_s
-                        )
-                    )
-        return tuple(found)
+                found[neighbor.signal_id].append(replace(neighbor, signal_id=signal.signal_id))
+        return found
 
     def _rows(self, name: str, places: set[Place]) -> tuple[int, ...]:
-        stops = sorted(place for place, signal in self._signal_of.items() if signal == name)
-        return tuple(row for row, place in enumerate(stops) if place in places)
+        return tuple(row for row, place in enumerate(self._stops[name]) if place in places)
 
 
 def _service(connection: Connection, picture: str) -> int:

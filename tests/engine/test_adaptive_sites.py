@@ -83,3 +83,38 @@ def test_two_rings_make_a_stage_of_every_pair_between_the_barriers() -> None:
 
 def test_signals_that_cannot_choose_are_no_sites() -> None:
     assert build_sites(network(ONE_RING[:1])) == ()
+
+
+def test_each_signal_knows_upstream_whom_others_know_downstream() -> None:
+    pairs = {
+        "x": (("in", "between"), ("side", "away")),
+        "y": (("between", "end"), ("cross", "off")),
+    }
+    turns = {
+        name: tuple(turn(a, b, group) for group, (a, b) in enumerate(ways))
+        for name, ways in pairs.items()
+    }
+    phases = (Phase(1, "Gr", 5, 30, 0), Phase(2, "rG", 5, 30, 0))
+    signals = {
+        name: Signal(
+            name,
+            0.0,
+            0.0,
+            tuple(Movement(c.movement_id, name, c.from_link, c.to_link, "s", (c,)) for c in own),
+            Phasing(phases, {}),
+            None,
+            False,
+            "0",
+            "",
+        )
+        for name, own in turns.items()
+    }
+    links = {name: link(name) for ways in pairs.values() for way in ways for name in way}
+    all_turns = tuple(c for own in turns.values() for c in own)
+    x, y = build_sites(RoadNetwork("n", links, signals, all_turns))
+    (onward,), (back,) = x.downstream, y.upstream
+    assert (onward.signal_id, back.signal_id) == ("y", "x")
+    assert (onward.exits, onward.lanes) == (back.exits, back.lanes)
+    assert y.lanes[onward.lanes[0]].lane_id == "between_0"
+    assert not x.upstream
+    assert not y.downstream
