@@ -29,6 +29,8 @@ from throughband.results import read_json, write_json
 
 FILE: Final = "radar.json"
 LONGEST_LINE: Final = 1 << 24
+SILENT_S: Final = 10.0
+"""A line on which nothing is heard for so long is given up: who lost power hangs up on nobody."""
 MOST_UNREAD: Final = 1 << 22
 """Bytes that a listener may be behind before the feed lets it go."""
 
@@ -192,6 +194,8 @@ class Ear:
     ----------
     host, port
         Where the sensors speak.
+    silent_s
+        After so long without a line it connects anew.
 
     Attributes
     ----------
@@ -199,8 +203,9 @@ class Ear:
         Why nothing is heard; nothing while all is well.
     """
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, silent_s: float = SILENT_S) -> None:
         self._host, self._port = host, port
+        self._silent_s = silent_s
         self._newest: Frame | None = None
         self._fresh = asyncio.Event()
         self.trouble = "nothing heard yet"
@@ -225,12 +230,14 @@ class Ear:
                     await self._hear(reader)
                 finally:
                     writer.close()
+            except TimeoutError:
+                self.trouble = f"radar at {self._host}:{self._port} says nothing"
             except (OSError, FormatError, ValueError) as error:
                 self.trouble = f"radar at {self._host}:{self._port}: {error}"
             await asyncio.sleep(pause_s)
 
     async def _hear(self, reader: asyncio.StreamReader) -> None:
-        while line := await reader.readline():
+        while line := await asyncio.wait_for(reader.readline(), self._silent_s):
             self._newest = decode(line)
             self.trouble = ""
             self._fresh.set()

@@ -93,6 +93,30 @@ def test_a_listener_hears_the_newest_frame_and_finds_the_feed_again() -> None:
     asyncio.run(work())
 
 
+def test_a_line_on_which_nothing_comes_is_given_up_for_a_new_one() -> None:
+    async def work() -> None:
+        writers: list[asyncio.StreamWriter] = []
+        again = asyncio.Event()
+
+        async def welcome(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writers.append(writer)
+            if len(writers) > 1:
+                again.set()
+
+        server = await asyncio.start_server(welcome, "127.0.0.1", 0)
+        ear = Ear("127.0.0.1", int(server.sockets[0].getsockname()[1]), silent_s=0.01)
+        listening = asyncio.create_task(ear.listen(0.0))
+        await asyncio.wait_for(again.wait(), 30.0)
+        assert "says nothing" in ear.trouble
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
+        for writer in writers:
+            writer.close()
+        server.close()
+
+    asyncio.run(work())
+
+
 def test_the_address_is_read_as_written(tmp_path: Path) -> None:
     path = write_address(tmp_path / "street", "127.0.0.1", 4711)
     assert read_address(path) == ("127.0.0.1", 4711)

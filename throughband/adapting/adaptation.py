@@ -166,15 +166,21 @@ class Adaptation:
     def _lawful(self, link: Link, now_s: float, wanted: PhaseControls, view: View) -> Asked | None:
         """Return what to ask, if there is anything and the safety check lets it through."""
         order = link.due(now_s, wanted)
-        if order is None or not (order.hold or order.force_off):
+        judged = order
+        if order is None and link.report is not None:
+            # A hold comes to another plan with every second that it stands.
+            judged = Asked(link.asked.hold, frozenset(), now_s)
+        if judged is None or not (judged.hold or judged.force_off):
             return order
-        moved = dict.fromkeys(order.hold | order.force_off, round(wanted.moved_s))
+        moved = dict.fromkeys(judged.hold | judged.force_off, round(wanted.moved_s))
         refusal = link.judge.refusal(moved)
         if refusal:
-            self._refuse(link, now_s, order, refusal)
+            self._refuse(link, now_s, judged, refusal)
             # What stands there is taken back, if anything does.
             return Asked(at_s=now_s) if link.asked.hold else None
         self._refused.pop(link.name, None)
+        if order is None:
+            return None
         fresh_hold = order.hold - link.asked.hold
         fresh_off = order.force_off - (link.asked.force_off & view_green(link))
         if fresh_hold or fresh_off:

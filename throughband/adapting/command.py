@@ -165,25 +165,32 @@ async def _serve(
             f"{sensing.reach_m:g} m (radar)",
         )
         listening = asyncio.create_task(ear.listen(PAUSE_S))
+        failed = True
         try:
             await _steer(adaptation, ear, record, ended, duration_s, console)
+            failed = False
         finally:
             listening.cancel()
             await asyncio.gather(listening, return_exceptions=True)
-            left = await adaptation.release()
-            for text in left:
-                _say(console, f"not released: {text}; it falls back after its backup time")
-        record.event(
-            {
-                "event": "adapt ends",
-                "why": why,
-                "released": len(links) - len(left),
-                "not_released": list(left),
-                **asdict(adaptation.tally),
-            }
-        )
-        await record.close()
+            left = await _let_go(adaptation, console)
+            record.event(
+                {
+                    "event": "adapt ends",
+                    "why": "an error" if failed else why,
+                    "released": len(links) - len(left),
+                    "not_released": list(left),
+                    **asdict(adaptation.tally),
+                }
+            )
+            await record.close()
         _say(console, f"{why}; {len(links) - len(left)} of {len(links)} controllers released")
+
+
+async def _let_go(adaptation: Adaptation, console: Console) -> tuple[str, ...]:
+    left = await adaptation.release()
+    for text in left:
+        _say(console, f"not released: {text}; it falls back after its backup time")
+    return left
 
 
 async def _linked(stack: AsyncExitStack, entry: Steered, network: RoadNetwork) -> Link:
@@ -217,9 +224,10 @@ async def _steer(
             record.tick(frame.at_s)
         elif not blind and now_s - heard_s >= STALE_S:
             blind = True
-            record.event({"event": "adapt: blind", "why": ear.trouble or "the sensors are silent"})
             _say(console, f"nothing seen for {STALE_S:g} s; controllers go on by their plans")
-            await adaptation.release()
+            left = await _let_go(adaptation, console)
+            why = ear.trouble or "the sensors are silent"
+            record.event({"event": "adapt: blind", "why": why, "not_released": list(left)})
         if now_s - told_s >= STATUS_S:
             told_s = now_s
             _say(console, told(adaptation))

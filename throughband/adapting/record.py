@@ -3,8 +3,9 @@
 Every command is recorded, but not each by itself: an entry has to be on disk before it counts,
 and there is a command every few seconds at every signal. Commands are gathered and written
 together once in `EVERY_S`, beside the decisions and not in their way; what must not wait (begin,
-end, contact lost, a refusal) is written at once. What a process that was killed had gathered is
-lost: at most the last `EVERY_S` of it, which the entry of the beginning says.
+end, contact lost, a refusal) is written at once, with what was gathered before it. What a process
+that was killed had gathered is lost: at most the last `EVERY_S` of it, which the entry of the
+beginning says.
 """
 
 from __future__ import annotations
@@ -47,7 +48,8 @@ class Record:
         self._gathered.append(dict(order))
 
     def event(self, event: Mapping[str, object]) -> None:
-        """Write an event as soon as what was told before is written."""
+        """Write what was gathered and then an event, as soon as what was told before is written."""
+        self._flush()
         self._waiting.append({"utc": self._clock().isoformat(), **event})
         self._start()
 

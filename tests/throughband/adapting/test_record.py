@@ -64,6 +64,18 @@ def test_events_are_written_at_once_and_in_order() -> None:
     asyncio.run(work())
 
 
+def test_an_event_takes_along_what_was_gathered_before_it() -> None:
+    async def work() -> None:
+        events: list[Mapping[str, object]] = []
+        record = recorded(events)
+        record.command({"at_s": 7.0})
+        record.event({"event": "adapt: blind"})
+        await record.close()
+        assert [event["event"] for event in events] == ["adapt: commanded", "adapt: blind"]
+
+    asyncio.run(work())
+
+
 def test_after_a_write_that_failed_no_command_is_taken() -> None:
     def fail(_: Mapping[str, object]) -> None:
         raise ThroughbandError("the disk is full")
