@@ -85,9 +85,14 @@ class LampStream:
         if not self._lamps:
             self._begin(at_s, lamps)
         elif lamps != self._lamps:
-            for group, (before, after) in enumerate(zip(self._lamps, lamps, strict=True)):
+            changes = list(enumerate(zip(self._lamps, lamps, strict=True)))
+            for group, (before, after) in changes:
                 if before != after:
                     self._change(at_s, group, before, after, lamps)
+            # Once it is known of all groups what has ended.
+            for group, (before, after) in changes:
+                if after == PROTECTED and before not in GREEN_ASPECTS:
+                    self._red_clearance(at_s, group, lamps)
             self._conflicts(at_s, lamps)
         self._lamps = lamps
 
@@ -118,12 +123,13 @@ class LampStream:
                 self._trap(at_s, number, group.since_s, lamps)
         if after in GREEN_ASPECTS and before not in GREEN_ASPECTS:
             group.green_since_s = at_s
-        if after == PROTECTED and before != PERMITTED:
-            self._red_clearance(at_s, number)
         group.since_s, group.fresh = at_s, False
 
-    def _red_clearance(self, at_s: float, number: int) -> None:
+    def _red_clearance(self, at_s: float, number: int, lamps: str) -> None:
         for foe in sorted(self._foes.get(number, ())):
+            if lamps[foe] == YELLOW:
+                self._note(at_s, f"group {number} got green while group {foe} was yellow")
+                continue
             other = self._groups[foe]
             gap_s = at_s - other.ended_s
             if gap_s < other.red_clear_s - EPSILON_S:

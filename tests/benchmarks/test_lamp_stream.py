@@ -69,6 +69,22 @@ def test_what_is_too_short_or_out_of_order_is_found(
     assert told in seen(eye(), *LAWFUL[:row], instead, *LAWFUL[row + 1 :])
 
 
+@pytest.mark.parametrize(
+    ("shown", "told"),
+    [
+        (("rrG", "rry", "Ggr"), "group 0 got green 0 s after group 2 ended"),
+        (("Ggr", "yyr", "rrG"), "group 2 got green 0 s after group 0 ended"),
+        (("rrG", "Ggy", "Ggr"), "group 0 got green while group 2 was yellow"),
+        (("Ggr", "yyG", "rrG"), "group 2 got green while group 0 was yellow"),
+    ],
+)
+def test_a_green_that_does_not_wait_for_who_crosses_is_found(
+    shown: tuple[str, str, str], told: str
+) -> None:
+    green, yellow, after = shown
+    assert told in seen(eye(), (green, 6), (yellow, 3), (after, 6))
+
+
 def test_greens_that_cross_are_found_from_the_first_second_on() -> None:
     assert "both have protected green" in seen(eye(), ("GrG", 3))
 
