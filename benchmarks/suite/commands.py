@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
+import importlib.util
 import json
 import subprocess
 import sys
 import time
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Final
 
 from benchmarks.suite.results import Store
@@ -40,6 +43,20 @@ class Answer:
     printed: str
     wall_s: float
     kept: bool = False
+
+
+def question(command: Command) -> str:
+    """Return what a benchmark asks: the first line of its module, or nothing.
+
+    The module is read and not imported; importing one that is gone would end the report.
+    """
+    try:
+        found = importlib.util.find_spec(command.module)
+        text = Path(found.origin).read_text(encoding="utf-8") if found and found.origin else ""
+        said = ast.get_docstring(ast.parse(text)) or ""
+    except (ImportError, OSError, SyntaxError, ValueError):
+        return ""
+    return said.partition("\n\n")[0].replace("\n", " ")
 
 
 def answer(command: Command, store: Store) -> Answer:

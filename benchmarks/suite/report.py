@@ -17,7 +17,7 @@ from typing import Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from benchmarks.suite.commands import Answer
+from benchmarks.suite.commands import Answer, question
 from benchmarks.suite.intervals import interval_plot
 from benchmarks.suite.jobs import FAULTLESS, FAULTS, Outcome, parse_fault
 from benchmarks.suite.limits import judge, read_limits
@@ -189,6 +189,7 @@ def html(report: Report) -> str:
     environment.filters["tone"] = lambda cell: _TONES.get(cell, "")
     environment.filters["bold"] = _bold
     environment.filters["ended"] = _ended
+    environment.filters["question"] = lambda answer: question(answer.command)
     template = environment.get_template("report.html")
     return template.render(report=report, rule=RULE, statistics=STATISTICS, legend=LEGEND)
 
@@ -209,7 +210,8 @@ def markdown(report: Report) -> str:
     if report.refusals.rows:
         parts += ["## What could not run", report.refusals.markdown()]
     for found in report.answers:
-        parts += [f"## {found.command.name}", _ended(found), f"```\n{found.printed.rstrip()}\n```"]
+        parts += [f"## {found.command.name}", question(found.command), _ended(found)]
+        parts.append(f"```\n{found.printed.rstrip()}\n```")
     parts += ["## What was asked", _pairs(report.asked), "## Made with", _pairs(report.made_with)]
     if report.controllers.rows:
         parts += ["## Controllers", report.controllers.markdown()]
@@ -293,22 +295,17 @@ def _made_with(outcomes: Sequence[Outcome]) -> tuple[tuple[str, str], ...]:
     walls_s = [run.facts["wall_s"] for run in outcomes if "wall_s" in run.facts]
     machines = sorted({run.facts["machine"] for run in outcomes if "machine" in run.facts})
     played = [run for run in outcomes if not run.failed]
+    here = f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors"
+    spent = f"{sum(walls_s):.0f} s one after the other"
     return (
         ("SUMO", found.pop("eclipse-sumo")),
         ("revision", revision()),
         ("Python", platform.python_version()),
         *found.items(),
-        (
-            "reported on",
-            f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors",
-        ),
+        ("reported on", here),
         *((("played on", ", ".join(machines)),) if machines else ()),
         ("runs", f"{len(played)} played or kept, {len(outcomes) - len(played)} without a result"),
-        *(
-            (("time of these runs", f"{sum(walls_s):.0f} s one after the other"),)
-            if walls_s
-            else ()
-        ),
+        *((("time of these runs", spent),) if walls_s else ()),
     )
 
 

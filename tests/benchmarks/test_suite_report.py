@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.readme_table import END, README, SUITES, kept, mark, with_table
-from benchmarks.suite.commands import Answer
+from benchmarks.suite.commands import Answer, question
 from benchmarks.suite.intervals import half_width_s
 from benchmarks.suite.jobs import Outcome, Street
 from benchmarks.suite.report import MARKDOWN, html, markdown, report_of, table, write_report
@@ -143,6 +143,15 @@ def test_a_suite_of_commands_alone_has_a_report() -> None:
     report = report_of([Suite("b", "Bridge", commands=(ANSWER.command,))], [], [ANSWER], COMMAND)
     assert "a &lt; b" in html(report)
     assert "a < b | c" in markdown(report)
+
+
+@pytest.mark.parametrize("render", [html, markdown])
+def test_a_command_says_what_it_asks(render: object) -> None:
+    assert callable(render)
+    text = render(report_of([], [], [ANSWER], COMMAND)).replace("&#39;", "'")
+    assert question(ANSWER.command) in text
+    assert question(ANSWER.command).endswith(("?", "."))
+    assert question(Command("gone", "benchmarks.bridge.no_such_benchmark")) == ""
 
 
 def test_one_seed_has_no_interval() -> None:
