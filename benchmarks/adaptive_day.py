@@ -11,8 +11,9 @@ minutes none comes at all.
 
 Beside it the plan in force on the same streets, with the same traffic and the same roads closed.
 An eye on the lamps that knows nothing of adaptive control (`benchmarks.lamp_stream`) judges every
-second; how long somebody stood without being served is read off the vehicles themselves, every
-five seconds. Limits: no unlawful second, nobody waits longer than the longest wait, delay at most
+second. How long somebody stood without being served is told, every five seconds, from the vehicles
+themselves and the signal's own count of red, whichever is less: who has green and cannot go is not
+counted. Limits: no unlawful second, nobody waits longer than the longest wait, delay at most
 1.10 of the plan in force, each hour told.
 """
 

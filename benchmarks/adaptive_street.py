@@ -7,7 +7,8 @@ plan in force; the same controllers under ``throughband adapt``, steered with ho
 over SNMP on loopback; and adaptive control in coordinated mode in SUMO directly, without
 controllers. Sight is ``lanes`` (everything within 200 m, as radar tells it) in both. The street
 waits for every decision, so the figures depend on nobody's machine; how fast the wire is, the
-column of turns tells. A monitor of its own reads the lamps of every controller tenth by tenth.
+column of turns tells. A monitor of its own reads the lamps tenth by tenth, of controllers of one
+ring whose phases show different pictures; of others there is the controller's own monitor alone.
 """
 
 from __future__ import annotations

@@ -156,7 +156,7 @@ class Outcome:
     job
         What was played.
     measures
-        By name, see `benchmarks.suite.measures`; empty where it could not be played.
+        By name, see `benchmarks.suite.trips.measures_of`; empty where it could not be played.
     reason
         Why not, in one line; empty where it could.
     facts
