@@ -51,7 +51,7 @@ from engine.validate.sumo import play
 from engine.validate.trips import Trips
 from network.graph import RoadNetwork
 from throughband.generate import Wish, generate
-from throughband.pipeline import Setting, open_setting
+from throughband.setting import Setting, open_setting
 
 HOUR_S: Final = 3600.0
 STREET_SEED: Final = 11

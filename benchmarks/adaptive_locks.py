@@ -44,7 +44,7 @@ from engine.adaptive.sensing import Sensing
 from engine.adaptive.sites import build_sites
 from engine.validate.adaptive_loop import run_adaptive
 from network.errors import FormatError, ThroughbandError
-from throughband.pipeline import open_setting
+from throughband.setting import open_setting
 
 CONFIDENCE = 0.95
 _SHORT = 12

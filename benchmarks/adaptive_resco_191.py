@@ -35,7 +35,7 @@ from engine.validate.adaptive_loop import AdaptiveStreet
 from engine.validate.sumo import play
 from engine.validate.trips import Trips
 from network.errors import SimulationError, ThroughbandError
-from throughband.pipeline import Setting, open_setting
+from throughband.setting import Setting, open_setting
 
 VERSION: Final = "1.9.1"
 GRIDS_S: Final = (1, 5, 10)

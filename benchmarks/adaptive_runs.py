@@ -32,7 +32,7 @@ from engine.validate.simulator import SimulationCase
 from engine.validate.sumo_files import Actuation, write_actuated
 from network.errors import EngineError
 from network.readers.xml_files import iterate_elements
-from throughband.pipeline import open_setting
+from throughband.setting import open_setting
 
 FIXED, ACTUATED, DELAY_BASED = "fixed", "actuated", "delay-based"
 PROGRAMS: Mapping[str, Actuation | None] = {

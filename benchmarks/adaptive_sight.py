@@ -32,7 +32,7 @@ from engine.adaptive.sensing import Sensing
 from engine.adaptive.sites import build_sites
 from engine.validate.adaptive_loop import run_adaptive
 from network.errors import ThroughbandError
-from throughband.pipeline import open_setting
+from throughband.setting import open_setting
 
 FULL, PRESSURE = "lanes", "max-pressure, everything seen"
 FAULTY_SHARE = 0.1

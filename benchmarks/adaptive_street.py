@@ -40,7 +40,7 @@ from network.phasing import Phasing
 from throughband.adapting.adaptation import Adaptation
 from throughband.adapting.command import RESEND_S, TIMEOUT_S, select
 from throughband.adapting.link import open_link
-from throughband.pipeline import Setting, open_setting
+from throughband.setting import Setting, open_setting
 from throughband.street import Street, Wiring, open_street
 
 BACKUP_S = 30

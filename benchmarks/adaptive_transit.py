@@ -39,7 +39,7 @@ from network.errors import InfeasibleError, ThroughbandError
 from network.graph import RoadNetwork
 from network.readers.xml_files import iterate_elements
 from throughband.generate import Wish, generate
-from throughband.pipeline import Setting, open_setting
+from throughband.setting import Setting, open_setting
 
 HEADWAY_S, FIRST_S, LATE_S, LOAD_PERSONS = 300.0, 60.0, 60.0, 30.0
 BUS, BUS_RATIO, PERSON_RATIO = "bus-", 0.60, 1.00

@@ -40,9 +40,9 @@ from network.graph import RoadNetwork
 from network.readers.xml_files import iterate_elements
 from network.sumo_tls import write_sumo_plan
 from network.transit import BusLine
+from throughband.exchange.imported import buses_of
 from throughband.generate import Wish, generate
-from throughband.imported import buses_of
-from throughband.pipeline import Setting, open_setting
+from throughband.setting import Setting, open_setting
 
 PERIOD_S = 900
 CAR_PERSONS = 1.3

@@ -45,14 +45,14 @@ from engine.validate.trajectories import observe
 from network.counts import CountSeries
 from network.sumo_tls import write_sumo_plan
 from network.timing import PlanSet, TimingPlan
-from throughband.demand import (
+from throughband.counts.demand import (
     COUNTING_SEEDS,
     counted_days,
     lane_shares,
     mean_day,
     movement_counts,
 )
-from throughband.pipeline import Setting, open_setting
+from throughband.setting import Setting, open_setting
 
 PLAN_SEED = 5
 HELD_SEED = 1

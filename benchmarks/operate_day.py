@@ -33,7 +33,7 @@ from throughband.journal import verify
 from throughband.operate.ledger import PREFIX
 from throughband.operate.office import PLANS
 from throughband.operate.planner import ADDITIONAL, PLAN
-from throughband.pipeline import Setting
+from throughband.setting import Setting
 
 
 def say(text: str) -> None:

@@ -29,10 +29,10 @@ from numpy.typing import NDArray
 from benchmarks.operate.replay import Heard, replay
 from benchmarks.operate.street_days import HOUR_S, INTERVAL_S, build, day_case, write_history
 from engine.validate.counting import count
-from throughband.demand import detected_connections, sites
+from throughband.counts.demand import detected_connections, sites
 from throughband.operate.link_watch import road_begin, road_end
 from throughband.operate.warning_book import Kind
-from throughband.pipeline import Setting
+from throughband.setting import Setting
 
 Floats = NDArray[np.float64]
 

@@ -37,8 +37,8 @@ from network.readers.xml_files import iterate_elements
 from network.sumo_tls import write_sumo_plan
 from scenarios.builders import PEAK_QUARTER, Built
 from throughband.generate import Wish, generate
-from throughband.optimize_results import overload_lines, queue_lines
-from throughband.pipeline import Setting, open_setting
+from throughband.planning.optimize_results import overload_lines, queue_lines
+from throughband.setting import Setting, open_setting
 
 IN_FORCE, PLAIN, BALANCED = "in force", "plain delay", "queues in their blocks"
 PERIOD_S = 900

@@ -32,12 +32,12 @@ from engine.validate.sumo import run_many
 from network.sumo_day import write_sumo_day
 from network.sumo_tls import write_sumo_plan
 from network.timing import PlanSet
-from throughband.day_files import actions_of, plan_names, stretches_of
-from throughband.day_flows import counted_flows
-from throughband.day_plans import summary
-from throughband.demand import COUNTING_SEEDS, counted_days, lane_shares
+from throughband.counts.day_flows import counted_flows
+from throughband.counts.demand import COUNTING_SEEDS, counted_days, lane_shares
 from throughband.generate import Wish, generate
-from throughband.pipeline import Setting, open_setting
+from throughband.planning.day_files import actions_of, plan_names, stretches_of
+from throughband.planning.day_plans import summary
+from throughband.setting import Setting, open_setting
 
 HOUR_S = 3600
 HOURS = ((0.15, 0.15), (1.0, 0.35), (0.5, 0.5), (0.35, 1.0))

@@ -21,8 +21,8 @@ ROOT = Path(__file__).parents[1]
 TOML_FORMS = {
     "buses": "network/bus_file.py",
     "corridors": "network/derive/corridors.py",
-    "locks": "throughband/optimize_options.py",
-    "objective": "throughband/objective_options.py",
+    "locks": "throughband/planning/optimize_options.py",
+    "objective": "throughband/planning/objective_options.py",
     "suite": "benchmarks/suite/suite_file.py",
 }
 """Files whose form the docstring of their reader shows."""

@@ -16,9 +16,9 @@ from engine.adaptive.sensing import Sensing
 from engine.adaptive.sites import build_sites
 from engine.validate.adaptive_loop import AdaptiveRun, run_adaptive
 from network.errors import ThroughbandError
-from throughband.pipeline import Setting
 from throughband.results import output_folder, write_json
 from throughband.run_record import add_step
+from throughband.setting import Setting
 from throughband.steering import live_controller
 
 ADAPTIVE = "adaptive"

@@ -16,7 +16,7 @@ from network.counts import CountSeries
 from network.errors import ControllerError, ScenarioError
 from network.graph import RoadNetwork
 from network.timing import PlanSet
-from throughband.demand import INTERVAL_S
+from throughband.counts.demand import INTERVAL_S
 from throughband.street import BACKUP_TIME_S, PERIOD_S, Street
 from throughband.teller import Tell
 

@@ -32,10 +32,10 @@ from throughband.bridge.config import write_config
 from throughband.device_writing import write_devices
 from throughband.devices import read_devices
 from throughband.journal import Journal, verify
-from throughband.pipeline import ANY_WINDOW_S, Setting, open_setting
-from throughband.plan_files import plan_for
+from throughband.planning.plan_files import plan_for
 from throughband.reaching import reaching
 from throughband.results import now_utc, read_json
+from throughband.setting import ANY_WINDOW_S, Setting, open_setting
 from throughband.stopping import undisturbed
 from throughband.teller import answer
 

@@ -9,8 +9,8 @@ from engine.measures.hcm_results import IntersectionAnalysis
 from network.derive import derive_signal, differences
 from network.errors import ThroughbandError
 from network.graph import Signal
-from throughband.import_counts import peak_hour_vph
-from throughband.import_record import Import
+from throughband.exchange.import_counts import peak_hour_vph
+from throughband.exchange.import_record import Import
 
 MAIN_PHASE: Final = 2
 """NEMA practice: phases 2 and 6 are the through traffic of the main street."""

@@ -13,8 +13,8 @@ from engine.adaptive.priority import Rank, Request
 from engine.adaptive.sites import build_sites
 from engine.validate.priority_loop import VEHICLE_ID, Follower, Ride, ride
 from network.errors import InfeasibleError
-from throughband.pipeline import Setting, open_setting
 from throughband.results import output_folder, write_json
+from throughband.setting import Setting, open_setting
 from throughband.teller import Teller
 
 AFTER_S: Final = 900.0

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from network.errors import ThroughbandError
 from network.files import replace_file
 from throughband.benefits import Rates, benefits_of, read_rates
-from throughband.pipeline import Setting
+from throughband.setting import Setting
 from throughband.teller import Teller
 
 if TYPE_CHECKING:

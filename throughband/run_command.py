@@ -11,15 +11,16 @@ from typing import Any
 from network.readers.counts_csv import write_counts_csv
 from throughband import pipeline
 from throughband.benefits import Rates, benefits_of, read_rates
-from throughband.demand_file import DEMAND_NAME, write_demand
+from throughband.counts.demand_file import DEMAND_NAME, write_demand
 from throughband.journal import Journal
-from throughband.pipeline import RunResult, open_setting
-from throughband.plan_files import write_plan_files
-from throughband.plan_orders import PlanOrder
-from throughband.planning_told import describe, limits_of, tell_halt
+from throughband.pipeline import RunResult
+from throughband.planning.plan_files import write_plan_files
+from throughband.planning.plan_orders import PlanOrder
+from throughband.planning.planning_told import describe, limits_of, tell_halt
 from throughband.results import COMPLETE, now_utc, run_folder, versions, write_json
 from throughband.run_approval import RunApproval
 from throughband.run_record import add_step, planning_inputs, run_record
+from throughband.setting import open_setting
 from throughband.teller import Teller
 from throughband.validate_command import tell_verdict, validation_seeds
 

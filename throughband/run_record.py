@@ -23,10 +23,10 @@ from network.documents import DocumentForm, read_document, write_document
 from network.errors import ThroughbandError
 from network.fields import Fields, place_in
 from scenarios.cities import CITIES
-from throughband.imported import CORRIDORS_NAME
-from throughband.pipeline import Setting
-from throughband.plan_orders import PlanOrder
+from throughband.exchange.imported import CORRIDORS_NAME
+from throughband.planning.plan_orders import PlanOrder
 from throughband.results import versions
+from throughband.setting import Setting
 
 RECORD_NAME: Final = "run.json"
 RECORD_FORM: Final = DocumentForm("throughband.run", "record of a run", 1, ThroughbandError)

@@ -15,10 +15,10 @@ from network.readers.xml_files import iterate_elements
 from network.safety import require_safe
 from network.sumo_tls import write_sumo_plan
 from throughband.adaptive import ADAPTIVE, FREE, Sight, is_live, simulate_adaptive
-from throughband.pipeline import Setting, open_setting
-from throughband.plan_files import plan_for
+from throughband.planning.plan_files import plan_for
 from throughband.results import output_folder, write_json
 from throughband.run_record import add_step
+from throughband.setting import Setting, open_setting
 
 
 def simulate_scenario(

@@ -19,8 +19,8 @@ from engine.adaptive.lookahead import LookAhead, Outlook
 from engine.adaptive.resco import resco_max_pressure, resco_max_wave
 from engine.adaptive.sensing import Sensing
 from network.errors import PluginError
-from throughband.pipeline import Setting
 from throughband.plugins import CONTROLLERS, PACKAGE, Plugin, guarded, named
+from throughband.setting import Setting
 
 
 @runtime_checkable

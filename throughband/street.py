@@ -29,7 +29,7 @@ from network.errors import ControllerError, SimulationError
 from network.graph import Connection, RoadNetwork
 from network.units import TENTHS_PER_SECOND, tenths
 from throughband.access import Access, new_access, reached_at
-from throughband.demand import INTERVAL_S, detected_connections, detector_counts, sites
+from throughband.counts.demand import INTERVAL_S, detected_connections, detector_counts, sites
 
 _log = logging.getLogger(__name__)
 

@@ -20,10 +20,10 @@ from throughband.access import reached_at
 from throughband.bridge.config import write_config
 from throughband.device_writing import write_devices
 from throughband.drill import FASTEST, FILE, Drill, write_drill
-from throughband.pipeline import LONGEST_WINDOW_S, Setting, open_setting
 from throughband.radar import FILE as RADAR
 from throughband.radar import radar_feed, write_address
 from throughband.results import write_json
+from throughband.setting import LONGEST_WINDOW_S, Setting, open_setting
 from throughband.simulate_command import measured
 from throughband.stopping import STOPPING
 from throughband.street import BACKUP_TIME_S, Street, Wiring, open_street

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from throughband import pipeline
-from throughband.pipeline import FIRST_VALIDATION_SEED, open_setting
-from throughband.plan_files import plan_for
+from throughband.pipeline import FIRST_VALIDATION_SEED
+from throughband.planning.plan_files import plan_for
 from throughband.results import output_folder, versions, write_json
 from throughband.run_record import add_step
 from throughband.seams import OWN_SIMULATOR, simulator_named
+from throughband.setting import open_setting
 from throughband.teller import Teller
 
 

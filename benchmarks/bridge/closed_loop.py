@@ -33,8 +33,8 @@ from network.files import read_plan
 from network.schedule import DaySchedule
 from network.sumo_tls import write_sumo_schedule
 from throughband.drill import FILE, read_drill
-from throughband.pipeline import Setting, open_setting
 from throughband.results import read_json
+from throughband.setting import Setting, open_setting
 
 DAY: Final = date(2026, 5, 4)
 PLAN: Final = "pushed"

@@ -42,7 +42,7 @@ from network.readers.hires_events import (
 )
 from network.readers.hires_log import read_hires_log
 from network.writers.hires_log import HiresLogFile
-from throughband.pipeline import Setting, open_setting
+from throughband.setting import Setting, open_setting
 from throughband.street import Wiring, Witness, open_street
 
 MIDNIGHT_UTC: Final = datetime(2026, 5, 4, tzinfo=UTC)

@@ -37,15 +37,15 @@ from throughband.console.carrying import FILES
 from throughband.console.config import ConsoleConfig
 from throughband.console.desk import COOKIE, Desk
 from throughband.console.pages import furnish, page_routers
-from throughband.demand import demand
-from throughband.demand_file import DEMAND_NAME, write_demand
+from throughband.counts.demand import demand
+from throughband.counts.demand_file import DEMAND_NAME, write_demand
 from throughband.journal import GENESIS, canonical, seal
 from throughband.journal_file import Row, appending, insert, last_row
 from throughband.people.rights import Right
-from throughband.pipeline import ANY_WINDOW_S, open_setting
+from throughband.planning.tuning import running
+from throughband.setting import ANY_WINDOW_S, open_setting
 from throughband.store import open_store
 from throughband.store.rows import RunState
-from throughband.tuning import running
 
 LIMIT_MS: Final = 200.0
 RUNS: Final = 60

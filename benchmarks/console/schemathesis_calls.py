@@ -36,8 +36,8 @@ from throughband.console.app import create_app
 from throughband.console.carrying import FILES
 from throughband.console.config import ConsoleConfig
 from throughband.console.desk import Desk
-from throughband.demand import demand
-from throughband.demand_file import DEMAND_NAME, write_demand
+from throughband.counts.demand import demand
+from throughband.counts.demand_file import DEMAND_NAME, write_demand
 from throughband.people.rights import Right
 from throughband.people.routes import API
 from throughband.store.rows import RunState

@@ -40,8 +40,8 @@ from engine.forecast.platoon_fit import fit_platoons
 from network.graph import RoadNetwork
 from network.timing import TimingPlan
 from network.units import SECONDS_PER_HOUR
-from throughband.demand import COUNTING_SEEDS
-from throughband.pipeline import Setting
+from throughband.counts.demand import COUNTING_SEEDS
+from throughband.setting import Setting
 
 Floats = NDArray[np.float64]
 

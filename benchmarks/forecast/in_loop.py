@@ -42,7 +42,7 @@ from engine.validate.statistics import paired_difference
 from engine.validate.sumo import run_many
 from network.counts import CountSeries
 from network.sumo_tls import write_sumo_plan
-from throughband.demand import (
+from throughband.counts.demand import (
     COUNTING_SEEDS,
     INTERVAL_S,
     demand,
@@ -50,8 +50,8 @@ from throughband.demand import (
     detector_counts,
     sites,
 )
-from throughband.imported import corridors_of
-from throughband.pipeline import Setting, open_setting
+from throughband.exchange.imported import corridors_of
+from throughband.setting import Setting, open_setting
 
 SCATTER = (0.15, 0.2)
 LEVELS = (0.85, 1.0)

@@ -43,7 +43,7 @@ from benchmarks.forecast.watched_street import (
 from benchmarks.seeds import seeds_of
 from engine.forecast.warnings import LinkModel, LinkWarning, WarningDesk, learn_links
 from network.units import SECONDS_PER_HOUR
-from throughband.demand import COUNTING_SEEDS
+from throughband.counts.demand import COUNTING_SEEDS
 
 Floats = NDArray[np.float64]
 

@@ -17,7 +17,7 @@ from network.graph import RoadNetwork
 from network.units import SECONDS_PER_HOUR
 from scenarios.builders import DEFAULT_SATURATION, build
 from scenarios.layout import arterial
-from throughband.pipeline import Setting, open_setting
+from throughband.setting import Setting, open_setting
 
 Floats = NDArray[np.float64]
 

@@ -33,8 +33,8 @@ from engine.forecast.turning_fit import EXIT_M, crossing_times, fit_shares
 from engine.validate.counting import DetectorSite, count
 from network.graph import RoadNetwork
 from network.units import SECONDS_PER_HOUR
-from throughband.demand import COUNTING_SEEDS
-from throughband.pipeline import Setting
+from throughband.counts.demand import COUNTING_SEEDS
+from throughband.setting import Setting
 
 Floats = NDArray[np.float64]
 Layout = Literal["lanes", "totals"]

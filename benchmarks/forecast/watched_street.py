@@ -16,7 +16,7 @@ from benchmarks.forecast.drawn_days import Trips, draw_day, read_trips
 from benchmarks.forecast.sumo_arrivals import INSIDE_NODE_M, AdvanceLoops, advance_loops
 from engine.validate.counting import DetectorSite, count
 from network.readers.xml_files import iterate_elements
-from throughband.pipeline import Setting
+from throughband.setting import Setting
 
 Floats = NDArray[np.float64]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks.operate.street_days import INTERVAL_S
 from throughband.bridge.detector_map import scenario_map
 from throughband.device_writing import write_devices
-from throughband.pipeline import Setting
+from throughband.setting import Setting
 from throughband.street import Street
 
 

@@ -33,8 +33,8 @@ from throughband.operate.ledger import PREFIX
 from throughband.operate.office import PLANS
 from throughband.operate.operation import Operation
 from throughband.operate.planner import PlanOrder, PlanOutcome, make_plan
-from throughband.pipeline import Setting
 from throughband.reaching import reaching
+from throughband.setting import Setting
 from throughband.street import Street, Wiring, open_street
 
 PLANNING_S: Final = 180.0

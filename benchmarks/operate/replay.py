@@ -15,8 +15,8 @@ from network.counts import CountSeries, Quality
 from network.graph import RoadNetwork
 from throughband.bridge.counting import CountSpool
 from throughband.bridge.detector_map import scenario_map
-from throughband.growing_counts import GrowingCounts
-from throughband.live_forecast import LiveForecast, LiveSettings
+from throughband.counts.growing_counts import GrowingCounts
+from throughband.forecasts.live_forecast import LiveForecast, LiveSettings
 from throughband.operate.count_history import last_days
 from throughband.operate.diagnosis import Diagnosis
 from throughband.operate.street_counts import StreetCounts

@@ -22,7 +22,7 @@ from engine.forecast.forecaster import FlowForecaster
 from engine.forecast.prediction import FlowPrediction
 from network.graph import Signal
 from network.timing import TimingPlan
-from throughband.demand import counted_days
+from throughband.counts.demand import counted_days
 from throughband.operate.comparison import traffic_that_came
 from throughband.operate.evidence import (
     Costs,
@@ -36,7 +36,7 @@ from throughband.operate.evidence import (
 from throughband.operate.model import cost_of
 from throughband.operate.street_counts import Counted
 from throughband.operate.total_errors import shared_parts
-from throughband.pipeline import Setting
+from throughband.setting import Setting
 
 Floats = NDArray[np.float64]
 

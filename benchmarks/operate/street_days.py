@@ -12,10 +12,10 @@ from typing import Final
 from benchmarks.forecast.drawn_days import draw_day, read_trips
 from benchmarks.forecast.watched_street import LEVELS
 from engine.validate.simulator import SimulationCase
-from throughband.demand import counted_days
+from throughband.counts.demand import counted_days
 from throughband.generate import Wish, generate
 from throughband.operate.link_watch import road_end
-from throughband.pipeline import Setting, open_setting
+from throughband.setting import Setting, open_setting
 
 OPERATED: Final = date(2026, 5, 7)
 """A Thursday; the days before it are the history."""

@@ -21,9 +21,9 @@ from network.graph import RoadNetwork
 from network.readers.counts_csv import read_counts_csv, write_counts_csv
 from network.sumo_tls import write_sumo_plan
 from network.timing import PlanSet, TimingPlan
-from throughband.demand import COUNTING_SEEDS, Demand, counted_days, demand, read_counts
-from throughband.imported import imported_counts
-from throughband.pipeline import Setting
+from throughband.counts.demand import COUNTING_SEEDS, Demand, counted_days, demand, read_counts
+from throughband.exchange.imported import imported_counts
+from throughband.setting import Setting
 
 PROGRAM_ID = "peer"
 """The same for all, so that equal plans are equal files and are played once."""

@@ -32,7 +32,7 @@ from engine.adaptive.player import Player
 from engine.adaptive.sensing import Sensing, Sensors, Traffic
 from engine.adaptive.sites import build_sites
 from throughband.generate import Wish, generate
-from throughband.pipeline import open_setting
+from throughband.setting import open_setting
 
 SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 MEDIAN_MS, WORST_MS, CITY_S = 1.0, 20.0, 1.0

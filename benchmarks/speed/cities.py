@@ -34,7 +34,7 @@ from engine.optimize.optimizer import Optimization, optimize
 from engine.optimize.problem import Limits
 from engine.optimize.workers import Processes
 from throughband.generate import Wish, generate
-from throughband.pipeline import open_setting
+from throughband.setting import open_setting
 
 LIMITS_S = {("arterial", 20): 1.0, ("town", 1000): 60.0}
 """Wall-clock seconds that a plan must stay within, the town's on two cores."""

@@ -35,7 +35,7 @@ from engine.optimize.trials import GroupTrials
 from network.graph import RoadNetwork
 from network.timing import TimingPlan
 from throughband.generate import Wish, generate
-from throughband.pipeline import open_setting
+from throughband.setting import open_setting
 
 PERIOD_S = 900
 ROUNDS = 2

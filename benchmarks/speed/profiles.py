@@ -45,7 +45,7 @@ from network.graph import Connection, Link, Movement, RoadNetwork, Signal
 from network.phasing import Phase, Phasing
 from network.timing import TimingPlan
 from throughband.generate import Wish, generate
-from throughband.pipeline import Setting, open_setting
+from throughband.setting import Setting, open_setting
 
 CYCLE_S = 90
 SIGNALS = 20

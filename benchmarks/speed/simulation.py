@@ -45,7 +45,7 @@ from engine.validate.sumo import TRIPINFO, run_options
 from engine.validate.sumo_process import environment, find_program
 from engine.validate.trips import read_trips
 from network.errors import EngineError, ThroughbandError
-from throughband.pipeline import Setting, open_setting
+from throughband.setting import Setting, open_setting
 
 MOST: Final = 1.10
 FIRST_SEED: Final = 11

@@ -25,11 +25,11 @@ import numpy as np
 from engine.measures.evaluation import evaluate
 from engine.optimize.appraisal import street_tables
 from engine.optimize.problem import Limits
-from throughband.demand import counted_days, demand
-from throughband.explaining import plans_in_force
-from throughband.pipeline import open_setting
-from throughband.tuning import open_tuning
-from throughband.tuning_moves import Move
+from throughband.counts.demand import counted_days, demand
+from throughband.planning.explaining import plans_in_force
+from throughband.planning.tuning import open_tuning
+from throughband.planning.tuning_moves import Move
+from throughband.setting import open_setting
 
 LIMIT_MS: Final = 20.0
 COUNTED_SEED: Final = 1

@@ -21,8 +21,8 @@ from benchmarks.suite.floor import Floor
 from benchmarks.suite.programs import Programs
 from network.counts import CountSeries
 from network.errors import PluginError, ScenarioError
-from throughband.pipeline import Setting
 from throughband.plugins import CONTROLLERS, Plugin, plugins
+from throughband.setting import Setting
 from throughband.steering import LiveController, live_of
 
 _log = logging.getLogger(__name__)

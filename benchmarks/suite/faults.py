@@ -27,7 +27,7 @@ from network.counts import CountSeries, Quality
 from network.errors import InsufficientDataError
 from network.readers.xml_files import iterate_elements
 from scenarios.scenario import Scenario
-from throughband.demand import COUNTING_SEEDS
+from throughband.counts.demand import COUNTING_SEEDS
 
 INCIDENT_S: Final = 900.0
 INCIDENT_FROM_STOP_LINE_M: Final = 60.0

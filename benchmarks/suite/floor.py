@@ -19,7 +19,7 @@ from benchmarks.suite.programs import Programs
 from network.counts import CountSeries
 from network.graph import RoadNetwork
 from network.units import SECONDS_PER_HOUR
-from throughband.pipeline import Setting
+from throughband.setting import Setting
 
 APART_S: Final = 20.0
 """Between two vehicles on the whole street, as the field's reference floors have it."""

@@ -48,9 +48,9 @@ from engine.validate.simulator import SimulationCase
 from network.counts import CountSeries
 from network.errors import ScenarioError, ThroughbandError
 from scenarios.scenario import Scenario
-from throughband.demand import COUNTING_SEEDS, counted_days
-from throughband.imported import COUNTS_NAME
-from throughband.pipeline import Setting, open_setting
+from throughband.counts.demand import COUNTING_SEEDS, counted_days
+from throughband.exchange.imported import COUNTS_NAME
+from throughband.setting import Setting, open_setting
 from throughband.steering import LiveController
 
 MISSING_DETECTORS: Final = "missing-detectors"

@@ -21,8 +21,13 @@ from scenarios.scenario import FOLDER_CONFIG, Scenario, load_scenario
 from scenarios.street_rules import under_street_rules
 from scenarios.street_rules_files import write_street_rules
 from scenarios.sumo_config import read_options, split_files
+from throughband.exchange.imported import (
+    CORRIDORS_NAME,
+    COUNTS_NAME,
+    NETWORK_NAME,
+    scenario_network,
+)
 from throughband.generate import Wish, generate
-from throughband.imported import CORRIDORS_NAME, COUNTS_NAME, NETWORK_NAME, scenario_network
 
 MADE_UP: Final = ("arterial", "grid", "town")
 SATURATION: Final = 0.75

@@ -2,7 +2,7 @@
 Read a network and look at a plan in force
 ==========================================
 
-A scenario opens as a :class:`throughband.pipeline.Setting`: what to play, and the roads with
+A scenario opens as a :class:`throughband.setting.Setting`: what to play, and the roads with
 their signals. Here the streets are made up, so that nothing has to be downloaded; a catalog name,
 the path of a ``.sumocfg`` or a folder that ``throughband import`` made opens the same way.
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 
 from throughband.generate import Wish, generate
-from throughband.pipeline import open_setting
+from throughband.setting import open_setting
 
 folder = Path(tempfile.mkdtemp()) / "street"
 built = generate(Wish("arterial", 3, None, None, 1, None, 0.7, False), folder)

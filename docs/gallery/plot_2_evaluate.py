@@ -18,7 +18,7 @@ from engine.measures.street import Driving, build_street
 from engine.optimize.appraisal import street_tables
 from engine.optimize.problem import Limits
 from throughband.generate import Wish, generate
-from throughband.pipeline import open_setting
+from throughband.setting import open_setting
 
 folder = Path(tempfile.mkdtemp()) / "street"
 built = generate(Wish("arterial", 3, None, None, 1, None, 0.7, False), folder)

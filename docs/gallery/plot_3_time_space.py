@@ -17,8 +17,8 @@ from engine.measures.corridor_search import strongest_corridor
 from engine.measures.street import Driving, build_street
 from engine.optimize.bands import band_offsets
 from throughband.generate import Wish, generate
-from throughband.pipeline import open_setting
 from throughband.reports.time_space import time_space_diagram
+from throughband.setting import open_setting
 
 folder = Path(tempfile.mkdtemp()) / "street"
 built = generate(Wish("arterial", 4, None, None, 2, None, 0.7, False), folder)

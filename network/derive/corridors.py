@@ -1,6 +1,6 @@
 """Corridors that an engineer names, in a ``corridors.toml``.
 
-    format = "throughband.corridors"
+    format = "throughband.planning.corridors"
     version = 1
 
     [[corridor]]
@@ -29,7 +29,7 @@ from network.errors import FormatError, TopologyError
 from network.files import replace_file
 from network.graph import RoadNetwork
 
-CORRIDOR_FORMAT = "throughband.corridors"
+CORRIDOR_FORMAT = "throughband.planning.corridors"
 CORRIDOR_VERSION = 1
 
 LARGEST_FILE = 1_000_000

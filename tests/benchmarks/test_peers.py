@@ -23,8 +23,8 @@ from network.phasing import Phase, Phasing
 from network.safety import require_safe
 from network.timing import PlanSet, TimingPlan
 from tests.network import streets
-from throughband.demand import Demand
-from throughband.pipeline import open_setting
+from throughband.counts.demand import Demand
+from throughband.setting import open_setting
 
 
 @cache

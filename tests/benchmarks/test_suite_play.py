@@ -28,8 +28,8 @@ from network.counts import CountSeries, Quality
 from network.errors import InsufficientDataError, ScenarioError
 from network.readers.xml_files import iterate_elements
 from scenarios.scenario import Scenario, load_scenario
-from throughband.imported import scenario_network
-from throughband.pipeline import open_setting
+from throughband.exchange.imported import scenario_network
+from throughband.setting import open_setting
 
 pytestmark = pytest.mark.sumo
 SMALL = Suite(

@@ -22,12 +22,12 @@ from throughband.console.app import create_app
 from throughband.console.carrying import FILES
 from throughband.console.desk import COOKIE, Desk
 from throughband.console.pages import furnish, page_routers
-from throughband.demand import demand
-from throughband.demand_file import DEMAND_NAME, write_demand
+from throughband.counts.demand import demand
+from throughband.counts.demand_file import DEMAND_NAME, write_demand
 from throughband.people.rights import rights_of
-from throughband.pipeline import ANY_WINDOW_S, open_setting
+from throughband.planning.tuning import running
+from throughband.setting import ANY_WINDOW_S, open_setting
 from throughband.store.rows import ReportOrigin, ReportSource, RunState
-from throughband.tuning import running
 
 __all__ = ["PASSWORD", "Site", "site_in"]
 

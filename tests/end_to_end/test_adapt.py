@@ -24,8 +24,8 @@ from tests.throughband.command_line import ended, started
 from tests.throughband.towns import block_town
 from throughband.device_writing import write_devices
 from throughband.journal import verify
-from throughband.pipeline import Setting, open_setting
 from throughband.radar import RadarFeed, radar_feed, write_address
+from throughband.setting import Setting, open_setting
 from throughband.street import Street, Wiring, open_street
 
 pytestmark = [pytest.mark.sumo, pytest.mark.slow]

@@ -24,8 +24,8 @@ from tests.throughband.store.conftest import Clock, Desk
 from tests.throughband.store.plans import BEN, brought_to, draft
 from throughband.console.scenes import Scenes
 from throughband.journal import verify
-from throughband.pipeline import open_setting
 from throughband.plan_life import PlanState
+from throughband.setting import open_setting
 
 API = "/api/v1"
 CITY = "cologne3"

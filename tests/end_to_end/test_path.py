@@ -29,8 +29,9 @@ from tests.throughband.towns import block_town, corner_town
 from throughband import pipeline
 from throughband.approval import POLICY_NAME, approve
 from throughband.journal import Journal, verify
-from throughband.pipeline import LIVE_SEED, RunResult, open_setting
+from throughband.pipeline import LIVE_SEED, RunResult
 from throughband.results import RUN_FILES, read_json
+from throughband.setting import open_setting
 from throughband.street import open_street
 
 pytestmark = pytest.mark.sumo

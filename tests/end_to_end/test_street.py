@@ -9,7 +9,7 @@ import pytest
 from benchmarks.bridge.closed_loop import compare
 from benchmarks.bridge.hires import our_arrivals, our_counts, record
 from tests.throughband.towns import block_town
-from throughband.pipeline import open_setting
+from throughband.setting import open_setting
 
 pytestmark = pytest.mark.sumo
 

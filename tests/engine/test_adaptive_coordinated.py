@@ -18,7 +18,7 @@ from engine.adaptive.player import Player
 from engine.adaptive.sites import build_sites
 from network.errors import EngineError
 from tests.engine.adaptive_views import view
-from throughband.pipeline import open_setting
+from throughband.setting import open_setting
 
 CITY = "cologne8"
 NETWORK = open_setting(CITY).network

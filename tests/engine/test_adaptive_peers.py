@@ -14,7 +14,7 @@ from engine.adaptive.sites import build_sites
 from engine.validate.adaptive_loop import run_adaptive
 from network.errors import EngineError
 from tests.engine.adaptive_views import view
-from throughband.pipeline import open_setting
+from throughband.setting import open_setting
 
 
 def task(controller: str, ours: str = "", interval_s: int = 10) -> Task:

@@ -9,7 +9,7 @@ from engine.adaptive.player import Player
 from engine.adaptive.sites import build_sites
 from network.film import Film
 from tests.engine.adaptive_views import view
-from throughband.pipeline import open_setting
+from throughband.setting import open_setting
 
 CITY = "cologne8"
 

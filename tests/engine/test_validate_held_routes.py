@@ -10,7 +10,7 @@ import pytest
 from engine.validate.held_routes import hold_routes
 from engine.validate.sumo import run
 from network.readers.xml_files import iterate_elements
-from throughband.pipeline import open_setting
+from throughband.setting import open_setting
 
 
 def test_the_run_whose_routes_are_held_is_played_again(tmp_path: Path) -> None:

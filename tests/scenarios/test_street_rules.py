@@ -23,7 +23,7 @@ from scenarios.scenario import Scenario, load_scenario
 from scenarios.street_rules import WHOLE_SECONDS, StreetRules, fitted, under_street_rules
 from scenarios.street_rules_files import write_street_rules
 from tests.network import streets
-from throughband.imported import scenario_network
+from throughband.exchange.imported import scenario_network
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from network.counts import Quality
-from throughband.count_feed import CountFeed
+from throughband.counts.count_feed import CountFeed
 
 Floats = NDArray[np.float64]
 

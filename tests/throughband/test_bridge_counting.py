@@ -27,7 +27,7 @@ from throughband.bridge.config import read_config
 from throughband.bridge.counting import Counting, CountSpool, counting
 from throughband.bridge.detector_map import DetectorMap, read_detector_map
 from throughband.bridge.running import _count
-from throughband.count_tables import HISTORY, read_feed
+from throughband.counts.count_tables import HISTORY, read_feed
 from throughband.device_writing import write_devices
 from throughband.drill import WALL, Drill
 

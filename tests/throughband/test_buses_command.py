@@ -11,10 +11,10 @@ import pytest
 from network.counts import CountSeries
 from network.readers.counts_csv import write_counts_csv
 from tests.throughband.command_line import assert_one_line, call
-from throughband.imported import buses_of
-from throughband.objective_options import objective_in
-from throughband.pipeline import open_setting
+from throughband.exchange.imported import buses_of
+from throughband.planning.objective_options import objective_in
 from throughband.run_record import digest_of, run_record
+from throughband.setting import open_setting
 
 
 @pytest.mark.sumo

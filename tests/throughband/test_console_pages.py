@@ -27,10 +27,10 @@ from throughband.console.pages.rendering import environment
 from throughband.console.pages.serving import FILE_POLICY, POLICY
 from throughband.console.work import STREET_KINDS, UNDOING
 from throughband.people.rights import rights_of
-from throughband.pipeline import ANY_WINDOW_S, open_setting
 from throughband.plan_life import MOVES, Move, PlanState
+from throughband.planning.tuning import running
+from throughband.setting import ANY_WINDOW_S, open_setting
 from throughband.store.rows import RunState
-from throughband.tuning import running
 
 INLINE = re.compile(r"<script(?![^>]*\bsrc=)(?![^>]*application/json)|\bon\w+=|\sstyle=", re.I)
 FORM = re.compile(r"<form([^>]*)>(.*?)</form>", re.DOTALL)

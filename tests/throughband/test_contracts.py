@@ -16,7 +16,7 @@ from engine.optimize.problem import Limits
 from engine.validate.sumo import SumoSimulator
 from throughband.contracts import adaptive, forecaster, optimizer, simulator
 from throughband.generate import Wish, generate
-from throughband.pipeline import Setting, open_setting
+from throughband.setting import Setting, open_setting
 
 
 @pytest.fixture(scope="module")

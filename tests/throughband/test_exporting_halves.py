@@ -17,7 +17,7 @@ from network.writers.utdf import write_utdf
 from tests.inventories import arterial
 from tests.network import streets
 from tests.throughband.command_line import call
-from throughband.importing import import_source
+from throughband.exchange.importing import import_source
 
 pytestmark = pytest.mark.sumo
 

@@ -8,7 +8,7 @@ import pytest
 
 from engine.optimize.planner import Descent
 from network.errors import EngineError
-from throughband import optimize_command
+from throughband.planning import optimize_command
 
 
 def test_several_jobs_of_another_optimizer_are_refused_before_anything_is_written(

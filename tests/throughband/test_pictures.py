@@ -23,8 +23,8 @@ from throughband.pictures.forecast import forecast_picture, prediction_picture
 from throughband.pictures.geojson import network_geojson
 from throughband.pictures.places import GeoReference, geo_reference
 from throughband.pictures.time_space import TimeSpacePicture, Window, time_space_picture, windows
-from throughband.tuning import Tuning
-from throughband.tuning_moves import Move
+from throughband.planning.tuning import Tuning
+from throughband.planning.tuning_moves import Move
 
 TOLD = story()
 MIDDAY = "2026-03-02T12:00:00+00:00"

@@ -27,7 +27,7 @@ from network.timing import TimingPlan
 from tests.throughband.drawn_counts import ZONE, drawn, write_wide
 from throughband.contracts import adaptive, driver, forecaster, optimizer, simulator
 from throughband.generate import Wish, generate
-from throughband.pipeline import Setting, open_setting
+from throughband.setting import Setting, open_setting
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "tests" / "plugin_example"

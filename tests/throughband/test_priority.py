@@ -9,8 +9,8 @@ import pytest
 
 from engine.validate.priority_loop import Ride
 from network.errors import InfeasibleError
-from throughband.pipeline import open_setting
 from throughband.priority import Wave, emergency_wave, show_corridor
+from throughband.setting import open_setting
 
 CITY = "cologne1"
 FROM, TO = "-32038056#3", "32038051#0"

@@ -19,10 +19,9 @@ from network.errors import CountError, ThroughbandError
 from scenarios.scenario import Scenario
 from tests.network.test_schemas import measured as calibration_of_a_street
 from tests.throughband.reports_street import street_network
-from throughband.demand import Demand
-from throughband.demand_file import read_demand, write_demand
-from throughband.pipeline import Setting
-from throughband.plan_orders import PlanOrder
+from throughband.counts.demand import Demand
+from throughband.counts.demand_file import read_demand, write_demand
+from throughband.planning.plan_orders import PlanOrder
 from throughband.run_record import (
     RECORD_NAME,
     add_step,
@@ -31,6 +30,7 @@ from throughband.run_record import (
     portable,
     run_record,
 )
+from throughband.setting import Setting
 
 NETWORK = street_network("AB")
 

@@ -19,7 +19,7 @@ from tests.throughband.towns import block_town
 from throughband.bridge.detector_map import scenario_map
 from throughband.devices import read_devices
 from throughband.drill import read_drill
-from throughband.pipeline import open_setting
+from throughband.setting import open_setting
 
 pytestmark = pytest.mark.sumo
 

@@ -28,10 +28,10 @@ from throughband.adapting.record import EVERY_S, Record
 from throughband.adaptive import COORDINATED, MODES
 from throughband.devices import read_devices
 from throughband.journal import Journal
-from throughband.pipeline import ANY_WINDOW_S, open_setting
 from throughband.radar import Ear, Frame, read_address
 from throughband.reaching import require_ntcip
 from throughband.results import now_utc
+from throughband.setting import ANY_WINDOW_S, open_setting
 from throughband.stopping import STOPPING
 
 TIMEOUT_S: Final = 1.0

@@ -28,7 +28,7 @@ from controllers.together import MOST_AT_ONCE, together
 from network.counts import CountSeries, Quality
 from network.errors import CountError, ThroughbandError
 from throughband.bridge.detector_map import DetectorMap
-from throughband.count_tables import HISTORY
+from throughband.counts.count_tables import HISTORY
 
 _log = logging.getLogger(__name__)
 

@@ -24,8 +24,8 @@ from throughband.bridge.counting import LOOK_S, CountSpool, count_until, countin
 from throughband.bridge.detector_map import DetectorMap, read_detector_map, scenario_map
 from throughband.devices import read_devices
 from throughband.drill import WALL, Drill
-from throughband.pipeline import ANY_WINDOW_S, open_setting
 from throughband.reaching import require_ntcip
+from throughband.setting import ANY_WINDOW_S, open_setting
 from throughband.stopping import STOPPING
 
 KEEP_S: Final = 5.0

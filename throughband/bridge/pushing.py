@@ -29,9 +29,9 @@ from throughband.bridge.state import StateFolder
 from throughband.controller_commands import phasings_of, show_changes
 from throughband.drill import WALL, Drill
 from throughband.journal import Journal, verify
-from throughband.pipeline import ANY_WINDOW_S, open_setting
-from throughband.plan_files import plan_for
+from throughband.planning.plan_files import plan_for
 from throughband.reaching import reaching
+from throughband.setting import ANY_WINDOW_S, open_setting
 from throughband.stopping import STOPPING
 from throughband.teller import print_line
 

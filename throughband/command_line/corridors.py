@@ -23,7 +23,7 @@ def corridors(
     end: End = None,
 ) -> None:
     """Propose coordination groups and arterials, to be named and edited by hand."""
-    from throughband.corridors import propose_corridors
+    from throughband.planning.corridors import propose_corridors
 
     propose_corridors(scenario, out, counts, begin, end)
 

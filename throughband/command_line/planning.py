@@ -19,7 +19,7 @@ from throughband.command_line.parameters import (
     TimeLimit,
     Workers,
 )
-from throughband.plan_orders import (
+from throughband.planning.plan_orders import (
     Balance,
     LockFile,
     LongestWait,
@@ -110,7 +110,7 @@ def optimize(
 
     The first Ctrl-C while it searches takes the best lawful plans so far.
     """
-    from throughband.optimize_command import optimize_scenario
+    from throughband.planning.optimize_command import optimize_scenario
 
     order = PlanOrder(
         lock, objective, minimize, stop_penalty, longest_wait, queue_limit, queue_price, balance
@@ -148,7 +148,7 @@ def explain(
 
     Writes explain.json, explain.txt (Markdown) and a figure for each group of signals.
     """
-    from throughband.explaining import explain_scenario
+    from throughband.planning.explaining import explain_scenario
 
     explain_scenario(scenario, plan, counts, out, begin, end, seed, calibration, lock)
 
@@ -216,7 +216,7 @@ def day(
 
     The first Ctrl-C while it searches takes the best lawful day so far.
     """
-    from throughband.day_plans import DayOrder, plan_day_command
+    from throughband.planning.day_plans import DayOrder, plan_day_command
 
     wanted = PlanOrder(
         lock, objective, minimize, stop_penalty, longest_wait, queue_limit, queue_price, balance

@@ -33,7 +33,7 @@ def calibrate(
 
     Every number comes with its error, how often it was seen, and what it was drawn toward.
     """
-    from throughband.calibrating import calibrate_scenario
+    from throughband.planning.calibrating import calibrate_scenario
 
     calibrate_scenario(scenario, out, seeds, log, detectors, tz, begin, end)
 

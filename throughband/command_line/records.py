@@ -59,7 +59,7 @@ def forecast(
     """Forecast the flows of the next hour from counts of earlier days, with a page of plots."""
     # A fit is many small products of matrices; threads of BLAS make it seven times dearer.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from throughband.forecasting import forecast_command
+    from throughband.forecasts.forecasting import forecast_command
 
     forecast_command(
         counts, horizon, step, tz, holidays, quantiles, at, backtest, form, out, scenario, sites,
@@ -95,7 +95,7 @@ def performance(
     ] = None,
 ) -> None:
     """Show how signals work from their logs: coordination, splits, terminations, arrivals."""
-    from throughband.performance import PerformanceWish, performance_command
+    from throughband.evaluations.performance import PerformanceWish, performance_command
 
     wish = PerformanceWish(
         log, detectors, tz, interval, latency, tuple(device or ()), begin, end, scenario, plan,
@@ -171,8 +171,8 @@ def evaluate(
     seed: Annotated[int, typer.Option(help="Of the bootstrap.", min=0)] = 1,
 ) -> None:
     """Tell what a change brought on the street: better, worse or no clear difference."""
-    from throughband.evaluating import evaluate_command
-    from throughband.evaluation import EvaluationWish
+    from throughband.evaluations.evaluating import evaluate_command
+    from throughband.evaluations.evaluation import EvaluationWish
 
     wish = EvaluationWish(
         before, after, tz, interval, detectors, tuple(counts or ()), tuple(control or ()), hours,

@@ -66,7 +66,7 @@ def import_(
     ] = "",
 ) -> None:
     """Make a scenario folder, which the other commands take, of what you have."""
-    from throughband.importing import import_command
+    from throughband.exchange.importing import import_command
 
     import_command(source, out, counts, mapping, kind, timing)
 
@@ -80,6 +80,6 @@ def export(
     ] = None,
 ) -> None:
     """Write a scenario, with a plan if given, in a format other tools read."""
-    from throughband.exporting import export_command
+    from throughband.exchange.exporting import export_command
 
     export_command(scenario, to, out, plan)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from throughband.dated_counts import has_dates
-from throughband.demand import Demand, demand, read_counts
-from throughband.demand_file import DEMAND_NAME, read_demand
-from throughband.imported import imported_counts
-from throughband.pipeline import Setting
+from throughband.counts.dated_counts import has_dates
+from throughband.counts.demand import Demand, demand, read_counts
+from throughband.counts.demand_file import DEMAND_NAME, read_demand
+from throughband.exchange.imported import imported_counts
+from throughband.setting import Setting
 
 
 def flows_of(setting: Setting, folder: Path | None) -> Demand | None:

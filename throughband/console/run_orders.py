@@ -14,8 +14,8 @@ from network.errors import MissingError, MoveError
 from throughband.console.carrying import FILES
 from throughband.console.config import ConsoleConfig
 from throughband.console.work import Work
+from throughband.exchange.sources import require_own_files
 from throughband.plan_life import PlanState
-from throughband.sources import require_own_files
 from throughband.store import Store
 from throughband.store.rows import Network, Run
 

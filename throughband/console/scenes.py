@@ -14,7 +14,7 @@ from network.safety import require_safe
 from network.timeline import watch
 from network.timing import PlanSet
 from scenarios.cities import CITIES
-from throughband.pipeline import ANY_WINDOW_S, Setting, open_setting
+from throughband.setting import ANY_WINDOW_S, Setting, open_setting
 
 KEPT: Final = 4
 

@@ -26,14 +26,14 @@ from throughband.console.map_drawing import MapDrawing, draw_map
 from throughband.console.tuning_process import Opening
 from throughband.console.tunings import Tunings
 from throughband.console.vehicles import Vehicles, driven
-from throughband.demand import Demand
-from throughband.demand_file import DEMAND_NAME
+from throughband.counts.demand import Demand
+from throughband.counts.demand_file import DEMAND_NAME
 from throughband.pictures.approaches import ApproachState, modeled_approaches
 from throughband.pictures.geojson import network_geojson
 from throughband.pictures.places import geo_reference
-from throughband.pipeline import ANY_WINDOW_S, Setting, open_setting
-from throughband.tuning import Trial, rows_to_draw, running
-from throughband.tuning_moves import Move
+from throughband.planning.tuning import Trial, rows_to_draw, running
+from throughband.planning.tuning_moves import Move
+from throughband.setting import ANY_WINDOW_S, Setting, open_setting
 
 KEPT: Final = 12
 """So many networks and tunings are kept; the one not used for longest goes first."""

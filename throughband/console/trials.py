@@ -14,10 +14,10 @@ from network.graph import RoadNetwork
 from network.timing import PlanSet
 from throughband.console.carrying import FILES
 from throughband.console.desk import Desk
-from throughband.demand_file import DEMAND_NAME
+from throughband.counts.demand_file import DEMAND_NAME
+from throughband.planning.tuning import Trial
+from throughband.planning.tuning_moves import Move, drafted
 from throughband.store.rows import Network, Plan, RunState
-from throughband.tuning import Trial
-from throughband.tuning_moves import Move, drafted
 
 _T = TypeVar("_T")
 

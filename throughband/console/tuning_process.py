@@ -23,9 +23,9 @@ from typing import Any, Final
 from network.errors import ThroughbandError
 from network.timing import PlanSet
 from throughband.console.flows import flows_of
-from throughband.pipeline import ANY_WINDOW_S, open_setting
-from throughband.tuning import Trial, Tuning, open_tuning
-from throughband.tuning_moves import Move
+from throughband.planning.tuning import Trial, Tuning, open_tuning
+from throughband.planning.tuning_moves import Move
+from throughband.setting import ANY_WINDOW_S, open_setting
 
 NICER: Final = 5
 """So much the opening steps back behind pages on the same processors; people wait for trials."""

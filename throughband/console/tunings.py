@@ -22,8 +22,8 @@ from typing import Any, Final, TypeVar
 from network.errors import EngineError, ThroughbandError
 from throughband.console.kept import StillMadeError
 from throughband.console.tuning_process import BROKEN, READY, REFUSED, Asked, Opening
-from throughband.tuning import Trial
-from throughband.tuning_moves import Move
+from throughband.planning.tuning import Trial
+from throughband.planning.tuning_moves import Move
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")

@@ -11,11 +11,11 @@ from engine.measures.corridor import Corridor
 from network.errors import ScenarioError
 from network.timing import PlanSet
 from scenarios.scenario import load_scenario
-from throughband.demand import Demand
-from throughband.pipeline import Setting
+from throughband.counts.demand import Demand
+from throughband.planning.tuning import running
 from throughband.reports.time_space import shown_s
 from throughband.reports.traces import Traces, traces_of_both
-from throughband.tuning import running
+from throughband.setting import Setting
 
 MOST_WARM_UP_S: Final = 1800
 """Simulated before the vehicles that are drawn; a day is not played up to its noon for them."""

@@ -23,7 +23,7 @@ from throughband.learning.signal import (
     DefaultObservationFunction,
     TrafficSignal,
 )
-from throughband.pipeline import open_setting
+from throughband.setting import open_setting
 
 LARGEST_SEED: Final = 2**31 - 1
 Reward = str | Callable[[TrafficSignal], float]

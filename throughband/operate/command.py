@@ -27,8 +27,8 @@ from throughband.operate.operation import Operation
 from throughband.operate.pulse import health
 from throughband.operate.template import write_operate_config
 from throughband.operate.watching import View
-from throughband.pipeline import ANY_WINDOW_S, Setting, open_setting
 from throughband.results import read_json
+from throughband.setting import ANY_WINDOW_S, Setting, open_setting
 from throughband.stopping import STOPPING
 from throughband.teller import print_line
 

@@ -10,7 +10,7 @@ import numpy as np
 from engine.forecast.prediction import FlowPrediction, Source
 from network.graph import RoadNetwork, Signal
 from network.timing import TimingPlan
-from throughband.demand import lane_shares_of
+from throughband.counts.demand import lane_shares_of
 from throughband.operate.link_watch import road_end
 from throughband.operate.model import Ahead
 from throughband.operate.street_counts import Counted

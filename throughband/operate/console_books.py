@@ -18,9 +18,9 @@ from throughband.approval import release_of
 from throughband.operate.config_entries import DatabaseEntry
 from throughband.operate.ledger import PREFIX
 from throughband.operate.planner import PLAN, REPORT
-from throughband.pipeline import Setting
 from throughband.plan_life import Move
 from throughband.results import read_json
+from throughband.setting import Setting
 from throughband.store import open_store
 from throughband.store.rows import Network, NoticeState, ReportOrigin, ReportSource
 from throughband.store.store import Store

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.forecast.forecaster import FlowForecaster
-from throughband.count_feed import feed_of
-from throughband.growing_counts import GrowingCounts
+from throughband.counts.count_feed import feed_of
+from throughband.counts.growing_counts import GrowingCounts
 from throughband.operate.total_errors import shared_parts
 
 Floats = NDArray[np.float64]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from network.counts import Quality
 from network.graph import RoadNetwork
-from throughband.live_forecast import Sight
+from throughband.forecasts.live_forecast import Sight
 from throughband.operate.causes import Causes, beside
 from throughband.operate.link_watch import LinkWatch, road_begin
 from throughband.operate.sightings import detectors_seen

@@ -15,10 +15,10 @@ from engine.optimize.appraisal import street_tables
 from engine.optimize.problem import Limits
 from network.graph import RoadNetwork
 from network.timing import TimingPlan
-from throughband.demand import lane_shares_of
+from throughband.counts.demand import lane_shares_of
 from throughband.operate.planner import with_plans
 from throughband.operate.street_counts import Counted
-from throughband.pipeline import Setting
+from throughband.setting import Setting
 
 Floats = NDArray[np.float64]
 

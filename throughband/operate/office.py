@@ -18,7 +18,7 @@ from throughband.operate.memory import Memory, write_memory
 from throughband.operate.notices import Notice
 from throughband.operate.planner import PLAN
 from throughband.operate.street_hand import StreetHand
-from throughband.pipeline import Setting
+from throughband.setting import Setting
 
 _log = logging.getLogger(__name__)
 

@@ -40,7 +40,7 @@ from throughband.operate.warning_book import (
     WarningBook,
 )
 from throughband.operate.watching import Look, View, Watching, in_thread
-from throughband.pipeline import Setting
+from throughband.setting import Setting
 
 _log = logging.getLogger(__name__)
 

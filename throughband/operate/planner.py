@@ -33,10 +33,11 @@ from network.graph import RoadNetwork
 from network.safety import require_safe
 from network.sumo_tls import write_sumo_plan
 from network.timing import PlanSet, TimingPlan
-from throughband.imported import corridors_of
+from throughband.exchange.imported import corridors_of
 from throughband.operate.routes import write_routes
-from throughband.pipeline import FIRST_VALIDATION_SEED, Setting, open_setting
+from throughband.pipeline import FIRST_VALIDATION_SEED
 from throughband.results import read_json, versions, write_json
+from throughband.setting import Setting, open_setting
 from throughband.stopping import Halt, Stopped, listen
 
 ADDITIONAL = "plan.add.xml"

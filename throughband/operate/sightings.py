@@ -10,7 +10,7 @@ from typing import Final
 from scipy.stats import poisson
 
 from network.counts import Quality
-from throughband.live_forecast import Sight
+from throughband.forecasts.live_forecast import Sight
 from throughband.operate.street_counts import Counted
 from throughband.operate.warning_book import Kind, Sighting
 

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from network.errors import ThroughbandError
 from throughband.bridge.detector_map import read_detector_map
-from throughband.growing_counts import GrowingCounts
-from throughband.live_forecast import LiveForecast, LiveSettings, Sight
+from throughband.counts.growing_counts import GrowingCounts
+from throughband.forecasts.live_forecast import LiveForecast, LiveSettings, Sight
 from throughband.operate.count_history import last_days, missed
 from throughband.operate.diagnosis import Diagnosis
 from throughband.operate.evidence import Seen

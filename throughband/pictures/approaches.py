@@ -12,7 +12,7 @@ from engine.measures.evaluation import StreetMeasures
 from engine.measures.hcm_terms import level_of_service
 from engine.measures.street import Floats, Street
 from network.units import SECONDS_PER_HOUR
-from throughband.tuning_levels import Compared, Level
+from throughband.planning.tuning_levels import Compared, Level
 
 
 class DelayKind(StrEnum):
@@ -106,7 +106,7 @@ def tried_approaches(rows: Iterable[Compared], which: str = "now") -> tuple[Appr
     Parameters
     ----------
     rows
-        `throughband.tuning.Trial.approaches`.
+        `throughband.planning.tuning.Trial.approaches`.
     which
         ``now``, ``before`` or ``in_force``; rows that have none are absent.
     """

@@ -20,8 +20,8 @@ def document(value: Any) -> Any:
     Parameters
     ----------
     value
-        A picture, a `throughband.tuning.Trial`, or anything made of frozen dataclasses, mappings,
-        sequences, arrays, numbers and text.
+        A picture, a `throughband.planning.tuning.Trial`, or anything made of frozen dataclasses,
+        mappings, sequences, arrays, numbers and text.
 
     Returns
     -------

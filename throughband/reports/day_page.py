@@ -13,8 +13,8 @@ from network.errors import ScenarioError, ThroughbandError
 from network.files import read_plan
 from network.schedule_file import read_schedule
 from network.units import SECONDS_PER_HOUR
-from throughband.day_files import SCHEDULE_NAME
-from throughband.pipeline import open_setting
+from throughband.planning.day_files import SCHEDULE_NAME
+from throughband.planning.tuning import running
 from throughband.reports.day_charts import day_chart
 from throughband.reports.day_periods import DayCurve, day_curve, each_period, stretches
 from throughband.reports.pages import environment
@@ -22,7 +22,7 @@ from throughband.reports.style import svg
 from throughband.reports.timing_sheet import Sheet, timing_sheets
 from throughband.results import read_json
 from throughband.run_record import run_record
-from throughband.tuning import running
+from throughband.setting import open_setting
 
 TEMPLATE: Final = "day.html"
 KIND: Final = "day"

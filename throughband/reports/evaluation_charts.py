@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 
 from engine.before_after.comparison import Comparison
-from throughband.evaluation import EvaluationRow
+from throughband.evaluations.evaluation import EvaluationRow
 from throughband.reports import style
 from throughband.reports.charts import MARKERS, TONES
 

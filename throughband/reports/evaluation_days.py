@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from engine.before_after.comparison import Change
-from throughband.evaluation import Evaluation
+from throughband.evaluations.evaluation import Evaluation
 
 WEEKDAYS: Final = (
     "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"

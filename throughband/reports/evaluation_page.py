@@ -9,7 +9,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from network.files import replace_file
-from throughband.evaluation import Evaluation, EvaluationRow
+from throughband.evaluations.evaluation import Evaluation, EvaluationRow
 from throughband.reports.comparison import number
 from throughband.reports.evaluation_charts import (
     change_chart,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from throughband.evaluation import Evaluation, EvaluationRow
+from throughband.evaluations.evaluation import Evaluation, EvaluationRow
 
 KINDS = {
     "travel times": "travel times",

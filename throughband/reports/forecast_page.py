@@ -8,7 +8,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from network.files import replace_file
-from throughband.forecast_trial import Trial
+from throughband.forecasts.forecast_trial import Trial
 from throughband.reports.forecast_charts import (
     MOST_DETECTORS,
     Fan,

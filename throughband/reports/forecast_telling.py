@@ -12,11 +12,11 @@ from engine.forecast.calendar import DAY_TYPES, LocalClock, zone_of
 from engine.forecast.prediction import FlowPrediction, Source
 from network.counts import Quality
 from network.units import SECONDS_PER_HOUR
-from throughband.count_feed import CountFeed
-from throughband.detector_health import LEAST_DAYS, Health
-from throughband.forecast_files import runs
-from throughband.forecast_options import Wish
-from throughband.forecast_trial import Trial
+from throughband.counts.count_feed import CountFeed
+from throughband.counts.detector_health import LEAST_DAYS, Health
+from throughband.forecasts.forecast_files import runs
+from throughband.forecasts.forecast_options import Wish
+from throughband.forecasts.forecast_trial import Trial
 from throughband.reports.forecast_charts import Fan, HealthCalendar
 from throughband.reports.forecast_page import FlaggedDetector, ForecastStory
 from throughband.results import versions

@@ -13,8 +13,8 @@ from engine.measures.corridor import Corridor
 from network.files import replace_file
 from network.safety import as_built
 from throughband.benefits import CO2_SOURCE, RATES_FORM, rounded
-from throughband.calibration_tables import best_links, cells, rows_of, summary
 from throughband.pictures.approaches import ApproachState, modeled_approaches
+from throughband.planning.calibration_tables import best_links, cells, rows_of, summary
 from throughband.reports.charts import before_after_chart, count_chart
 from throughband.reports.comparison import (
     cautions,

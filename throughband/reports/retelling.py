@@ -18,7 +18,7 @@ from network.files import read_notes, read_plan
 from network.readers.counts_csv import read_count_days_csv
 from network.timing import PlanSet
 from throughband.approval import POLICY_NAME
-from throughband.demand import (
+from throughband.counts.demand import (
     Demand,
     demand,
     mean_day,
@@ -26,9 +26,8 @@ from throughband.demand import (
     read_counts,
     sources_told,
 )
-from throughband.demand_file import DEMAND_NAME, read_demand
-from throughband.objective_options import objective_in
-from throughband.pipeline import Setting, open_setting
+from throughband.counts.demand_file import DEMAND_NAME, read_demand
+from throughband.planning.objective_options import objective_in
 from throughband.reports.story import (
     Approval,
     Certified,
@@ -41,6 +40,7 @@ from throughband.reports.story import (
 from throughband.reports.telling import corridor_of, count_chart_of, window_text
 from throughband.results import COMPLETE, read_json, versions
 from throughband.run_record import Step, digest_of, run_record
+from throughband.setting import Setting, open_setting
 
 PLAN_NAME: Final = "plan.json"
 VALIDATION_NAME: Final = "validation.json"

@@ -11,10 +11,10 @@ from engine.measures.street import Street
 from engine.optimize.corridors import named_corridors
 from network.counts import VALUED, CountSeries, Quality
 from throughband.approval import POLICY_NAME
-from throughband.demand import movement_counts, sources_told
-from throughband.imported import corridors_of
+from throughband.counts.demand import movement_counts, sources_told
+from throughband.exchange.imported import corridors_of
 from throughband.pictures.forecast import forecast_picture
-from throughband.pipeline import RunResult, Setting
+from throughband.pipeline import RunResult
 from throughband.reports.charts import CountChart
 from throughband.reports.story import (
     Approval,
@@ -26,6 +26,7 @@ from throughband.reports.story import (
     StreetRow,
 )
 from throughband.results import versions
+from throughband.setting import Setting
 
 CHARTED_MOVEMENTS = 4
 

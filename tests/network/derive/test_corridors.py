@@ -20,7 +20,7 @@ from network.derive.corridors import (
 from network.errors import FormatError, TopologyError
 from network.graph import Link, Movement, RoadNetwork, Signal
 
-HEAD = 'format = "throughband.corridors"\nversion = 1\n'
+HEAD = 'format = "throughband.planning.corridors"\nversion = 1\n'
 GOOD = HEAD + '[[corridor]]\nname = "Main"\nsignals = ["A", "B"]\n'
 
 

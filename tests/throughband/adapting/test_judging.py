@@ -11,7 +11,7 @@ from network.errors import UnsafePlanError
 from network.graph import Signal
 from tests.throughband.towns import corner_town
 from throughband.adapting.judging import Judge
-from throughband.pipeline import open_setting
+from throughband.setting import open_setting
 
 pytestmark = pytest.mark.sumo
 

@@ -18,7 +18,7 @@ from network.graph import Signal
 from tests.controllers.actuation import put
 from tests.throughband.towns import corner_town
 from throughband.adapting.link import Link, open_link
-from throughband.pipeline import open_setting
+from throughband.setting import open_setting
 
 pytestmark = pytest.mark.sumo
 

@@ -17,10 +17,10 @@ from tests.browser.site import Site, site_in
 from throughband.console.carrying import FILES
 from throughband.console.trials import content_of, traffic_of
 from throughband.people.routes import API
-from throughband.pipeline import open_setting
 from throughband.plan_life import PlanState
-from throughband.tuning import Trial, open_tuning
-from throughband.tuning_moves import Move
+from throughband.planning.tuning import Trial, open_tuning
+from throughband.planning.tuning_moves import Move
+from throughband.setting import open_setting
 
 
 @pytest.fixture(scope="module")

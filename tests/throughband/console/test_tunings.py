@@ -15,14 +15,14 @@ import pytest
 
 from network.errors import ThroughbandError, UnsafePlanError
 from network.timing import PlanSet
-from tests.throughband.test_tuning import PLAN_SET, tuning
+from tests.throughband.planning.test_tuning import PLAN_SET, tuning
 from throughband.console import tuning_process
 from throughband.console.kept import StillMadeError
 from throughband.console.pages.diagram import MOVERS, in_short
 from throughband.console.tuning_process import DONE, READY, Asked, Opening, serve
 from throughband.console.tunings import TuningEndedError, Tunings
-from throughband.tuning import Trial
-from throughband.tuning_moves import Move
+from throughband.planning.tuning import Trial
+from throughband.planning.tuning_moves import Move
 
 # Stands for the process: what it does is the name of the scenario that it is told to open. It reads
 # no object, as that would have it import all of the real one.

@@ -21,8 +21,8 @@ from throughband.operate.levels import begin
 from throughband.operate.memory import Memory
 from throughband.operate.office import PLANS, Office
 from throughband.operate.planner import OUTCOME, PLAN, REPORT
-from throughband.pipeline import Setting
 from throughband.results import write_json
+from throughband.setting import Setting
 
 from .cases import NOON
 

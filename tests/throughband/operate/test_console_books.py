@@ -2,7 +2,7 @@
 
 from throughband.operate.config_entries import DatabaseEntry
 from throughband.operate.console_books import ConsoleBooks
-from throughband.pipeline import Setting
+from throughband.setting import Setting
 from throughband.store import open_store
 from throughband.store.rows import NoticeState
 

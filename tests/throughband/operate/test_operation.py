@@ -5,8 +5,8 @@ import numpy as np
 from network.errors import ThroughbandError
 from network.timing import PlanSet
 from tests.throughband.reports_street import plan
+from throughband.forecasts.live_forecast import Sight
 from throughband.journal import verify
-from throughband.live_forecast import Sight
 from throughband.operate.evidence import Promise
 from throughband.operate.levels import Level
 from throughband.operate.memory import Trial
@@ -17,7 +17,7 @@ from throughband.operate.street_counts import Counted
 from throughband.operate.trials import Trials
 from throughband.operate.warning_book import Kind, Sighting
 from throughband.operate.watching import View
-from throughband.pipeline import Setting
+from throughband.setting import Setting
 
 from .cases import NOON, minutes, sighting
 from .office_cases import NETWORK, Clock, FakeHand, planned, read_files

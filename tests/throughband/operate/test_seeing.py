@@ -12,7 +12,7 @@ from network.errors import CountError, InsufficientDataError
 from network.timing import PlanSet
 from tests.throughband.reports_street import plan, street_network
 from throughband.bridge.counting import CountSpool
-from throughband.live_forecast import Sight
+from throughband.forecasts.live_forecast import Sight
 from throughband.operate.causes import Causes, beside
 from throughband.operate.diagnosis import Diagnosis
 from throughband.operate.link_watch import LinkWatch, road_begin, road_end

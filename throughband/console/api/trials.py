@@ -15,9 +15,9 @@ from throughband.console.desk import TheDesk, ThePerson
 from throughband.console.problems import Problem, documented
 from throughband.console.trials import keep_tried, tried
 from throughband.people.routes import API
-from throughband.tuning import BandTrial, Trial
-from throughband.tuning_levels import Compared
-from throughband.tuning_moves import Move
+from throughband.planning.tuning import BandTrial, Trial
+from throughband.planning.tuning_levels import Compared
+from throughband.planning.tuning_moves import Move
 
 router = APIRouter(tags=["plans"])
 

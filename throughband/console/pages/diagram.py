@@ -21,11 +21,11 @@ from throughband.console.pages.trajectories import trajectories
 from throughband.console.shelf import plans_in_force
 from throughband.console.trials import content_of, keep_tried, traffic_of
 from throughband.people.door import Person
+from throughband.planning.tuning import Trial
+from throughband.planning.tuning_levels import Compared
+from throughband.planning.tuning_moves import Move
 from throughband.reports.time_space import shown_s
 from throughband.store.rows import Plan
-from throughband.tuning import Trial
-from throughband.tuning_levels import Compared
-from throughband.tuning_moves import Move
 
 router = APIRouter(include_in_schema=False)
 

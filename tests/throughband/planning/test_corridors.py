@@ -1,0 +1,83 @@
+"""Proposing corridors, naming them, and printing schemas."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from network.derive.corridors import read_corridors
+from network.errors import ThroughbandError
+from network.files import read_plan
+from network.readers.sumo_net import read_sumo_network
+from network.schemas import NAMES
+from tests.throughband.command_line import call
+from throughband.exchange.imported import corridors_of
+from throughband.setting import open_setting
+
+
+@pytest.fixture(scope="module")
+def street(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("street")
+    arguments = ("--signals", 3, "--seed", 2, "--out", folder / "a")
+    assert call("generate", "arterial", *arguments).code == 0
+    return next((folder / "a").glob("*.sumocfg"))
+
+
+@pytest.mark.sumo
+def test_an_arterial_is_proposed_and_read_back_beside_its_scenario(
+    street: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "corridors.toml"
+    outcome = call("corridors", street, "--out", out, "--end", 600)
+    assert outcome.code == 0, outcome.err
+    assert "together" in outcome.err
+    network = read_sumo_network(next(street.parent.glob("*.net.xml")), ())
+    found = read_corridors(out, network)
+    assert any(len(corridor.signals) == 3 for corridor in found)
+    (street.parent / "corridors.toml").write_bytes(out.read_bytes())
+    setting = open_setting(str(street))
+    assert corridors_of(setting.scenario, setting.network) == found
+    planned = call("optimize", street, "--out", tmp_path / "plans", "--end", 600, "--effort", 50)
+    assert planned.code == 0, planned.err
+    signals = next(corridor.signals for corridor in found if len(corridor.signals) == 3)
+    plans = read_plan(tmp_path / "plans" / "plan.json")
+    assert len({plan.cycle_s for s in signals if (plan := plans.plan(s))}) == 1
+
+
+def test_a_file_that_is_there_is_not_written_over(street: Path, tmp_path: Path) -> None:
+    out = tmp_path / "mine.toml"
+    out.write_text("mine")
+    outcome = call("corridors", street, "--out", out)
+    assert outcome.code != 0
+    assert "exists already" in outcome.message
+    assert out.read_text() == "mine"
+
+
+def test_a_corridor_of_unknown_signals_is_refused(street: Path) -> None:
+    file = street.parent / "corridors.toml"
+    file.write_text(
+        'format = "throughband.planning.corridors"\nversion = 1\n\n[[corridor]]\nname = "Main"\n'
+        'signals = ["nowhere", "elsewhere"]\n'
+    )
+    setting = open_setting(str(street))
+    with pytest.raises(ThroughbandError, match="nowhere"):
+        corridors_of(setting.scenario, setting.network)
+    file.unlink()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_schema_is_printed(name: str) -> None:
+    outcome = call("schema", name)
+    assert outcome.code == 0
+    assert json.loads(outcome.out)
+
+
+def test_an_unknown_schema_lists_the_known() -> None:
+    outcome = call("schema", "plans")
+    assert outcome.code != 0
+    assert (
+        "counts, evaluation, explanation, inventory, network, plan, schedule, signals"
+        in outcome.message
+    )

@@ -1,0 +1,1 @@
+"""Forecasts on the command line and live: their options, files and backtests."""
