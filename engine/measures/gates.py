@@ -84,14 +84,16 @@ class StandingRoom(NamedTuple):
 
     Attributes
     ----------
-    on_roads_veh
-        On the roads of the network.
     storage_veh
-        With those that wait outside, where an approach begins at the edge of the network.
+        Between the stop line and the signals upstream; unlimited where an approach begins at the
+        edge of the network, with those that wait outside.
+    edge_veh
+        Between the stop line and the edge of the network; unlimited where there are signals
+        upstream.
     """
 
-    on_roads_veh: float
     storage_veh: float
+    edge_veh: float
 
 
 def standing_room(
@@ -136,5 +138,7 @@ def standing_room(
             # Nothing upstream but the edge of the network: outside there is room.
             ends_outside = True
         frontier.extend(straight)
-    on_roads_veh = max(1.0, lane_m / spacing_m)
-    return StandingRoom(on_roads_veh, UNLIMITED_VEH if ends_outside else on_roads_veh)
+    room_veh = max(1.0, lane_m / spacing_m)
+    if ends_outside:
+        return StandingRoom(UNLIMITED_VEH, room_veh)
+    return StandingRoom(room_veh, UNLIMITED_VEH)

@@ -28,7 +28,7 @@ class LaneArrays(NamedTuple):
 
     first_way: Integers
     storage_veh: Floats
-    room_veh: Floats  # per lane, vehicles that stand on the roads of the network
+    room_veh: Floats  # per lane, standing vehicles up to the edge of the network, if that is next
     lane: Integers  # per way
     signal: Integers  # per way
     share: Floats  # [period, way], of its lane's traffic
@@ -49,7 +49,7 @@ class ApproachArrays(NamedTuple):
 
     first_gate: Integers
     storage_veh: Floats  # per approach, standing vehicles between stop line and signals upstream
-    gate_room_veh: Floats  # per approach, vehicles behind its gates on the roads of the network
+    gate_room_veh: Floats  # per approach, behind its gates up to the edge, if that is next
     outside_vps: Floats  # [period, approach] traffic that passed no signal
     gate_share: Floats  # [period, gate], of its approach's traffic
     gate_rate_vps: Floats  # per gate

@@ -265,9 +265,10 @@ class StreetRows:
             room = self._room(link, main if len(found.roads) > 1 else None)
             approach_storage.append(room.storage_veh)
             for row in rows.values():
-                room_veh[row] = min(storage_veh[row], room.on_roads_veh / len(rows))
+                room_veh[row] = min(storage_veh[row], room.edge_veh / len(rows))
             taken_veh = sum(room_veh[row] for row in rows.values())
-            gate_room_veh.append(max(0.0, room.on_roads_veh - taken_veh))
+            behind_veh = max(0.0, room.edge_veh - taken_veh)
+            gate_room_veh.append(UNLIMITED_VEH if room.edge_veh == UNLIMITED_VEH else behind_veh)
             feeders = found.from_road(main) if main else {}
             gates.add({rows[lane]: places for lane, places in feeders.items()}, volume, stands=True)
         for a, road in self.joining:
@@ -278,7 +279,7 @@ class StreetRows:
             shared_veh = self.mouths[a].reach_m / self.driving.spacing_m
             room = self._room(road)
             approach_storage.append(room.storage_veh + shared_veh)
-            gate_room_veh.append(room.on_roads_veh)
+            gate_room_veh.append(room.edge_veh)
         joined = [a for a, _ in self.joining]
         yields_to = [a if self._gives_way(a, road) else -1 for a, road in self.joining]
         approaches = gates.arrays(

@@ -317,6 +317,18 @@ def test_stops_before_the_roads_begin_are_told_apart() -> None:
     assert on_roads == pytest.approx(standing_veh * seconds / cycle_s, rel=0.02)
 
 
+def test_queues_between_signals_stand_on_the_roads() -> None:
+    """However full the road between them is, nobody waits outside for the second signal."""
+    network = line("AB", 150.0)
+    street = build_street(network, line_flows(network, e=1500.0), 3600, PLAIN)
+    plans = {"A": two_phase_plan("A", 60, 50), "B": two_phase_plan("B", 60, 20)}
+    found = played(tables_of(network, street, plans), 0, 3600).results
+    first, second = (street.lane_names.index(lane) for lane in ("e0_0", "e1_0"))
+    assert found[second, kernels.LONGEST] > 15.0
+    assert found[second, kernels.OUTSIDE] == 0.0
+    assert found[first, kernels.OUTSIDE] > 0.0
+
+
 @pytest.mark.parametrize("pocket_veh", [3.0, 12.0])
 def test_road_behind_a_gate_holds_as_many_as_one_lane(pocket_veh: float) -> None:
     network = line("A")
