@@ -37,9 +37,7 @@ _WORDS: Final = {
     Level.ADAPTIVE: "adaptive control",
 }
 
-NOT_ON_THE_STREET: Final = (
-    "adaptive decisions are made in simulation only, no controller takes them yet"
-)
+NOT_BY_OPERATION: Final = "adaptive control of controllers is started by people, with adapt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +112,7 @@ def stand(
     """
     reasons = {level: why for level, why in against.items() if why}
     reasons.pop(Level.OWN_SCHEDULE, None)
-    reasons[Level.ADAPTIVE] = NOT_ON_THE_STREET
+    reasons[Level.ADAPTIVE] = NOT_BY_OPERATION
     bad = {level: before.bad_since.get(level, now_utc) for level in reasons}
     well = {level: before.well_since.get(level, now_utc) for level in Level if level not in reasons}
     level = before.level

@@ -10,7 +10,7 @@ NO_PLAN = {**STALE, Level.PLAN_OF_DAY: "no plan is set for this hour"}
 def test_operation_begins_at_the_highest_level_that_is_possible():
     found = stand(begin(NOON), {}, RULE, NOON)
     assert found.level is Level.FORECAST
-    assert "simulation only" in found.why
+    assert "started by people, with adapt" in found.why
     assert stand(begin(NOON), STALE, RULE, NOON).level is Level.PLAN_OF_DAY
 
 
