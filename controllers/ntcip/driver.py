@@ -33,7 +33,7 @@ from controllers.ntcip.session import connect as open_session
 from controllers.ntcip.spare_rows import sequence_row, spare_pattern, spare_split
 from controllers.ntcip.status import read_status
 from controllers.ntcip.survey import survey
-from controllers.ntcip.upload import Upload, upload
+from controllers.ntcip.upload import Upload, upload, upload_pattern
 from controllers.ntcip.writing import NORMAL, Writer
 from network.errors import ControllerError, ReadBackMismatchError, RejectedValueError
 from network.timing import OffsetReference, TimingPlan
@@ -258,6 +258,20 @@ class NtcipDriver:
             time_zone=time_zone,
             first=first,
             last=last,
+        )
+
+    async def upload_pattern(
+        self, identity: Identity, pattern: int
+    ) -> tuple[TimingPlan | None, tuple[str, ...]]:
+        """Read one plan that the device holds; see `upload.upload_pattern`."""
+        profile = self._profile(identity)
+        return await upload_pattern(
+            self._reader,
+            self._device.signal_id,
+            identity,
+            profile,
+            self._reference(profile),
+            pattern,
         )
 
     # Conditions

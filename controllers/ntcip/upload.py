@@ -116,42 +116,67 @@ async def _plans(
     cycles = await reader.table(
         [("patternCycleTime", n) for n in range(1, profile.max_patterns + 1)]
     )
-    structure = device_phasing(identity)
     plans: dict[int, TimingPlan] = {}
     for pattern, cycle_s in enumerate(cycles, start=1):
         if not cycle_s:
             continue
-        where = f"pattern {pattern}"
-        numbers = await reader.table([(name, pattern) for name in _PATTERN])
-        values = [
-            ObjectValue(name, (pattern,), number)
-            for name, number in zip(_PATTERN, numbers, strict=True)
-        ]
-        split, sequence = numbers[2], numbers[3]
-        if not (1 <= split <= profile.max_splits and 1 <= sequence <= profile.max_sequences):
-            told.append(f"{where} names split {split} and sequence {sequence}: there are none")
-            continue
-        cells = [(name, split, p.number) for p in identity.phases for name in _SPLIT]
-        values += [
-            ObjectValue(name, (row, phase), number)
-            for (name, row, phase), number in zip(cells, await reader.table(cells), strict=True)
-        ]
-        if reference is None:
-            values.append(await _sync_point(reader, profile, pattern))
-        rings = await reader.get(
-            [OBJECTS["sequenceData"].instance(sequence, ring) for ring in identity.rings]
-        )
-        try:
-            orders = [reader.octets("sequenceData", data) for data in rings]
-            plan = decode_plan(signal_id, values, orders, identity, reference)
-            plan, notes = _filled(plan, structure)
-        except (PlanError, NetworkError) as error:
-            told.append(f"{where}: {error}")
-            continue
-        notes += (*_odd_phases(orders, sequence, values, identity), *_modes(values))
-        told += [f"{where}: {note}" for note in notes]
-        plans[pattern] = plan
+        plan, notes = await upload_pattern(reader, signal_id, identity, profile, reference, pattern)
+        told += notes
+        if plan is not None:
+            plans[pattern] = plan
     return plans
+
+
+async def upload_pattern(
+    reader: Reader,
+    signal_id: str,
+    identity: Identity,
+    profile: DeviceProfile,
+    reference: OffsetReference | None,
+    pattern: int,
+) -> tuple[TimingPlan | None, tuple[str, ...]]:
+    """Read one pattern with its split and sequence: a few messages.
+
+    Parameters
+    ----------
+    reader, signal_id, identity, profile, reference
+        As for `upload`.
+    pattern
+        Its number.
+
+    Returns
+    -------
+    tuple
+        The plan, or None where the pattern makes none; and why not, or what the plan does not
+        carry, in words.
+    """
+    where = f"pattern {pattern}"
+    numbers = await reader.table([(name, pattern) for name in _PATTERN])
+    values = [
+        ObjectValue(name, (pattern,), number)
+        for name, number in zip(_PATTERN, numbers, strict=True)
+    ]
+    split, sequence = numbers[2], numbers[3]
+    if not (1 <= split <= profile.max_splits and 1 <= sequence <= profile.max_sequences):
+        return None, (f"{where} names split {split} and sequence {sequence}: there are none",)
+    cells = [(name, split, p.number) for p in identity.phases for name in _SPLIT]
+    values += [
+        ObjectValue(name, (row, phase), number)
+        for (name, row, phase), number in zip(cells, await reader.table(cells), strict=True)
+    ]
+    if reference is None:
+        values.append(await _sync_point(reader, profile, pattern))
+    rings = await reader.get(
+        [OBJECTS["sequenceData"].instance(sequence, ring) for ring in identity.rings]
+    )
+    try:
+        orders = [reader.octets("sequenceData", data) for data in rings]
+        plan = decode_plan(signal_id, values, orders, identity, reference)
+        plan, notes = _filled(plan, device_phasing(identity))
+    except (PlanError, NetworkError) as error:
+        return None, (f"{where}: {error}",)
+    notes += (*_odd_phases(orders, sequence, values, identity), *_modes(values))
+    return plan, tuple(f"{where}: {note}" for note in notes)
 
 
 async def _sync_point(reader: Reader, profile: DeviceProfile, pattern: int) -> ObjectValue:

@@ -117,6 +117,22 @@ def test_a_pattern_that_makes_no_plan_is_told_and_left_out(
     run(scenario)
 
 
+def test_one_pattern_is_read_alone_as_it_is_with_all_others() -> None:
+    async def scenario() -> None:
+        async with bench() as b:
+            identity = await b.driver.identify()
+            plan, notes = await b.driver.upload_pattern(identity, 1)
+            found = await uploaded(b)
+            assert plan == found.plans[1]
+            assert set(notes) <= set(found.not_understood)
+            b.put("patternCycleTime", 1, value=0)
+            nothing, why = await b.driver.upload_pattern(identity, 1)
+            assert nothing is None
+            assert why[0].startswith("pattern 1")
+
+    run(scenario)
+
+
 def test_what_the_splits_leave_of_the_cycle_goes_to_the_coordinated_phase() -> None:
     async def scenario() -> None:
         async with bench() as b:
