@@ -4,6 +4,9 @@ How adaptive decisions reach a controller that runs its plan: a hold keeps a gre
 force-off ends it before. The controller goes on keeping minimum greens, clearances and
 pedestrians, and it forgets everything once central has been silent for its backup time; a
 controller without such a timer is refused, for nobody would take a hold back there.
+The timer is one for all of central control: every SET renews it for a pattern that somebody else
+calls, too, which would then stand although whoever called it is gone. Who calls is told by
+`controllers.ntcip.phase_status`; at such a controller nothing must be asked.
 Objects: NTCIP 1202 v03, clauses 5.2.5 (phase control group) and 5.4.3 (unit backup time).
 """
 

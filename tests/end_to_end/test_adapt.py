@@ -94,8 +94,9 @@ class Watched:
 
 
 def test_a_killed_process_leaves_controllers_that_fall_back_to_their_plan(
-    setting: Setting, tmp_path: Path
+    setting: Setting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "states"))
     journal = tmp_path / "journal.sqlite"
 
     async def play(stack: ExitStack) -> None:

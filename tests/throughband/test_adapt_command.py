@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from pathlib import Path
 
 import pytest
 
+from controllers.driver import Device
+from controllers.emulator.agent import serve
+from controllers.emulator.cabinet import Cabinet, CabinetConfig
+from controllers.ntcip.objects import Syntax, instance
 from engine.adaptive.coordinated import Slack
-from tests.throughband.command_line import assert_one_line, call
+from tests.throughband.command_line import Outcome, assert_one_line, call, ended, started
 from tests.throughband.towns import corner_town
+from throughband.adapting.exclusion import steering
 from throughband.command_line import street
 from throughband.radar import write_address
+from throughband.setting import open_setting
 
 pytestmark = pytest.mark.sumo
 
@@ -23,6 +30,11 @@ port = 9
 read_secret_file = "read"
 write_secret_file = "write"
 """
+
+
+@pytest.fixture(autouse=True)
+def _own_states(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "states"))
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +86,37 @@ def test_sensors_must_be_named(town: Path, tmp_path: Path) -> None:
 
 def test_a_controller_that_does_not_answer_is_named(town: Path, tmp_path: Path) -> None:
     assert_one_line(call("adapt", town, *listed(tmp_path, "A0")), "signal 'A0' at 127.0.0.1:9")
+    assert not (tmp_path / "journal.sqlite").exists()
+
+
+def test_a_copy_of_the_list_does_not_let_a_second_one_in(town: Path, tmp_path: Path) -> None:
+    options = listed(tmp_path, "A0")
+    with steering([Device("A0", "127.0.0.1", 9, "read", "write")]):
+        outcome = call("adapt", town, *options)
+    assert_one_line(outcome, "signal 'A0' at 127.0.0.1:9: another 'adapt' steers this controller")
+
+
+def test_a_street_where_every_pattern_is_called_is_left_alone(town: Path, tmp_path: Path) -> None:
+    signal = open_setting(str(town)).network.signals["A0"]
+    assert signal.phasing is not None
+    assert signal.plan_in_force is not None
+    count = len(signal.connections)
+    secrets = ("read-secret-word", "write-secret-word")
+    device = Cabinet(CabinetConfig("A0", signal.phasing, signal.plan_in_force, count, *secrets, 30))
+    number = instance("systemPatternControl", 0)
+    assert device.store.set([(number, Syntax.INTEGER, 1)], b"write-secret-word") is None
+    options = listed(tmp_path, "A0")
+
+    async def work() -> Outcome:
+        async with serve([device]) as [(_, port)]:
+            text = (tmp_path / "devices.toml").read_text()
+            (tmp_path / "devices.toml").write_text(text.replace("port = 9", f"port = {port}"))
+            with started("adapt", town, *options, folder=tmp_path) as process:
+                return await asyncio.to_thread(ended, process)
+
+    outcome = asyncio.run(work())
+    assert_one_line(outcome, "signal 'A0': somebody calls pattern 1 there", "none left to steer")
+    assert not device.controls.active
     assert not (tmp_path / "journal.sqlite").exists()
 
 

@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -21,6 +22,9 @@ from network.errors import ControllerError
 from throughband.adapting.link import Asked, Link
 
 _log = logging.getLogger(__name__)
+
+LEFT_ALONE: Final = "adapt: left alone"
+STEERED_AGAIN: Final = "adapt: steered again"
 
 Tell = Callable[[Mapping[str, object]], None]
 """Takes note of an event that must be in the journal."""
@@ -80,7 +84,8 @@ class Adaptation:
         self._sensors = sensors
         self._commanded = commanded
         self._happened = happened
-        self._alone: dict[str, str] = {}
+        # The entry of the beginning tells who is left alone then.
+        self._alone = {link.name: link.called for link in self.links}
         self._refused: dict[str, str] = {}
         bound.start([link.site for link in links])
 
@@ -121,10 +126,13 @@ class Adaptation:
     async def release(self) -> tuple[str, ...]:
         """Take everything back; return what could not be taken back, one sentence each.
 
-        Controllers that cannot be reached take it back themselves after their backup time.
+        Controllers that cannot be reached take it back themselves after their backup time. Where
+        nothing stands nothing is sent: whoever else calls a pattern there must not be renewed.
         """
 
         async def let_go(link: Link) -> str:
+            if not (link.asked.hold or link.asked.force_off):
+                return ""
             try:
                 await link.control.release()
             except ControllerError as error:
@@ -136,20 +144,23 @@ class Adaptation:
         return tuple(text for text in found if text)
 
     async def _look(self, link: Link, now_s: float) -> None:
-        before = (link.mirror.stage, link.report)
+        stage, before = link.mirror.stage, link.report
         try:
             report = await link.eye.look()
         except ControllerError as error:
             _log.debug("%s", error)
             self.tally.unanswered += 1
-            link.report = None
             # It falls back by itself; what it was asked before is void.
-            link.mirror.presume(now_s, self._bound.windows[link.name].planned(now_s))
+            link.lose(now_s, self._bound.windows[link.name].planned(now_s))
             return
-        link.report = report
-        link.known = link.mirror.see(now_s, report)
-        if before[1] is not None and link.known and link.mirror.stage != before[0]:
-            self._note_change(link, before[0])
+        link.see(now_s, report)
+        if before is not None and link.known and link.mirror.stage != stage:
+            self._note_change(link, stage)
+        try:
+            await link.read_pattern(now_s)
+        except ControllerError as error:
+            _log.debug("%s", error)
+            self.tally.unanswered += 1
 
     def _note_change(self, link: Link, stage: int) -> None:
         """Remember for the safety check when the green of a stage ended and the next came."""
@@ -171,32 +182,45 @@ class Adaptation:
             # A hold comes to another plan with every second that it stands.
             judged = Asked(link.asked.hold, frozenset(), now_s)
         if judged is None or not (judged.hold or judged.force_off):
+            if order is not None:
+                self._record(link, order, wanted, link.left_alone or "it is over")
             return order
         moved = dict.fromkeys(judged.hold | judged.force_off, round(wanted.moved_s))
         refusal = link.judge.refusal(moved)
         if refusal:
             self._refuse(link, now_s, judged, refusal)
-            # What stands there is taken back, if anything does.
-            return Asked(at_s=now_s) if link.asked.hold else None
+            if not link.asked.hold:
+                return None
+            order = Asked(at_s=now_s)
+            self._record(link, order, wanted, refusal)
+            return order
         self._refused.pop(link.name, None)
-        if order is None:
-            return None
-        fresh_hold = order.hold - link.asked.hold
-        fresh_off = order.force_off - (link.asked.force_off & view_green(link))
-        if fresh_hold or fresh_off:
-            self.tally.holds += bool(fresh_hold)
-            self.tally.force_offs += bool(fresh_off)
-            self._commanded(
-                {
-                    "at_s": now_s,
-                    "signal": link.name,
-                    "hold": sorted(order.hold),
-                    "force_off": sorted(order.force_off),
-                    "moved_s": round(wanted.moved_s),
-                    "why": _reason(link, view, hold=bool(fresh_hold)),
-                }
-            )
+        if order is not None:
+            fresh_hold = order.hold - link.asked.hold
+            self._record(link, order, wanted, _reason(link, view, hold=bool(fresh_hold)))
         return order
+
+    def _record(self, link: Link, order: Asked, wanted: PhaseControls, why: str) -> None:
+        """Have a command recorded, if it is more than one that stands, said again."""
+        fresh_hold = order.hold - link.asked.hold
+        fresh_off = order.force_off - link.asked.force_off
+        standing = link.asked.hold | link.asked.force_off
+        taken_back = standing - order.hold - order.force_off
+        if not (fresh_hold or fresh_off or taken_back):
+            return
+        self.tally.holds += bool(fresh_hold)
+        self.tally.force_offs += bool(fresh_off)
+        self._commanded(
+            {
+                "at_s": order.at_s,
+                "signal": link.name,
+                "hold": sorted(order.hold),
+                "force_off": sorted(order.force_off),
+                "taken_back": sorted(taken_back),
+                "moved_s": round(wanted.moved_s),
+                "why": why,
+            }
+        )
 
     def _refuse(self, link: Link, now_s: float, order: Asked, refusal: str) -> None:
         if self._refused.get(link.name) == refusal:
@@ -215,13 +239,14 @@ class Adaptation:
         )
 
     async def _ask(self, link: Link, order: Asked) -> None:
+        # Until the answer, whether it arrived is unknown: a hold is taken to stand, so that it is
+        # taken back.
+        link.asked = Asked(order.hold | link.asked.hold, frozenset(), order.at_s)
         try:
             await link.control.ask(order.hold, order.force_off)
         except ControllerError as error:
             _log.debug("%s", error)
             self.tally.unanswered += 1
-            # Whether it arrived is unknown: a hold is taken to stand, so that it is taken back.
-            link.asked = Asked(order.hold | link.asked.hold, frozenset(), order.at_s)
             return
         link.asked = order
 
@@ -231,13 +256,16 @@ class Adaptation:
         if reason == self._alone.get(link.name, ""):
             return
         self._alone[link.name] = reason
-        event = "adapt: left alone" if reason else "adapt: steered again"
-        self._happened({"event": event, "at_s": now_s, "signal": link.name, "why": reason})
-
-
-def view_green(link: Link) -> frozenset[int]:
-    """Return the phases of a link that were green at the last look."""
-    return link.report.green if link.report is not None else frozenset()
+        event = LEFT_ALONE if reason else STEERED_AGAIN
+        self._happened(
+            {
+                "event": event,
+                "at_s": now_s,
+                "signal": link.name,
+                "called": bool(link.called),
+                "why": reason,
+            }
+        )
 
 
 def _reason(link: Link, view: View, *, hold: bool) -> str:

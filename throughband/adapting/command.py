@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import signal as signals
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
@@ -22,7 +21,8 @@ from engine.adaptive.sensing import Sensing, Sensors
 from engine.adaptive.sites import build_sites
 from network.errors import ControllerError, ThroughbandError
 from network.graph import RoadNetwork
-from throughband.adapting.adaptation import Adaptation
+from throughband.adapting.adaptation import LEFT_ALONE, STEERED_AGAIN, Adaptation, Tell
+from throughband.adapting.exclusion import steering
 from throughband.adapting.link import LONGEST_HOLD_S, Link, open_link
 from throughband.adapting.record import EVERY_S, Record
 from throughband.adaptive import COORDINATED, MODES
@@ -80,7 +80,7 @@ def adapt_street(
     network = open_setting(scenario, *ANY_WINDOW_S).network
     steered, alone = select(listed, network, scenario)
     console = Console(stderr=True, highlight=False)
-    with _only_one(devices):
+    with steering([entry.device for entry in steered]):
         asyncio.run(
             _serve(
                 steered, alone, network, Ear(*address), Journal(journal), slack, duration_s, console
@@ -143,6 +143,8 @@ async def _serve(
             loop.add_signal_handler(number, end, number)
     async with AsyncExitStack() as stack:
         links = [await _linked(stack, entry, network) for entry in steered]
+        called = {link.name: link.called for link in links if link.called}
+        _require_one(called, len(links))
         record = Record(journal.write, now_utc)
         sensing = Sensing()
         outlook = Outlook(reach_m=sensing.reach_m, advance_m=sensing.advance_m)
@@ -151,7 +153,7 @@ async def _serve(
             PlanBound(network, LookAhead(outlook), slack),
             Sensors([link.site for link in links], sensing),
             record.command,
-            record.event,
+            _telling(record.event, called, lambda text: _say(console, text)),
         )
         record.event(_begin(links, alone, slack, sensing))
         # Nothing is sent before its beginning is on record.
@@ -159,9 +161,11 @@ async def _serve(
         for link in links:
             if link.holds:
                 _say(console, f"signal {link.name}: greens are only ended early: {link.holds}")
+        for name, why in called.items():
+            _say(console, f"signal {name}: left alone: {why}")
         _say(
             console,
-            f"{len(links)} controllers steered inside their plans; sees lanes to "
+            f"{len(links) - len(called)} controllers steered inside their plans; sees lanes to "
             f"{sensing.reach_m:g} m (radar)",
         )
         listening = asyncio.create_task(ear.listen(PAUSE_S))
@@ -184,6 +188,34 @@ async def _serve(
             )
             await record.close()
         _say(console, f"{why}; {len(links) - len(left)} of {len(links)} controllers released")
+
+
+def _require_one(called: Mapping[str, str], count: int) -> None:
+    """Require that there is a controller at which nobody calls a pattern."""
+    if len(called) < count:
+        return
+    listed = "; ".join(f"signal {name!r}: {why}" for name, why in called.items())
+    raise ControllerError(
+        f"{listed}: a controller is left alone while somebody calls its pattern, for every "
+        "command would renew unitBackupTime for that call; there is none left to steer"
+    )
+
+
+def _telling(happened: Tell, called: Iterable[str], say: Callable[[str], None]) -> Tell:
+    """Have people told, beside the journal, where somebody begins and ends to call patterns."""
+    known = set(called)
+
+    def tell(event: Mapping[str, object]) -> None:
+        happened(event)
+        name, what = str(event.get("signal")), event["event"]
+        if what == LEFT_ALONE and event["called"] and name not in known:
+            known.add(name)
+            say(f"signal {name}: left alone: {event['why']}")
+        elif what == STEERED_AGAIN and name in known:
+            known.remove(name)
+            say(f"signal {name}: steered again: nobody calls a pattern any more")
+
+    return tell
 
 
 async def _let_go(adaptation: Adaptation, console: Console) -> tuple[str, ...]:
@@ -269,31 +301,15 @@ def _begin(
         "longest_hold_s": LONGEST_HOLD_S,
         "signals": {
             link.name: {
-                "pattern": link.pattern,
+                "pattern": link.report.pattern if link.report is not None else None,
                 "backup_s": link.control.backup_s,
                 "no_holds": link.holds,
+                "left_alone": link.called,
             }
             for link in links
         },
         "left_to_their_program": list(alone),
     }
-
-
-@contextmanager
-def _only_one(devices: Path) -> Iterator[None]:
-    """Be the only one who steers the controllers of a device list.
-
-    Raises
-    ------
-    ControllerError
-        Another one does.
-    """
-    with devices.open("rb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise ControllerError(f"{devices}: another 'adapt' steers these controllers") from error
-        yield
 
 
 def _say(console: Console, text: str) -> None:

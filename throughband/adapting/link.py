@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
 from typing import Final
 
 from controllers.driver import Device, Identity
@@ -17,7 +16,7 @@ from controllers.ntcip.reading import Reader
 from controllers.ntcip.session import connect
 from engine.adaptive.control import Site
 from engine.adaptive.coordinated import PhaseControls
-from network.errors import ControllerError
+from network.errors import ControllerError, RejectedValueError
 from network.graph import Signal
 from network.phasing import Phasing
 from network.timing import TimingPlan
@@ -28,8 +27,11 @@ LONGEST_HOLD_S: Final = 60
 """Longest backup time with which greens are held: so long a forgotten hold would stand, s."""
 REFRESHES: Final = 3
 """How often within the backup time a standing hold is repeated, at least."""
-SCHEDULE_YEAR: Final = 2026
-"""Any year does: only plans are read with it, no dates."""
+REREAD_S: Final = 300.0
+"""How often the running pattern is read anew although its number stays, s."""
+
+Compare = Callable[[int], Awaitable[str]]
+"""Reads a pattern and says why it is not the plan in force; nothing where it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +54,8 @@ class Link:
         How it is looked at and steered.
     judge
         The safety check of every command to it.
-    pattern
-        The pattern that is the plan in force.
+    compare
+        Reads a pattern of it and holds it against the plan in force.
 
     Attributes
     ----------
@@ -63,6 +65,8 @@ class Link:
         The last of what it told; None while it does not answer.
     asked
         What stands there of us.
+    pattern
+        The pattern that was read last; None before any was, and once contact was lost.
     """
 
     def __init__(
@@ -72,7 +76,7 @@ class Link:
         eye: PhaseEye,
         control: PhaseControl,
         judge: Judge,
-        pattern: int,
+        compare: Compare,
     ) -> None:
         self.name = signal.signal_id
         self.site = site
@@ -80,10 +84,54 @@ class Link:
         self.control = control
         self.judge = judge
         self.mirror = Mirror(site)
-        self.pattern = pattern
         self.report: PhaseReport | None = None
         self.known = False
         self.asked = Asked()
+        self.pattern: int | None = None
+        self._compare = compare
+        self._misfit = ""
+        self._read_s: float | None = None
+
+    def see(self, now_s: float, report: PhaseReport) -> None:
+        """Take in what it shows now; a force-off is over with the green that it ended."""
+        self.report = report
+        self.known = self.mirror.see(now_s, report)
+        self.asked = replace(self.asked, force_off=self.asked.force_off & report.green)
+
+    def lose(self, now_s: float, stage: int) -> None:
+        """Take note that it does not answer, and of the stage it shows by its plan."""
+        self.report = None
+        # Whoever comes back may have another database.
+        self.pattern = None
+        self.mirror.presume(now_s, stage)
+
+    async def read_pattern(self, now_s: float) -> None:
+        """Read the running pattern if it is another one than before, or was read long ago.
+
+        Raises
+        ------
+        UnreachableError
+            No answer.
+        """
+        report = self.report
+        if report is None or report.called_pattern or not report.coordinated:
+            return
+        # Before the first look of a turn, any time may have passed since the beginning.
+        recent = self._read_s is not None and 0 <= now_s - self._read_s < REREAD_S
+        if report.pattern == self.pattern and recent:
+            return
+        self._misfit = await self._compare(report.pattern)
+        self.pattern, self._read_s = report.pattern, now_s
+
+    @property
+    def called(self) -> str:
+        """Who else commands it; nothing where nobody does.
+
+        Whoever calls a pattern is watched over by the backup timer: if he dies, his pattern ends.
+        Every command of ours renews that timer, and would keep his pattern standing.
+        """
+        pattern = self.report.called_pattern if self.report is not None else 0
+        return f"somebody calls pattern {pattern} there (systemPatternControl)" * (pattern != 0)
 
     @property
     def left_alone(self) -> str:
@@ -91,10 +139,14 @@ class Link:
         report = self.report
         if report is None:
             return "no answer"
+        if self.called:
+            return self.called
         if not report.coordinated:
             return f"it runs free ({report.free_reason})"
         if report.pattern != self.pattern:
-            return f"it runs pattern {report.pattern}, the plan in force is {self.pattern}"
+            return f"its pattern {report.pattern} has not been read yet"
+        if self._misfit:
+            return self._misfit
         if report.in_transition:
             return "it is on its way to its offset"
         return "" if self.known else f"it serves phases {sorted(report.committed)} together"
@@ -103,17 +155,13 @@ class Link:
     def holds(self) -> str:
         """Why no green is held there; nothing where greens may be held.
 
-        A hold stands until it is taken back or the backup timer runs out. Whoever calls patterns
-        renews that timer, so that a hold of a process that died would stand for ever.
+        A hold of a process that died stands until the backup timer runs out.
         """
-        if self.control.backup_s > LONGEST_HOLD_S:
-            return (
-                f"unitBackupTime is {self.control.backup_s} s; greens are held with at most "
-                f"{LONGEST_HOLD_S} s"
-            )
-        called = self.report.called_pattern if self.report is not None else 0
-        return f"central control calls pattern {called} there and renews unitBackupTime" * (
-            called != 0
+        if self.control.backup_s <= LONGEST_HOLD_S:
+            return ""
+        return (
+            f"unitBackupTime is {self.control.backup_s} s; greens are held with at most "
+            f"{LONGEST_HOLD_S} s"
         )
 
     def due(self, now_s: float, wanted: PhaseControls) -> Asked | None:
@@ -128,9 +176,8 @@ class Link:
         green = self.report.green if self.report is not None else frozenset[int]()
         hold = frozenset[int]() if self.holds else wanted.hold & green
         force_off = (wanted.force_off | (self.asked.hold - hold)) & green
-        standing_off = self.asked.force_off & green
         refresh_s = self.control.backup_s / REFRESHES
-        same = hold == self.asked.hold and force_off == standing_off
+        same = hold == self.asked.hold and force_off == self.asked.force_off & green
         if same and (not hold or now_s - self.asked.at_s < refresh_s):
             return None
         return Asked(hold, force_off, now_s)
@@ -141,6 +188,9 @@ async def open_link(
     device: Device, signal: Signal, site: Site, timeout_s: float, resend_s: float
 ) -> AsyncIterator[Link]:
     """Connect to a controller and make sure that it can be steered inside the plan in force.
+
+    One that somebody calls a pattern at is taken as it is: it is left alone for now, and its
+    pattern read once nobody calls any more.
 
     Parameters
     ----------
@@ -171,33 +221,41 @@ async def open_link(
         control = await PhaseControl.take(session, name, phases, where["unitBackupTime"])
         eye = await PhaseEye.open(session, name, phases, where)
         report = await eye.look()
-        if not report.coordinated:
+        if not (report.called_pattern or report.coordinated):
             raise ControllerError(
                 f"{name}: it runs free ({report.free_reason}); adaptive control in coordinated "
                 "mode needs a controller that runs a coordinated pattern"
             )
         driver = NtcipDriver(device, session, timeout_s)
         identity = await driver.identify()
-        await _require_plan(driver, identity, report.pattern, signal, name)
-        link = Link(signal, site, eye, control, Judge(signal, identity), report.pattern)
+
+        async def compare(pattern: int) -> str:
+            return await _misfit(driver, identity, pattern, signal)
+
+        if not report.called_pattern:
+            misfit = await compare(report.pattern)
+            if misfit:
+                raise ControllerError(f"{name}: {misfit}; adaptive control knows that one alone")
+        link = Link(signal, site, eye, control, Judge(signal, identity), compare)
         link.report = report
         yield link
 
 
-async def _require_plan(
-    driver: NtcipDriver, identity: Identity, pattern: int, signal: Signal, name: str
-) -> None:
-    """Require that the running pattern is the plan in force, as the street sees it."""
-    day = date(SCHEDULE_YEAR, 1, 1)
-    stored = (await driver.upload(identity, "UTC", day, day)).plans.get(pattern)
+async def _misfit(driver: NtcipDriver, identity: Identity, pattern: int, signal: Signal) -> str:
+    """Read a pattern; say why it is not the plan in force, as the street sees it."""
     plan, phasing = signal.plan_in_force, _phasing(signal)
     assert plan is not None
-    if stored is None or _greens(stored, phasing) != _greens(plan, phasing):
-        found = "cannot be read as a plan" if stored is None else f"is {_told(stored)}"
-        raise ControllerError(
-            f"{name}: the running pattern {pattern} {found}; the scenario's plan in force is "
-            f"{_told(plan)}; adaptive control knows that one alone"
-        )
+    try:
+        stored, notes = await driver.upload_pattern(identity, pattern)
+    except RejectedValueError as error:
+        stored, notes = None, (str(error),)
+    if stored is None:
+        found = f"cannot be read as a plan ({'; '.join(notes)})"
+    elif _greens(stored, phasing) != _greens(plan, phasing):
+        found = f"is {_told(stored)}"
+    else:
+        return ""
+    return f"the running pattern {pattern} {found}; the scenario's plan in force is {_told(plan)}"
 
 
 def _greens(plan: TimingPlan, phasing: Phasing) -> tuple[object, ...]:

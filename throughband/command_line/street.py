@@ -121,6 +121,8 @@ def adapt(
     Every second it looks at what the controllers show and the sensors see, and asks for holds and
     force-offs. Controllers keep their least greens, clearances and pedestrian times, and go back
     to their plan alone, after unitBackupTime, when this ends in any other way than by Ctrl-C.
+    Where somebody else calls a pattern (the bridge does), the controller is left alone, for every
+    command would renew that call's unitBackupTime; with none left, it ends with an error.
     """
     from engine.adaptive.coordinated import Slack
     from throughband.adapting.command import adapt_street

@@ -27,10 +27,15 @@ def link(backup_s: int = 30) -> Link:
     """A link that is only asked what it would do."""
     control = PhaseControl(cast(Wire, None), "s", frozenset({1, 2, 3}), backup_s)
     made = Link(
-        cast(Signal, _Named()), crossing(), cast(PhaseEye, None), control, cast(Judge, None), 1
+        cast(Signal, _Named()), crossing(), cast(PhaseEye, None), control, cast(Judge, None), fits
     )
-    made.report, made.known = STEADY, True
+    made.report, made.known, made.pattern = STEADY, True, 1
     return made
+
+
+async def fits(_: int) -> str:
+    """Take every pattern for the plan in force."""
+    return ""
 
 
 @pytest.mark.parametrize(
@@ -38,7 +43,9 @@ def link(backup_s: int = 30) -> Link:
     [
         (None, "no answer"),
         (replace(STEADY, free_reason="transitionFree"), "runs free"),
-        (replace(STEADY, pattern=2), "runs pattern 2, the plan in force is 1"),
+        (replace(STEADY, pattern=2), "pattern 2 has not been read yet"),
+        (replace(STEADY, called_pattern=1), "somebody calls pattern 1 there"),
+        (replace(STEADY, called_pattern=254, free_reason="commandFree"), "calls pattern 254"),
         (replace(STEADY, in_transition=True), "on its way to its offset"),
     ],
 )
@@ -99,8 +106,9 @@ def test_nothing_is_held_where_the_backup_time_is_long() -> None:
     assert link(backup_s=LONGEST_HOLD_S).holds == ""
 
 
-def test_nothing_is_held_where_somebody_else_renews_the_backup_timer() -> None:
+def test_a_force_off_is_forgotten_once_its_green_was_seen_to_end() -> None:
     found = link()
-    found.report = replace(STEADY, called_pattern=15)
-    assert "calls pattern 15" in found.holds
-    assert found.due(0.0, PhaseControls(hold=ONE)) is None
+    found.asked = Asked(force_off=ONE)
+    found.see(1.0, replace(STEADY, on=TWO, green=TWO))
+    found.see(2.0, STEADY)
+    assert found.asked.force_off == frozenset()

@@ -55,17 +55,26 @@ def linked(corner: tuple[Signal, Site], device: Cabinet) -> Link:
 
 def test_a_controller_in_its_plan_is_taken(corner: tuple[Signal, Site]) -> None:
     link = linked(corner, cabinet(corner[0]))
-    assert (link.pattern, link.control.backup_s, link.holds) == (1, 30, "")
-    # It has told its phases once; it is steered from the first look of a turn on.
-    assert "phases" in link.left_alone
+    assert (link.control.backup_s, link.holds, link.called) == (30, "", "")
+    # Any time may pass until the first turn, which reads the pattern anew.
+    assert "pattern 1 has not been read yet" in link.left_alone
 
 
 def test_one_that_runs_free_is_refused(corner: tuple[Signal, Site]) -> None:
     device = cabinet(corner[0])
+    put(device, "coordOperationalMode", value=254)
+    device.advance(1)
+    with pytest.raises(ControllerError, match=r"it runs free \(\w+\); adaptive"):
+        linked(corner, device)
+
+
+def test_one_that_somebody_calls_another_pattern_at_is_left_alone(
+    corner: tuple[Signal, Site],
+) -> None:
+    device = cabinet(corner[0])
     put(device, "systemPatternControl", value=254)
     device.advance(1)
-    with pytest.raises(ControllerError, match=r"it runs free \(commandFree\); adaptive"):
-        linked(corner, device)
+    assert "somebody calls pattern 254 there" in linked(corner, device).left_alone
 
 
 def test_one_that_runs_another_plan_than_the_scenarios_is_refused(
