@@ -30,6 +30,7 @@ from engine.adaptive.lane_kernels import (
     with_ghosts,
 )
 from engine.adaptive.loops import advance_loops_m
+from engine.adaptive.sensor_clock import SensorClock
 
 HORIZON_S: Final = 75
 FIRST_RATE_VPS: Final = 0.03
@@ -120,7 +121,7 @@ class Estimator:
         self._full_s = np.zeros(lanes)
         self._empty_s = np.zeros(lanes)
         self._last_s = -np.inf
-        self._heard_s = -np.inf
+        self._clock = SensorClock()
 
     def update(self, now_s: float, view: View) -> Estimate:
         """Take in what is seen and return what is believed.
@@ -134,8 +135,11 @@ class Estimator:
         """
         step_s = min(max(now_s - self._last_s, 0.0), 10.0) if np.isfinite(self._last_s) else 1.0
         self._last_s = now_s
-        fresh = view.seen_s > self._heard_s
-        self._heard_s = max(self._heard_s, view.seen_s)
+        back_s = self._clock.stepped_s(view.seen_s)
+        if back_s:
+            self._between = [[at_s - back_s for at_s in came_s] for came_s in self._between]
+        late_s = self._clock.late_s(now_s, view.seen_s)
+        fresh = self._clock.news(view.seen_s)
         loops = view.information is Information.DETECTORS
         memory = self._memory
         # In the order of the kernels' rows. What comes in is copied, for it may be read-only or
@@ -150,7 +154,7 @@ class Estimator:
         arrivals = np.zeros((len(self._free_mps), self._horizon_s))
         queue = np.zeros(len(arrivals))
         factor = np.zeros(memory.stuck_s.shape)
-        times_s = np.array([view.green_s, step_s, max(0.0, now_s - view.seen_s)])
+        times_s = np.array([view.green_s, step_s, max(0.0, late_s)])
         believe(
             self._approach, heard, objects, loops, view.stage, times_s, memory, arrivals, queue,
             factor,

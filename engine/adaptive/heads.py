@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 
 from engine.adaptive.control import CLOSED, PROTECTED, Floats, Site, View
+from engine.adaptive.sensor_clock import SensorClock
 
 OCCUPIED: Final = 0.95
 STARTED_S: Final = 2.0
@@ -37,7 +38,7 @@ class HeadTurns:
         self._likely = np.ones(len(self._service))
         self._there = [False] * len(site.lanes)
         self._held_s = [0.0] * len(site.lanes)
-        self._seen_s = -np.inf
+        self._clock = SensorClock()
 
     def turned(self, view: View, share: Floats) -> Floats:
         """Return who left in the second told of, weighed over the ways.
@@ -55,9 +56,8 @@ class HeadTurns:
             Vehicles per way; float64[W], NaN on lanes whose loop is dead.
         """
         found = np.zeros(len(share))
-        if view.seen_s <= self._seen_s:
+        if not self._clock.news(view.seen_s):
             return found
-        self._seen_s = view.seen_s
         # What the loops told of when the green was older than what they tell is not known.
         green = view.clearing_s == 0 and view.green_s >= STARTED_S
         for row, there in enumerate(self._there):

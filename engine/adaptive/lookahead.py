@@ -21,6 +21,7 @@ from engine.adaptive.kernels import MOST_CHANGES, STATE, Now, look_ahead
 from engine.adaptive.lane_kernels import SPACING_M
 from engine.adaptive.layout import Turning, lay_out
 from engine.adaptive.road_kernels import Care, Ways, add_beyond_sight, pass_on, weigh
+from engine.adaptive.sensor_clock import SensorClock
 
 SHORT_M = 30.0
 """Between two signals no farther apart than this a queue must not form, m."""
@@ -100,7 +101,7 @@ class _Mind:
         lanes = len(site.lanes)
         self.departures = np.zeros((lanes, outlook.horizon_s))
         self.passed = np.zeros((lanes, outlook.horizon_s))
-        self._heard_s = -np.inf
+        self._clock = SensorClock()
         self.path = np.full((MOST_CHANGES, 2), -1, dtype=np.int32)
         self.exits = np.array([way.exit for lane in site.lanes for way in lane.ways], dtype=np.intp)
         self.way_lane = np.array(
@@ -134,10 +135,9 @@ class _Mind:
         # Who left in the seconds before now, the last one first; as planned where nobody counts.
         self.passed[:, 1:] = self.passed[:, :-1]
         self.passed[:, 0] = self.departures[:, 0]
-        late = round(now_s - view.seen_s)
+        late = round(self._clock.late_s(now_s, view.seen_s))
         # A clock that went back may tell of what is yet to come.
-        if view.seen_s > self._heard_s and 0 <= late < self.passed.shape[1]:
-            self._heard_s = view.seen_s
+        if 0 <= late < self.passed.shape[1] and self._clock.news(view.seen_s):
             counted = ~np.isnan(view.stop_count) & ~self.estimator.broken
             self.passed[counted, late] = view.stop_count[counted]
 
