@@ -114,7 +114,7 @@ def simulate_adaptive(
         )
     else:
         live = live_controller(name, (*PROGRAMS, "plan:FILE"))
-        controller, own = live.start(setting, sight.missed, seed)
+        controller, own = live.start(setting, seed)
         sensing = own if sight == Sight() else sensing
     signals = setting.network.signals
     planless = sorted(s.signal_id for s in sites if signals[s.signal_id].plan_in_force is None)

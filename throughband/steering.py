@@ -39,8 +39,8 @@ class LiveController(Protocol):
     def source(self) -> str:
         """Where it is described."""
 
-    def start(self, setting: Setting, missing: float, seed: int) -> tuple[Controller, Sensing]:
-        """Return a fresh controller and what it sees with a share of the detectors dead."""
+    def start(self, setting: Setting, seed: int) -> tuple[Controller, Sensing]:
+        """Return a fresh controller and what it sees with all detectors alive."""
         ...
 
 
@@ -64,10 +64,9 @@ class Live:
     version: str
     sensing: Sensing = field(default_factory=Sensing)
 
-    def start(self, setting: Setting, missing: float, seed: int) -> tuple[Controller, Sensing]:
+    def start(self, setting: Setting, seed: int) -> tuple[Controller, Sensing]:
         """See `LiveController`."""
-        missed = 1.0 - (1.0 - missing) * (1.0 - self.sensing.missed)
-        return self.make(), replace(self.sensing, missed=missed, seed=seed)
+        return self.make(), replace(self.sensing, seed=seed)
 
 
 def live_of(thing: Any, plugin: Plugin) -> LiveController | None:

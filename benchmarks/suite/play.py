@@ -193,7 +193,7 @@ def play(task: Play) -> Outcome:
             instruments = lay(setting.network, folder / "instruments")
             if isinstance(controller, LiveController):
                 fault = parse_fault(job.street.fault)
-                steering, sensing = controller.start(setting, 0.0, job.seed)
+                steering, sensing = controller.start(setting, job.seed)
                 if fault.kind == MISSING_DETECTORS and sensing.information != Information.VEHICLES:
                     dead = dead_lanes(setting.network, fault.amount)
                     sensing = replace(sensing, dead=sensing.dead | dead)
