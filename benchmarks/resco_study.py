@@ -6,9 +6,13 @@
 Plan in force, SUMO's actuated and delay-based control, and RESCO's max-pressure and max-wave play
 under RESCO's rules, seeds 1 to 3 as in two studies (`resco_study.toml` has their figures). A
 difference is noise where Welch's t test of the two means finds nothing at 5 %; half a unit of the
-last printed digit is forgiven. The second study tells no spread: ours stands for both, and a peer
-that has none there is held against the first one alone. The first, which the peers here are made
-after, is the one that the exit code speaks of. What is in the folder is not played again.
+last printed digit is forgiven. With three seeds and a wide spread such a test finds nothing
+whatever comes out: where the noise is above a quarter of the study's mean the two cannot be told
+apart, which is counted by itself and is no agreement. The second study tells no spread: ours stands
+for both, and a peer that has none there is held against the first one alone. The first, which the
+peers here are made after, is the one that the exit code speaks of: 0 only where every peer comes
+out as there, 1 where one differs or did not run, 2 where none does and some cannot be told. What is
+in the folder is not played again.
 """
 
 from __future__ import annotations
@@ -19,6 +23,7 @@ import sys
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from importlib.resources import files
 from pathlib import Path
 from statistics import fmean, stdev
@@ -42,6 +47,16 @@ SCENARIOS: Final = "cologne1,cologne3,cologne8,ingolstadt1,grid4x4"
 CONTROLLERS: Final = "in-force,sumo-actuated,sumo-delay-based,resco-max-pressure,resco-max-wave"
 LEVEL: Final = 0.05
 ROUNDING_S: Final = 0.05
+MOST_NOISE: Final = 0.25
+"""Noise above this part of a study's mean leaves nothing to tell apart."""
+
+
+class Verdict(StrEnum):
+    """How two means stand to each other."""
+
+    ALIKE = "noise"
+    DIFFERS = "differs"
+    UNTOLD = "cannot tell"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,41 +104,82 @@ def studies() -> dict[str, dict[str, tuple[Figure, Figure | None]]]:
     }
 
 
-def compared(ours_s: Sequence[float], theirs: Figure | None) -> tuple[str, bool]:
-    """Say how ours stands beside theirs, and whether the difference is noise."""
-    if theirs is None:
-        return "–", True
+def compared(ours_s: Sequence[float], theirs: Figure) -> tuple[str, Verdict]:
+    """Say how ours stands beside theirs."""
     spread = "" if math.isnan(theirs.sd_s) else f" ± {theirs.sd_s:.1f}"
     gap_s, limit_s = fmean(ours_s) - theirs.mean_s, noise_s(ours_s, theirs)
-    alike = abs(gap_s) <= limit_s
-    verdict = "noise" if alike else "differs"
-    return f"{theirs.mean_s:.1f}{spread}: {gap_s:+.1f}, {verdict} to {limit_s:.1f}", alike
+    if abs(gap_s) > limit_s:
+        verdict = Verdict.DIFFERS
+    elif limit_s > MOST_NOISE * theirs.mean_s:
+        verdict = Verdict.UNTOLD
+    else:
+        verdict = Verdict.ALIKE
+    return f"{theirs.mean_s:.1f}{spread}: {gap_s:+.1f}, {verdict} to {limit_s:.1f}", verdict
 
 
-def table_of(lines: Sequence[Line]) -> tuple[Table, list[str]]:
-    """Lay the peers out beside the studies; also name those that the first one disagrees with."""
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How the peers stand to the first study, by name and street.
+
+    Attributes
+    ----------
+    alike, untold, apart
+        As there; cannot be told; differs or did not run.
+    unknown
+        The study has no figure of them.
+    """
+
+    alike: tuple[str, ...]
+    untold: tuple[str, ...]
+    apart: tuple[str, ...]
+    unknown: tuple[str, ...] = ()
+
+    @property
+    def code(self) -> int:
+        """What the command ends with."""
+        if self.apart:
+            return 1
+        return 2 if self.untold or self.unknown else 0
+
+    def told(self) -> list[str]:
+        """Say it in words."""
+        count = sum(map(len, (self.alike, self.untold, self.apart, self.unknown)))
+        lines = [f"as in the first study within the noise: {len(self.alike)} of {count}"]
+        for what, names in (
+            ("cannot be told, the noise is above a quarter of the study's mean", self.untold),
+            ("not as in the first study", self.apart),
+            ("not in the first study", self.unknown),
+        ):
+            if names:
+                lines.append(f"{what}: {len(names)} of {count}: {', '.join(names)}")
+        return lines
+
+
+def table_of(lines: Sequence[Line]) -> tuple[Table, Standing]:
+    """Lay the peers out beside the studies; also tell how they stand to the first one."""
     known = studies()
     table = Table(
         *("street", "peer", "seed by seed, s", "mean ± sd", "first study: ours minus theirs"),
         "second study",
         box=None,
     )
-    apart: list[str] = []
+    stand: dict[Verdict | None, list[str]] = {kind: [] for kind in (*Verdict, None)}
     for line in lines:
+        name = f"{line.controller} on {line.where.label}"
         ours_s = list(line.by_seed().values())
         if len(ours_s) < 2:
             table.add_row(line.where.label, line.controller, line.reason)
-            apart.append(f"{line.controller} on {line.where.label}")
+            stand[Verdict.DIFFERS].append(name)
             continue
         locked = [f"{s:.1f}" + ("†" if n in line.locked_seeds else "") for n, s in _by_seed(line)]
         first, second = known.get(line.where.label, {}).get(line.controller, (None, None))
-        said, alike = compared(ours_s, first)
+        said, verdict = ("–", None) if first is None else compared(ours_s, first)
         mean = f"{line.mean():.1f} ± {line.sd_s:.1f}"
         cells = (line.where.label, line.controller, " ".join(locked), mean, said)
-        table.add_row(*cells, compared(ours_s, second)[0])
-        if not alike:
-            apart.append(f"{line.controller} on {line.where.label}")
-    return table, apart
+        table.add_row(*cells, "–" if second is None else compared(ours_s, second)[0])
+        stand[verdict].append(name)
+    kinds = (Verdict.ALIKE, Verdict.UNTOLD, Verdict.DIFFERS, None)
+    return table, Standing(*(tuple(stand[kind]) for kind in kinds))
 
 
 def _by_seed(line: Line) -> list[tuple[int, float]]:
@@ -131,7 +187,8 @@ def _by_seed(line: Line) -> list[tuple[int, float]]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Play what is missing and print the comparison; 1 where the first study differs."""
+    """Play what is missing and print the comparison; 0 where every peer is as in the first study,
+    1 where one differs, 2 where it cannot be told."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--scenarios", default=SCENARIOS, help="names of the catalog, or paths")
     parser.add_argument("--controllers", default=CONTROLLERS)
@@ -156,12 +213,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             played = play_suite(suite, store, executor, teller.tell)
     except ThroughbandError as error:
         parser.error(str(error))
-    table, apart = table_of(summarize(played.outcomes))
+    table, standing = table_of(summarize(played.outcomes))
     console.print(table)
     console.print("†: locked. Noise: Welch's t test at 5 %, seeds 1 to 3 against theirs.")
-    if apart:
-        console.print(f"not as in the first study: {', '.join(apart)}")
-    return 1 if apart else 0
+    for line in standing.told():
+        console.print(line)
+    return standing.code
 
 
 if __name__ == "__main__":
