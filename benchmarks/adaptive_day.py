@@ -39,7 +39,7 @@ from numpy.typing import NDArray
 from benchmarks.forecast.drawn_days import draw_day, read_trips
 from benchmarks.forecast.watched_street import LEVELS
 from benchmarks.lamp_stream import LampStream
-from benchmarks.stop_line_waits import StopLineWaits
+from benchmarks.stop_line_waits import Stand, StopLineWaits
 from benchmarks.suite.versions import revision
 from engine.adaptive.control import Site
 from engine.adaptive.lookahead import LookAhead
@@ -77,7 +77,7 @@ class Day:
     unlawful: int
     found: tuple[str, ...]
     seconds: int
-    longest_red_s: float
+    longest: Stand
     longest_green_s: float
     decision_worst_ms: float
     wall_s: float
@@ -211,7 +211,7 @@ def adaptive_day(config: Path, case: SimulationCase, seed: int) -> Day:
         sum(eye.count for eye in eyes.values()),
         tuple(what for eye in eyes.values() for what in eye.found),
         seconds,
-        waits.red_s,
+        waits.longest,
         waits.green_s,
         worst_s * 1000.0,
         time.perf_counter() - began_s,
@@ -246,7 +246,7 @@ def page(command: str, rows: Sequence[tuple[int, Day, Trips]], hours: Sequence[i
             f"{ours_s / theirs_s:.2f}",
             f"{ratios[worst]:.2f} (from {hours[worst]}:00)",
             f"{day.unlawful} in {day.seconds} s",
-            f"{day.longest_red_s:.0f}",
+            f"{day.longest.red_s:.0f} ({day.longest.unbroken_s:.0f} in one red)",
             f"{day.longest_green_s:.0f}",
             f"{int(day.trips.arrived.sum())} ({int(fixed.arrived.sum())} under the plan)",
         )
@@ -258,8 +258,18 @@ def page(command: str, rows: Sequence[tuple[int, Day, Trips]], hours: Sequence[i
             means = "".join(f" {value:.0f} |" for value in hourly_s(trips, hours))
             lines.append(f"| {name}, {seed}, s |{means}")
     said = [f"- {what}" for _, day, _ in rows for what in day.found]
+    said += [_stand(seed, day.longest) for seed, day, _ in rows]
     text = " ".join((__doc__ or "").split("\n\n", 2)[2].split())
     return "\n".join([*lines, "", *said, *([""] if said else []), text, ""])
+
+
+def _stand(seed: int, stand: Stand) -> str:
+    clock = time.strftime("%H:%M:%S", time.gmtime(stand.until_s))
+    return (
+        f"- Seed {seed}: who stood longest in red, {stand.red_s:.0f} s, of it "
+        f"{stand.unbroken_s:.0f} s in one piece, stood {stand.green_s:.0f} s in green beside, on "
+        f"{stand.lane_id}, and {'left' if stand.left else 'by no way of it left'} at {clock}."
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -291,7 +301,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         (options.out / "adaptive-day.md").write_text(text, encoding="utf-8")
     met = all(
         day.unlawful == 0
-        and day.longest_red_s <= LONGEST_WAIT_S
+        and day.longest.red_s <= LONGEST_WAIT_S
         and float(day.trips.delay_s.mean()) <= MOST_RATIO * float(fixed.delay_s.mean())
         for _, day, fixed in rows
     )

@@ -4,7 +4,8 @@ Watched is whoever is first of its lane within `AT_LINE_M` of a stop line. Every
 stands there goes to red, where its own way has neither green nor yellow, or to green: then it could
 go and does not, for the exit is full or it yields. Which way is its own shows when it has left; who
 has not left by the end, or vanished, counts with the way that was red longest. Neither sum is taken
-back by a green that brought nothing, nor by rolling on.
+back by a green that brought nothing, nor by rolling on; how much of the red came in one piece is
+told beside.
 """
 
 from __future__ import annotations
@@ -29,6 +30,33 @@ class _Line:
     """Of the signal, by the link that they lead to."""
 
 
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """How long a vehicle stood first at a stop line.
+
+    Attributes
+    ----------
+    lane_id
+        Where.
+    until_s
+        When it had left, by the street's clock, s.
+    red_s, unbroken_s, green_s
+        In red altogether, in the longest red of it, and in green, s.
+    left
+        Whether it left by a way of the lane, which then is the one told of.
+    """
+
+    lane_id: str
+    until_s: float
+    red_s: float
+    unbroken_s: float
+    green_s: float
+    left: bool
+
+
+NOBODY: Final = Stand("", 0.0, 0.0, 0.0, 0.0, left=True)
+
+
 class StopLineWaits:
     """Watches every vehicle that stands first at a stop line.
 
@@ -39,8 +67,8 @@ class StopLineWaits:
 
     Attributes
     ----------
-    red_s
-        The longest time for which a vehicle that has left stood in red, s.
+    longest
+        Who stood in red for the longest time, of those that have left.
     green_s
         The longest time for which one stood in green, s.
     """
@@ -51,10 +79,11 @@ class StopLineWaits:
             for site in sites
             for lane in site.lanes
         }
-        # Per vehicle: its lane, and seconds of red and green by the link that it may be bound for.
+        # Per vehicle: its lane, and seconds by the link that it may be bound for: of red, of
+        # green, of the red that runs, of the longest red.
         self._stood: dict[str, tuple[_Line, dict[str, list[float]]]] = {}
         self._before_s: float | None = None
-        self.red_s = 0.0
+        self.longest = NOBODY
         self.green_s = 0.0
 
     def look(self, now_s: float, traffic: Traffic, lamps: Mapping[str, str]) -> None:
@@ -89,7 +118,10 @@ class StopLineWaits:
             for link, groups in line.groups.items():
                 # A way without a signal group is never red.
                 green = not groups or any(shown[group] in GO for group in groups)
-                sums.setdefault(link, [0.0, 0.0])[green] += passed_s
+                each = sums.setdefault(link, [0.0, 0.0, 0.0, 0.0])
+                each[green] += passed_s
+                each[2] = 0.0 if green else each[2] + passed_s
+                each[3] = max(each[3], each[2])
 
     def finish(self) -> None:
         """Count those who have not left, too."""
@@ -97,11 +129,13 @@ class StopLineWaits:
             self._keep(name, None)
 
     def _keep(self, name: str, now_at: str | None) -> None:
-        _, sums = self._stood.pop(name)
+        line, sums = self._stood.pop(name)
         link = "" if now_at is None else now_at.rpartition("_")[0]
-        for red_s, green_s in [sums[link]] if link in sums else sums.values():
-            self.red_s = max(self.red_s, red_s)
+        for red_s, green_s, _, unbroken_s in [sums[link]] if link in sums else sums.values():
             self.green_s = max(self.green_s, green_s)
+            if red_s > self.longest.red_s:
+                lane, until_s = line.lane.lane_id, self._before_s or 0.0
+                self.longest = Stand(lane, until_s, red_s, unbroken_s, green_s, link in sums)
 
 
 def _groups(site: Site, lane: StopLane) -> dict[str, tuple[int, ...]]:

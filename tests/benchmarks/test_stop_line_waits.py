@@ -47,40 +47,40 @@ TO_THE_LEFT = traffic(("a", "out1_0", 1.0, 5.0))
 
 def test_a_red_longer_than_the_players_limit_is_found() -> None:
     waits = watched(*[(STANDS, SIDE)] * 151, (INSIDE, STRAIGHT), (STRAIGHT_ON, STRAIGHT))
-    assert waits.red_s == 150.0
+    assert waits.longest.red_s == 150.0
 
 
 def test_a_full_exit_under_green_is_told_apart() -> None:
     waits = watched(*[(STANDS, SIDE)] * 41, *[(STANDS, STRAIGHT)] * 30, (STRAIGHT_ON, STRAIGHT))
-    assert (waits.red_s, waits.green_s) == (40.0, 30.0)
+    assert (waits.longest.red_s, waits.green_s) == (40.0, 30.0)
 
 
 def test_a_green_that_brings_nothing_does_not_begin_the_wait_anew() -> None:
     red, green = [(STANDS, SIDE)] * 80, [(STANDS, STRAIGHT)] * 10
     waits = watched(*red, *green, *red, (STRAIGHT_ON, STRAIGHT))
-    assert (waits.red_s, waits.green_s) == (159.0, 10.0)
+    assert (waits.longest.red_s, waits.longest.unbroken_s, waits.green_s) == (159.0, 80.0, 10.0)
 
 
 @pytest.mark.parametrize(("went", "red_s"), [(STRAIGHT_ON, 0.0), (TO_THE_LEFT, 60.0)])
 def test_the_way_that_was_taken_is_the_one_that_waited(went: Traffic, red_s: float) -> None:
     waits = watched(*[(STANDS, STRAIGHT)] * 61, (INSIDE, LEFT_ONLY), (went, LEFT_ONLY))
-    assert waits.red_s == red_s
+    assert waits.longest.red_s == red_s
 
 
 def test_who_has_not_left_counts_with_the_longest_red() -> None:
-    assert watched(*[(STANDS, STRAIGHT)] * 61).red_s == 60.0
+    assert watched(*[(STANDS, STRAIGHT)] * 61).longest.red_s == 60.0
 
 
 def test_only_the_first_of_a_lane_is_watched() -> None:
     behind = traffic(("a", "main_0", 199.0, 0.0), ("b", "main_0", 193.0, 0.0))
     last = traffic(("b", "main_0", 199.0, 0.0))
     waits = watched(*[(behind, SIDE)] * 51, *[(last, SIDE)] * 20, (traffic(), SIDE))
-    assert waits.red_s == 50.0
+    assert waits.longest.red_s == 50.0
 
 
 def test_who_rolls_does_not_stand() -> None:
     rolls = traffic(("a", "main_0", 195.0, 3.0))
-    assert watched(*[(rolls, SIDE)] * 30, (STRAIGHT_ON, STRAIGHT)).red_s == 0.0
+    assert watched(*[(rolls, SIDE)] * 30, (STRAIGHT_ON, STRAIGHT)).longest.red_s == 0.0
 
 
 def test_a_change_of_lanes_at_the_line_goes_on_counting() -> None:
@@ -91,4 +91,4 @@ def test_a_change_of_lanes_at_the_line_goes_on_counting() -> None:
     for now_s, seen in enumerate([*[other] * 31, *[STANDS] * 20, STRAIGHT_ON]):
         waits.look(float(now_s), seen, {"x": SIDE})
     waits.finish()
-    assert waits.red_s == 50.0
+    assert waits.longest.red_s == 50.0
