@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Any
 
 
 class ControlKind(StrEnum):
@@ -131,8 +132,8 @@ class Coordination:
         return (_coordination, ({**values, "splits_ds": dict(self.splits_ds)},))
 
 
-def _coordination(values: dict[str, object]) -> Coordination:
-    return Coordination(**values)  # type: ignore[arg-type]
+def _coordination(values: dict[str, Any]) -> Coordination:
+    return Coordination(**values)
 
 
 @dataclass(frozen=True, slots=True)
