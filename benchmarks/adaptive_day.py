@@ -185,7 +185,7 @@ def adaptive_day(config: Path, case: SimulationCase, seed: int) -> Day:
     worst_s, began_s = 0.0, time.perf_counter()
     seconds = 0
 
-    def watch(now_s: float, lamps: Mapping[str, str], _: object) -> None:
+    def watch(now_s: float, lamps: Mapping[str, str], *_: object) -> None:
         shown.update(lamps)
         for name, picture in lamps.items():
             eyes[name].look(now_s, picture)

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import importlib
-import math
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from xml.sax.saxutils import quoteattr
 
 import numpy as np
-from numpy.typing import NDArray
 
+from benchmarks.stop_line_waits import StopLineWaits
 from benchmarks.suite.trips import LOCKED_PART, resco_delay_s, stuck
-from engine.adaptive.control import Controller, Site, View
+from engine.adaptive.control import Controller, Site
 from engine.adaptive.pressure import (
     BestStage,
     CyclicMaxPressure,
@@ -24,14 +22,14 @@ from engine.adaptive.pressure import (
     max_pressure,
     position_weighted,
 )
-from engine.adaptive.sensing import Sensing
+from engine.adaptive.sensing import Sensing, Traffic
 from engine.adaptive.sites import build_sites
-from engine.validate import sumo
 from engine.validate.adaptive_loop import run_adaptive
 from engine.validate.simulator import SimulationCase
 from engine.validate.sumo_files import Actuation, write_actuated
+from engine.validate.tracked_loop import TrackedLoop
+from engine.validate.trips import Trips
 from network.errors import EngineError
-from network.readers.xml_files import iterate_elements
 from throughband.setting import open_setting
 
 FIXED, ACTUATED, DELAY_BASED = "fixed", "actuated", "delay-based"
@@ -88,24 +86,23 @@ class Row:
         return self.stuck >= LOCKED_PART * self.due
 
 
-class LongestWait:
-    """Watches a run for the longest time that somebody stood at a lane without being served."""
+class Watched:
+    """Lets the stopwatches of `benchmarks.stop_line_waits` look at every second of a run.
 
-    def __init__(self) -> None:
-        self.wait_s = 0.0
-        self._stood_s: dict[str, NDArray[np.float64]] = {}
-        self._before_s = math.nan
+    Parameters
+    ----------
+    waits
+        The stopwatches.
+    """
 
-    def __call__(self, now_s: float, _: Mapping[str, str], views: Mapping[str, View]) -> None:
-        """Look at one second."""
-        passed_s = 0.0 if math.isnan(self._before_s) else now_s - self._before_s
-        self._before_s = now_s
-        for name, view in views.items():
-            stood_s = self._stood_s.get(name, np.zeros(len(view.queue_veh))) + passed_s
-            # A lane that was red for long before anybody came has kept nobody waiting.
-            stood_s[~(view.queue_veh > 0)] = 0.0
-            self._stood_s[name] = stood_s
-            self.wait_s = max(self.wait_s, float(np.minimum(stood_s, view.waiting_s).max()))
+    def __init__(self, waits: StopLineWaits) -> None:
+        self._waits = waits
+        self._shown: Mapping[str, str] = {}
+
+    def __call__(self, now_s: float, lamps: Mapping[str, str], _: object, traffic: Traffic) -> None:
+        """Look at a second, which began under the lamps told of before these."""
+        self._waits.look(now_s, traffic, self._shown)
+        self._shown = dict(lamps)
 
 
 def controller_of(task: Task) -> Controller:
@@ -125,15 +122,16 @@ def controller_of(task: Task) -> Controller:
 def play(task: Task) -> Row:
     """Play one seed of one controller."""
     setting = open_setting(task.scenario)
+    shipped = build_sites(setting.network)
+    waits = StopLineWaits(shipped)
     with tempfile.TemporaryDirectory(prefix="throughband-") as scratch:
         folder = Path(scratch)
         if task.controller in PROGRAMS:
             files = _program_files(setting.case, PROGRAMS[task.controller], task, folder)
-            _, trips = sumo.play(setting.case, task.seed, files, emissions=False)
-            wait_s, spent_ms = _longest_red_s(folder / "greens.xml"), np.full(1, np.nan)
+            trips = play_program(setting.case, task.seed, shipped, files, waits)
+            spent_ms = np.full(1, np.nan)
         else:
-            sites = [_site(s, task.least_green_s) for s in build_sites(setting.network)]
-            watch = LongestWait()
+            sites = [_site(s, task.least_green_s) for s in shipped]
             done = run_adaptive(
                 setting.case,
                 task.seed,
@@ -141,13 +139,14 @@ def play(task: Task) -> Row:
                 controller_of(task),
                 task.sensing,
                 emissions=False,
-                watch=watch,
+                watch=Watched(waits),
                 in_process=task.in_process,
             )
             # The first second loads the kernels; between their decisions peers do nothing.
             every = task.interval_s if task.controller in SCORES else 1
             spent_ms = done.decision_s[every::every] * 1000.0 / len(sites)
-            wait_s, trips = watch.wait_s, done.trips
+            trips = done.trips
+    waits.finish()
     return Row(
         setting.scenario.name,
         task.controller,
@@ -158,7 +157,7 @@ def play(task: Task) -> Row:
         len(trips),
         int((~trips.arrived).sum()),
         stuck(trips),
-        wait_s,
+        waits.longest.red_s,
         float(np.median(spent_ms)),
         float(spent_ms.max()),
     )
@@ -172,34 +171,32 @@ def _site(site: Site, least_green_s: int) -> Site:
     return replace(site, stages=stages)
 
 
+def play_program(
+    case: SimulationCase,
+    seed: int,
+    sites: Sequence[Site],
+    files: Sequence[Path],
+    waits: StopLineWaits,
+) -> Trips:
+    """Play a seed under a program of SUMO's own, and look at it every step."""
+    names = [site.signal_id for site in sites]
+    with TrackedLoop(case, seed, (), files, emissions=False) as street:
+        street.watch_vehicles()
+        while street.time_s < case.end_s:
+            street.step()
+            waits.look(street.time_s, street.traffic(), street.lamps(names))
+        street.finish()
+        assert street.trips is not None
+        return street.trips
+
+
 def _program_files(
     case: SimulationCase, kind: Actuation | None, task: Task, folder: Path
 ) -> list[Path]:
+    """Return the files that turn the programs in force into such control; none keep them."""
+    if kind is None:
+        return []
+    file = folder / "programs.add.xml"
     sources = (case.net_file, *case.additional_files)
-    files = []
-    if kind is not None:
-        files.append(folder / "programs.add.xml")
-        write_actuated(files[0], sources, least_green_s=max(5.0, task.least_green_s), kind=kind)
-    names = {
-        logic.attrib["id"] for file in sources for logic in iterate_elements(file, {"tlLogic"})
-    }
-    events = "".join(
-        f'<timedEvent type="SaveTLSSwitchTimes" source={quoteattr(name)} '
-        f'dest="{folder / "greens.xml"}"/>'
-        for name in sorted(names)
-    )
-    files.append(folder / "events.add.xml")
-    files[-1].write_text(f"<additional>{events}</additional>", encoding="utf-8")
-    return files
-
-
-def _longest_red_s(file: Path) -> float:
-    """Find the longest time between two greens of the same way in SUMO's record of greens."""
-    ended: dict[tuple[str, ...], float] = {}
-    longest_s = 0.0
-    for green in iterate_elements(file, {"tlsSwitch"}):
-        way = tuple(green.get(key, "") for key in ("id", "fromLane", "toLane"))
-        if way in ended:
-            longest_s = max(longest_s, float(green.attrib["begin"]) - ended[way])
-        ended[way] = float(green.attrib["end"])
-    return longest_s
+    write_actuated(file, sources, least_green_s=max(5.0, task.least_green_s), kind=kind)
+    return [file]

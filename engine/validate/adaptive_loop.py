@@ -30,8 +30,9 @@ from network.errors import SimulationError
 from network.units import TENTHS_PER_SECOND, tenths
 
 DECISION_S: Final = 1.0
-Watch = Callable[[float, Mapping[str, str], Mapping[str, View]], None]
-"""Called every second with the street's clock, what signals show next, and the views."""
+Watch = Callable[[float, Mapping[str, str], Mapping[str, View], Traffic], None]
+"""Called every second with the street's clock, what signals show next, the views, and where
+everybody was when they were taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,7 +274,7 @@ class AdaptiveStreet:
             lamps[name] = player.advance(wishes.get(name), called)
             self.changes += player.stage != stage
         if watch is not None:
-            watch(self._street.time_s, lamps, self.views)
+            watch(self._street.time_s, lamps, self.views, self.traffic)
         shown = self._shown
         self._street.show({name: lamp for name, lamp in lamps.items() if shown.get(name) != lamp})
         self._shown = lamps

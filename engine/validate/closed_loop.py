@@ -14,7 +14,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
@@ -121,6 +121,22 @@ class ClosedLoop:
         with self._translated():
             for signal_id, state in aspects.items():
                 self._link.trafficlight.setRedYellowGreenState(signal_id, state)
+
+    def lamps(self, signal_ids: Iterable[str]) -> dict[str, str]:
+        """Return what signals have shown in the last step, whoever runs them.
+
+        One character per signal group, as `show` takes them.
+
+        Raises
+        ------
+        SimulationError
+            SUMO does not know a signal.
+        """
+        with self._translated():
+            return {
+                name: str(self._link.trafficlight.getRedYellowGreenState(name))
+                for name in signal_ids
+            }
 
     def step(self) -> tuple[tuple[int, float], ...]:
         """Advance one step.

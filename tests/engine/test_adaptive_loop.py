@@ -15,7 +15,7 @@ import pytest
 
 from engine.adaptive.control import Information, Site, View
 from engine.adaptive.lookahead import LookAhead
-from engine.adaptive.sensing import Sensing
+from engine.adaptive.sensing import Sensing, Traffic
 from engine.adaptive.sites import build_sites
 from engine.validate.adaptive_loop import run_adaptive
 from engine.validate.simulator import SimulationCase
@@ -92,7 +92,7 @@ def test_poor_sight_costs_little_and_breaks_no_law(
 ) -> None:
     pictures: dict[str, list[str]] = {site.signal_id: [] for site in sites}
 
-    def watch(now_s: float, lamps: Mapping[str, str], views: Mapping[str, View]) -> None:
+    def watch(_: float, lamps: Mapping[str, str], __: Mapping[str, View], ___: Traffic) -> None:
         for name, shown in lamps.items():
             pictures[name].append(shown)
 

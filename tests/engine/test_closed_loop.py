@@ -114,6 +114,17 @@ def test_signals_show_what_they_are_told(case: SimulationCase) -> None:
     assert passed == 0
 
 
+def test_lamps_tell_what_was_shown_and_what_a_program_shows(case: SimulationCase) -> None:
+    with ClosedLoop(case, 1, (), emissions=False) as loop:
+        loop.step()
+        before = loop.lamps(["A0"])
+        loop.show({"A0": "r" * 20})
+        loop.step()
+        assert loop.lamps(["A0"]) == {"A0": "r" * 20} != before
+        assert set(before) == {"A0"}
+        assert set(before["A0"]) & {"G", "g"}
+
+
 def test_finish_measures_the_whole_window_like_a_plain_run(
     case: SimulationCase, started: list[subprocess.Popen[bytes]], tmp_path: Path
 ) -> None:
