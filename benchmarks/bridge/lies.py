@@ -80,6 +80,7 @@ def lie_about_everything(
     name_of: Callable[[Oid], str],
     after_commit: bool,
     every: int = 1,
+    only: str = "",
 ) -> None:
     """Let the device lie about each object that the bridge reads, in each way, in turn.
 
@@ -95,8 +96,11 @@ def lie_about_everything(
         Whether it lies only once the rows are stored: a wrong read-back.
     every
         Only every so manieth pair of object and lie.
+    only
+        Only about instances of this object; all if empty.
     """
-    pairs = [(o, *liar) for o in objects_read(case, edition, version) for liar in liars()]
+    told = [o for o in objects_read(case, edition, version) if name_of(o).startswith(only)]
+    pairs = [(o, *liar) for o in told for liar in liars()]
     for oid, how, liar in pairs[::every]:
         run(_lie(case, edition, version, tried, oid, how, liar, name_of(oid), after_commit))
 

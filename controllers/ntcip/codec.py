@@ -212,21 +212,6 @@ def encode_sequence(plan: TimingPlan, identity: Identity, row: int) -> tuple[Obj
     return tuple(values)
 
 
-def same_order(plan: TimingPlan, sequences: Sequence[bytes]) -> bool:
-    """Tell whether a sequence row, ring by ring, serves the phases in the plan's order.
-
-    A single ring may begin anywhere in its cycle; several must begin where the plan does.
-    """
-    served = [[n for n in sequence if n in plan.sequence] for sequence in sequences]
-    together = [number for ring in served for number in ring]
-    if sorted(together) != sorted(plan.sequence):
-        return False
-    if len(served) == 1:
-        first = together.index(plan.sequence[0])
-        return tuple(together[first:] + together[:first]) == plan.sequence
-    return all([n for n in plan.sequence if n in ring] == ring for ring in served)
-
-
 def decode_plan(
     signal_id: str,
     values: Sequence[ObjectValue],

@@ -30,7 +30,7 @@ from controllers.ntcip.profiles import PROBE, vendor_profile
 from controllers.ntcip.reading import Reader
 from controllers.ntcip.session import RESEND_S, TIMEOUT_S, Session
 from controllers.ntcip.session import connect as open_session
-from controllers.ntcip.spare_rows import sequence_row, spare_pattern, spare_split
+from controllers.ntcip.spare_rows import spare_pattern, spare_sequence, spare_split
 from controllers.ntcip.status import read_status
 from controllers.ntcip.survey import survey
 from controllers.ntcip.upload import Upload, upload, upload_pattern
@@ -133,13 +133,9 @@ class NtcipDriver:
         require_ready(self._device, identity)
         pattern = spare_pattern(self._device, self._vendor, identity, profile)
         split = await spare_split(self._reader, self._device, self._vendor, profile, pattern)
-        sequence, written = await sequence_row(
-            self._reader, self._device, identity, profile, plan, pattern
-        )
+        sequence = await spare_sequence(self._reader, self._device, profile, pattern)
         rows = Rows(pattern, split.row, sequence, self._reference(profile), split.named)
-        new = list(encode_plan(plan, identity, rows))
-        if written:
-            new.extend(encode_sequence(plan, identity, sequence))
+        new = (*encode_plan(plan, identity, rows), *encode_sequence(plan, identity, sequence))
         old = await self._reader.values(new)
         try:
             wire_values(old)
@@ -147,7 +143,7 @@ class NtcipDriver:
             raise ControllerError(
                 f"{self._where}: what the spare rows hold could not be restored: {error}"
             ) from error
-        return Change(self._device.signal_id, pattern, split.row, old, tuple(new))
+        return Change(self._device.signal_id, pattern, split.row, old, new)
 
     async def prepare_permanent(self, pattern: int, identity: Identity) -> Change:
         """Work out how to point the agency's action row at a pattern of ours, reading only.
@@ -166,27 +162,27 @@ class NtcipDriver:
     async def commit(self, change: Change) -> tuple[ObjectValue, ...]:
         """Make the change in one transaction and return what the device now stores.
 
-        Only instances that differ are sent. A refusal or an unsuccessful check leaves the
-        database as it was; an unreachable device falls back to what it stored before. Where the
-        rows hold neither what they held when the change was worked out nor what it makes of
-        them, somebody else has written them, and nothing is changed.
+        All of it is sent, also what reads as wanted already: a device that reads one object
+        wrongly gives itself away only by what it reads back of a value that was written. A
+        refusal or an unsuccessful check leaves the database as it was; an unreachable device
+        falls back to what it stored before. Where the rows hold neither what they held when the
+        change was worked out nor what it makes of them, somebody else has written them, and
+        nothing is changed.
         """
         require_ours(self._device, change)
         await require_idle(self._reader, self._device, change)
-        if change.difference:
-            numbers = await self._verify_numbers()
-            await self._writer.begin()
-            try:
-                writes = await self._still_to_write(change)
-                if writes:
-                    await self._writer.load(writes)
-                    await self._writer.verify(numbers)
-                    # Another bridge may have called the pattern while this one was writing.
-                    await require_idle(self._reader, self._device, change)
-            except ControllerError:
-                await self._writer.discard()
-                raise
-            await self._writer.store()
+        numbers = await self._verify_numbers()
+        await self._writer.begin()
+        try:
+            await self._require_untouched(change)
+            await self._writer.load(change.new)
+            await self._writer.verify(numbers)
+            # Another bridge may have called the pattern while this one was writing.
+            await require_idle(self._reader, self._device, change)
+        except ControllerError:
+            await self._writer.discard()
+            raise
+        await self._writer.store()
         stored = await self._reader.values(change.new)
         self._require_stored(stored, change.new)
         return stored
@@ -281,8 +277,8 @@ class NtcipDriver:
             raise ControllerError(f"{self._where}: the identity was not read by this driver")
         return identity.profile
 
-    async def _still_to_write(self, change: Change) -> list[ObjectValue]:
-        """Return what is not yet as wanted; refuse if somebody else has been here."""
+    async def _require_untouched(self, change: Change) -> None:
+        """Refuse if somebody else has written the rows."""
         stored = await self._reader.values(change.new)
         strange = [
             f"{found!s}"
@@ -293,7 +289,6 @@ class NtcipDriver:
             raise RejectedValueError(
                 f"{self._where}: somebody else has written {'; '.join(strange)} since it was read"
             )
-        return [new for found, new in zip(stored, change.new, strict=True) if found != new]
 
     def _require_stored(self, stored: Iterable[ObjectValue], wanted: Iterable[ObjectValue]) -> None:
         wrong = [

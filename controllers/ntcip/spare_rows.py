@@ -1,8 +1,8 @@
 """Which rows of a device a plan may be written to, without touching anybody else's.
 
 A pattern names a split row and a sequence row. All three must be spare: not running, not called,
-not scheduled, and not named by any pattern that is not ours. Where consecutive patterns share
-cycle and split (`patternTableType` offset3 or offset5), that holds for all of them.
+not scheduled, and not named by any pattern that is not ours, nor by a preempt. Where consecutive
+patterns share cycle and split (`patternTableType` offset3 or offset5), that holds for all of them.
 """
 
 from __future__ import annotations
@@ -13,12 +13,11 @@ from typing import Final
 
 from controllers.device_profile import DeviceProfile
 from controllers.driver import Device, Identity
-from controllers.ntcip.codec import same_order
 from controllers.ntcip.objects import OBJECTS
 from controllers.ntcip.profiles import VendorProfile
 from controllers.ntcip.reading import Reader
+from controllers.ntcip.session import Reading
 from network.errors import ControllerError
-from network.timing import TimingPlan
 
 FREE_SEQUENCE: Final = 1
 """Sequence row of operation without a pattern; every pattern begins with it too."""
@@ -109,48 +108,39 @@ async def spare_split(
     )
 
 
-async def sequence_row(
-    reader: Reader,
-    device: Device,
-    identity: Identity,
-    profile: DeviceProfile,
-    plan: TimingPlan,
-    pattern: int,
-) -> tuple[int, bool]:
-    """Return the sequence row of a plan, and whether its order must be written there.
+async def spare_sequence(
+    reader: Reader, device: Device, profile: DeviceProfile, pattern: int
+) -> int:
+    """Return the sequence row that a pattern's order is written to.
 
-    A row that holds the order already is named as it is. Otherwise a row is written that no
-    pattern but ours names.
+    A row that reads as the order wanted is not taken as it is: only what was written can be read
+    back, and a device that reads its rows wrongly would run another order.
 
     Raises
     ------
     ControllerError
-        There is no such row.
+        All rows are named by other patterns or by preempts, or kept for operation without one.
     """
-    total, rings = profile.max_sequences, identity.rings
-    found = await reader.get(
-        [OBJECTS["sequenceData"].instance(row, r) for row in range(1, total + 1) for r in rings]
-    )
-    for row in range(1, total + 1):
-        stored = found[(row - 1) * len(rings) : row * len(rings)]
-        orders = [data for data in stored if isinstance(data, bytes)]
-        if len(orders) == len(rings) and same_order(plan, orders):
-            return row, False
     rows = [n for n in range(1, profile.max_patterns + 1) if n != pattern]
     cells = await reader.table(
         [(name, n) for n in rows for name in ("patternSequenceNumber", "patternCycleTime")]
     )
-    named = {
+    named: set[Reading] = {
         sequence
         for n, sequence, cycle in zip(rows, cells[::2], cells[1::2], strict=True)
         if cycle or n in device.slots
     }
+    preempts = (await reader.optional("maxPreempts"))["maxPreempts"] or 0
+    serves = OBJECTS["preemptSequenceNumber"]
+    named.update(await reader.get([serves.instance(n) for n in range(1, preempts + 1)]))
+    total = profile.max_sequences
     for row in _nearest(pattern, total):
         if row != FREE_SEQUENCE and row not in named:
-            return row, True
+            return row
     raise ControllerError(
-        f"{reader.where}: all {total} sequence rows are named by other patterns or kept for "
-        f"operation without one; the plan's order of phases {list(plan.sequence)} is in none"
+        f"{reader.where}: all {total} sequence rows are named by other patterns or by preempts, or "
+        "kept for operation without one; a plan needs one of its own, which is written and read "
+        "back"
     )
 
 

@@ -160,7 +160,7 @@ class RsmpDriver:
         )
 
     async def commit(self, change: Change) -> tuple[ObjectValue, ...]:
-        """Write what differs, read it back, and take it back if that fails.
+        """Write the plan whole, read it back, and take it back if that fails.
 
         There is no transaction: a connection lost on the way leaves a part written, of a plan that
         is not in use. Repeating the commit completes it, committing `Change.undone` restores it.
@@ -192,7 +192,7 @@ class RsmpDriver:
             return await self._writer.make(before, change.new)
         except (RejectedValueError, ReadBackMismatchError) as error:
             try:
-                await self._writer.make(await self.read(before), before)
+                await self._writer.make(await self.read(before), before, every=False)
             except ControllerError as second:
                 raise RollbackFailedError(
                     f"{error}; taking plan {change.pattern} back failed: {second}"

@@ -27,14 +27,17 @@ class Writer:
         self._where = where
 
     async def make(
-        self, stored: Sequence[ObjectValue], wished: Sequence[ObjectValue]
+        self, stored: Sequence[ObjectValue], wished: Sequence[ObjectValue], *, every: bool = True
     ) -> tuple[ObjectValue, ...]:
         """Make the stored settings of a plan as wished, and return what is stored then.
 
         Parameters
         ----------
         stored, wished
-            The same settings, as they are and as they shall be; only those that differ are sent.
+            The same settings, as they are and as they shall be.
+        every
+            Whether all are sent, or only those that differ. A site that tells one wrongly gives
+            itself away only by what it tells of a setting that was sent.
 
         Raises
         ------
@@ -44,12 +47,12 @@ class Writer:
             It stores something else.
         """
         pairs = list(zip(stored, wished, strict=True))
-        changed = {new.name for old, new in pairs if old != new}
+        sent = {new.name for old, new in pairs if every or old != new}
         longer = any(new.name == CYCLE and _seconds(new) > _seconds(old) for old, new in pairs)
         # In between, stages and offset must fit: a longer cycle comes first, a shorter one last.
         order = (CYCLE, BAND, OFFSET) if longer else (BAND, OFFSET, CYCLE)
         for name in order:
-            if name in changed:
+            if name in sent:
                 await self._set(name, [entry for entry in wished if entry.name == name])
         tables = await read_tables(self._session)
         found = tuple(tables.value(entry.name, *entry.index) for entry in wished)

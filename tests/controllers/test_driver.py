@@ -256,7 +256,43 @@ def test_the_bridge_does_not_call_for_flash() -> None:
     run(scenario)
 
 
+def test_what_reads_as_wanted_is_written_all_the_same() -> None:
+    # It reads so on a device that reads an object wrongly, too, and runs another plan then.
+    async def scenario() -> None:
+        coordinated = instance("splitCoordPhase", 15, NEW.coordinated_phase)
+        async with bench(faults=Faults(lies={coordinated: 1})) as b:
+            assert b.stored("splitCoordPhase", 15, NEW.coordinated_phase) == 0
+            change = await pushed(b)
+            assert ObjectValue("splitCoordPhase", (15, 3), 1) in change.old
+            assert b.stored("splitCoordPhase", 15, NEW.coordinated_phase) == 1
+
+    run(scenario)
+
+
 # Spare rows
+
+
+def test_a_sequence_row_that_a_preempt_serves_is_not_written() -> None:
+    async def scenario() -> None:
+        async with bench() as b:
+            b.put("maxPreempts", value=1)
+            b.put("preemptSequenceNumber", 1, value=15)
+            change = await b.driver.prepare(NEW, await b.driver.identify())
+            assert change.pattern == 15
+            assert {v.index[0] for v in change.new if v.name == "sequenceData"} == {16}
+
+    run(scenario)
+
+
+def test_a_device_without_a_sequence_row_to_write_gets_no_plan_even_of_its_own_order() -> None:
+    async def scenario() -> None:
+        async with bench() as b:
+            b.put("maxSequences", value=1)
+            same_order = replace(OLD, offset_s=7)
+            with pytest.raises(ControllerError, match="all 1 sequence rows are named"):
+                await b.driver.prepare(same_order, await b.driver.identify())
+
+    run(scenario)
 
 
 def test_the_sequence_row_of_the_running_pattern_is_not_written() -> None:

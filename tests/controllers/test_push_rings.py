@@ -73,14 +73,15 @@ def test_a_plan_of_two_rings_is_pushed_and_taken_back(edition: Edition) -> None:
     run(scenario)
 
 
-def test_the_same_order_needs_no_sequence_of_its_own() -> None:
+def test_an_order_that_the_device_holds_is_written_all_the_same() -> None:
     async def scenario() -> None:
         cabinet = Cabinet(CabinetConfig("a", EIGHT, OLD, 0, "look", "change"), 7.0)
         async with serve([cabinet]) as [address]:
             s = street_of(cabinet, address)
             receipt = await s.push(plans(replace(OLD, offset_s=50)), phasings=PHASINGS)
-            names = {value.name for value in receipt.devices[0].new}
-            assert "sequenceData" not in names
+            written = {str(value) for value in receipt.devices[0].new}
+            first, second = (cabinet.store.octets("sequenceData", 1, ring).hex() for ring in (1, 2))
+            assert {f"sequenceData.15.1 = {first}", f"sequenceData.15.2 = {second}"} <= written
             await await_pattern(receipt, s.devices, tick=s.tick, most_ticks=200)
 
     run(scenario)

@@ -87,6 +87,21 @@ def test_a_lie_about_some_objects_never_tears_the_pattern() -> None:
     assert tried.outcomes["refused"]
 
 
+def test_a_sequence_row_that_reads_as_ordered_and_is_not_never_runs() -> None:
+    tried = Tried()
+    lie_about_everything(
+        ONE_RING,
+        Edition.V03,
+        "v1",
+        tried,
+        name_of=named,
+        after_commit=False,
+        only="sequenceData",
+    )
+    assert tried.found == []
+    assert tried.outcomes["refused"] > tried.outcomes["not seen"]
+
+
 @pytest.mark.slow
 def test_a_lie_about_any_object_never_tears_the_pattern() -> None:
     assert lies(1, after_commit=False).found == []
