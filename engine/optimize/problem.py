@@ -8,6 +8,7 @@ from itertools import chain, combinations, permutations
 
 from engine.measures.objective import Objective
 from engine.optimize import rings
+from engine.optimize.inside import emptied, inside_groups, least_plan, protected
 from engine.optimize.locks import Hold, Locks
 from engine.optimize.waits import pedestrian_waits_s
 from network.errors import InfeasibleError
@@ -16,10 +17,6 @@ from network.phasing import Phasing
 from network.safety import FAILURES, SignalRules
 from network.timeline import watch
 from network.timing import TimingPlan
-
-INSIDE_M = 30.0
-"""A link between two signals that is shorter lies inside one junction: a lane of it holds four
-vehicles. SUMO's networks have them where a wide junction is drawn as several nodes."""
 
 LARGEST_CHOICE = 64
 """Phase sequences to consider at one signal; beyond, those with the fewest phases are kept."""
@@ -77,6 +74,8 @@ class Choice:
         The signal's rules where splits decide on what is lawful too: in several rings.
     hold
         What is locked here.
+    inside
+        Signal groups of turns that start inside a junction of several nodes.
     """
 
     signal: Signal
@@ -86,6 +85,7 @@ class Choice:
     rules: SignalRules | None = None
     hold: Hold | None = None
     longest_wait_s: float | None = None
+    inside: frozenset[int] = frozenset()
     _stages: SignalRules | None = field(default=None, compare=False, repr=False)
     _orders: dict[tuple[int, ...], tuple[tuple[int, ...], ...]] = field(
         default_factory=dict, compare=False, repr=False
@@ -127,8 +127,9 @@ class Choice:
 
         Between any two stages the clearance is derived anew: what is green in both stays so, all
         else gets its yellow change and red clearance. An order in which one such step is refused
-        (`refused_steps` tells why) is not offered. The second checker is asked, by `lawful`,
-        when an order is about to be taken.
+        (`refused_steps` tells why) is not offered, nor one in which turns that start inside a
+        junction are not cleared behind their permissive green as they are in force. The second
+        checker is asked, by `lawful`, when an order is about to be taken.
 
         Parameters
         ----------
@@ -144,10 +145,12 @@ class Choice:
         if self._stages is None:
             return ()
         if sequence not in self._orders:
+            left_empty = emptied(self.phasing, self.in_force.sequence, self.inside)
             self._orders[sequence] = tuple(
                 order
                 for order in rings.stage_orders(sequence)
                 if is_lawful(self.signal.signal_id, self._stages, self.phasing, order)
+                and emptied(self.phasing, order, self.inside) >= left_empty
             )
         found = self._orders[sequence]
         if self.hold is None:
@@ -203,6 +206,7 @@ def choices(network: RoadNetwork, limits: Limits) -> dict[str, Choice]:
                 SignalRules(signal) if several else None,
                 hold,
                 limits.objective.longest_wait_s,
+                inside,
                 None if several else SignalRules(signal),
             )
     return found
@@ -259,38 +263,6 @@ def _kept_by(hold: Hold, sequences: tuple[tuple[int, ...], ...]) -> tuple[tuple[
     return kept
 
 
-def inside_groups(network: RoadNetwork, signal: Signal) -> frozenset[int]:
-    """Return the signal groups of turns that start inside a junction of several nodes.
-
-    What waits there stands in the way of the streams that cross behind it. Two such turns that
-    wait for gaps in streams which the other one holds up lock the junction for good, so a stage
-    that clears one of them is not left out.
-
-    Parameters
-    ----------
-    network
-        The roads.
-    signal
-        One of its signals.
-    """
-    return frozenset(
-        group
-        for connection in signal.connections
-        if network.links[connection.from_link].length_m < INSIDE_M
-        and any(feeder.groups for feeder in network.turns_into[connection.from_link])
-        for group in connection.groups
-    )
-
-
-def _cleared(phasing: Phasing, sequence: tuple[int, ...], inside: frozenset[int]) -> frozenset[int]:
-    """Return those of some groups that have protected green in a sequence."""
-    return frozenset(
-        group
-        for group in inside
-        if any(phasing.phase(number).aspects[group] == "G" for number in sequence)
-    )
-
-
 def _sequences(
     signal: Signal,
     phasing: Phasing,
@@ -304,7 +276,8 @@ def _sequences(
     """
     full = in_force.sequence
     needed = _served(phasing, full)
-    cleared = _cleared(phasing, full, inside)
+    cleared = protected(phasing, full, inside)
+    left_empty = emptied(phasing, full, inside)
     lawful: list[tuple[int, ...]] = []
     rules = SignalRules(signal)
     sets = chain(
@@ -317,7 +290,7 @@ def _sequences(
     )
     several = len(phasing.rings) > 1
     for kept in sets:
-        if not _served(phasing, kept) >= needed or not _cleared(phasing, kept, inside) >= cleared:
+        if not _served(phasing, kept) >= needed or not protected(phasing, kept, inside) >= cleared:
             continue
         orders = rings.orders(phasing, kept)
         if not several:
@@ -325,7 +298,10 @@ def _sequences(
         for sequence in orders:
             if len(lawful) >= LARGEST_CHOICE:
                 return tuple(lawful)
-            if is_lawful(signal.signal_id, rules, phasing, sequence):
+            if (
+                is_lawful(signal.signal_id, rules, phasing, sequence)
+                and emptied(phasing, sequence, inside) >= left_empty
+            ):
                 lawful.append(sequence)
                 if not several:
                     break
@@ -356,9 +332,5 @@ def is_lawful(
     signal_id: str, rules: SignalRules, phasing: Phasing, sequence: tuple[int, ...]
 ) -> bool:
     """Tell whether a sequence passes a signal's safety rules at its least splits."""
-    cycle_s = rings.least_cycle_s(phasing, sequence)
-    splits = rings.filled(phasing, sequence, cycle_s, lambda _: dict.fromkeys(sequence, 0.0))
-    if splits is None:
-        return False
-    listed = tuple(splits[number] for number in sequence)
-    return not rules.check(TimingPlan(signal_id, cycle_s, sequence, listed, 0, sequence[0]))
+    plan = least_plan(signal_id, phasing, sequence)
+    return plan is not None and not rules.check(plan)

@@ -11,15 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.measures.street import build_street
+from engine.optimize.inside import INSIDE_M, emptied, inside_groups
 from engine.optimize.locks import Hold
-from engine.optimize.problem import (
-    INSIDE_M,
-    Choice,
-    Limits,
-    choices,
-    inside_groups,
-    refused_steps,
-)
+from engine.optimize.problem import Choice, Limits, choices, refused_steps
 from engine.optimize.programs import Program, SignalPrograms
 from engine.optimize.rings import STAGES_PERMUTED, stage_orders
 from network.graph import RoadNetwork, Signal
@@ -154,8 +148,11 @@ def test_reordered_programs_serve_every_stage_as_long(splits: list[int]) -> None
     )
 
 
-def inside(length_m: float, feeder_groups: tuple[int, ...]) -> RoadNetwork:
-    """Build a signal whose turn 1, protected in stage 2, starts on a link of some length."""
+def inside(
+    length_m: float, feeder_groups: tuple[int, ...], in_force: tuple[int, ...] = (1, 2, 3)
+) -> RoadNetwork:
+    """Build a signal whose turn 1, permitted in stage 1 and protected in stage 2, starts on a link
+    of some length."""
     phasing = Phasing(
         (Phase(1, "Ggr", 5, 30, 0), Phase(2, "rGr", 5, 30, 0), Phase(3, "rrG", 5, 30, 0)), {}
     )
@@ -164,7 +161,7 @@ def inside(length_m: float, feeder_groups: tuple[int, ...]) -> RoadNetwork:
         connection(1, frozenset({0, 2}), frozenset({0})),
         connection(2, frozenset({0, 1}), frozenset()),
     )
-    plan = TimingPlan("X", 60, (1, 2, 3), (30, 10, 20), 0, 1)
+    plan = TimingPlan("X", 60, in_force, (20, 20, 20), 0, 1)
     network = network_of(signal_of(connections, phasing, plan))
     links = dict(network.links)
     links["in1"] = replace(links["in1"], length_m=length_m)
@@ -183,6 +180,41 @@ def test_a_stage_that_clears_the_inside_of_a_junction_is_kept() -> None:
     network = inside(INSIDE_M - 1.0, (0,))
     assert inside_groups(network, network.signals["X"]) == {1}
     assert all(2 in sequence for sequence in choices(network, Limits())["X"].sequences)
+
+
+def test_the_stage_that_clears_the_inside_stays_behind_the_one_that_fills_it() -> None:
+    """With the protected stage in front, two nodes of `ingolstadt21` locked each other."""
+    choice = choices(inside(INSIDE_M - 1.0, (0,)), Limits())["X"]
+    assert choice.sequences == ((1, 2, 3),)
+    assert choice.orders((1, 2, 3)) == ()
+
+
+def test_a_turn_that_is_not_cleared_behind_its_permissive_green_today_takes_any_order() -> None:
+    network = inside(INSIDE_M - 1.0, (0,), in_force=(1, 3, 2))
+    assert choices(network, Limits())["X"].orders((1, 3, 2)) == ((1, 2, 3),)
+
+
+def test_a_ring_whose_left_lags_behind_its_permissive_green_is_not_turned_round() -> None:
+    """Two rings: the left (0) of ring 2 is permitted beside ring 1 and protected after it."""
+    connections = (
+        connection(0, frozenset({1, 2}), frozenset({1})),
+        connection(1, frozenset({0, 2}), frozenset()),
+        connection(2, frozenset({0, 1}), frozenset()),
+    )
+    phases = (
+        Phase(1, "gGr", 5, 30, 0),
+        Phase(2, "Grr", 5, 30, 0),
+        Phase(3, "rrG", 5, 30, 0, 1, 2),
+        Phase(4, "gGr", 5, 30, 0, 2, 1),
+        Phase(5, "Grr", 5, 30, 0, 2, 1),
+        Phase(6, "rrG", 5, 30, 0, 2, 2),
+    )
+    phasing = Phasing(phases, {})
+    plan = TimingPlan("X", 60, (1, 2, 3, 4, 5, 6), (30, 10, 20, 30, 10, 20), 0, 1)
+    signal = signal_of(connections, phasing, plan)
+    assert signal.phasing is not None
+    assert emptied(signal.phasing, (1, 2, 3, 4, 5, 6), frozenset({0})) == {0}
+    assert emptied(signal.phasing, (2, 1, 3, 5, 4, 6), frozenset({0})) == frozenset()
 
 
 @pytest.mark.parametrize(("length_m", "feeder_groups"), [(INSIDE_M + 1.0, (0,)), (12.0, ())])
