@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from rich.console import Console
 from engine.adaptive.control import Controller, Information
 from engine.adaptive.coordinated import PlanBound
 from engine.adaptive.lookahead import LookAhead, Outlook
+from engine.adaptive.priority import Priority
 from engine.adaptive.sensing import Sensing
 from engine.adaptive.sites import build_sites
 from engine.validate.adaptive_loop import AdaptiveRun, run_adaptive
@@ -20,6 +22,7 @@ from throughband.results import output_folder, write_json
 from throughband.run_record import add_step
 from throughband.setting import Setting
 from throughband.steering import live_controller
+from throughband.transit import TransitWish, fleet_of, transit_content, transit_told
 
 ADAPTIVE = "adaptive"
 FREE, COORDINATED = "free", "coordinated"
@@ -76,6 +79,7 @@ def simulate_adaptive(
     sight: Sight,
     name: str = ADAPTIVE,
     mode: str = FREE,
+    transit: TransitWish | None = None,
 ) -> None:
     """Play one day under an adaptive controller and keep its files.
 
@@ -93,6 +97,8 @@ def simulate_adaptive(
         Of the controller.
     mode
         One of `MODES`.
+    transit
+        Who of the buses gets priority; None for nobody.
 
     Raises
     ------
@@ -100,7 +106,7 @@ def simulate_adaptive(
         There is no controller of that name.
     ThroughbandError
         There is no such mode, no signal has a plan to stay inside, the sensors cannot be such,
-        no signal may be run, or SUMO fails.
+        no signal may be run, there is no bus that could have priority, or SUMO fails.
     """
     if mode not in MODES:
         raise ThroughbandError(f"unknown mode {mode!r}; known are {', '.join(MODES)}")
@@ -125,8 +131,13 @@ def simulate_adaptive(
                 f"is --mode {FREE}"
             )
         controller = PlanBound(setting.network, controller)
+    priority, look = None, None
+    if transit is not None:
+        fleet = fleet_of(setting, sensing, transit.allowance_s)
+        controller = priority = Priority(controller, transit=transit.rules())
+        look = partial(fleet.look, priority=priority)
     with output_folder(out) as folder:
-        result = run_adaptive(setting.case, seed, sites, controller, sensing, folder)
+        result = run_adaptive(setting.case, seed, sites, controller, sensing, folder, look=look)
         add_step(folder, out, "simulate", setting, None, [seed])
         alone = sorted(set(setting.network.signals) - {site.signal_id for site in sites})
         content = {
@@ -145,9 +156,12 @@ def simulate_adaptive(
             "signals_left_to_their_program": alone,
             "control": _control(result, len(sites)),
         }
+        if transit is not None and priority is not None:
+            content["transit"] = transit_content(transit, priority)
         write_json(folder / "measures.json", content)
     measures = result.measures
-    Console(stderr=True, highlight=False).print(
+    console = Console(stderr=True, highlight=False)
+    console.print(
         f"{setting.scenario.name}, {name} ({mode}, {sensing.information.value}), seed {seed}: "
         f"delay {measures.delay_s:.1f} s per vehicle (SUMO time loss and departure delay, all "
         f"{measures.scheduled} vehicles due), {measures.arrived} arrived, {measures.running} under "
@@ -155,6 +169,9 @@ def simulate_adaptive(
         f"{content['control']['median_ms_per_signal']:.2f} ms per decision",
         soft_wrap=True,
     )
+    if transit is not None and priority is not None:
+        for line in transit_told(transit, priority):
+            console.print(line, soft_wrap=True)
 
 
 def _control(result: AdaptiveRun, signals: int) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from engine.adaptive.control import Controller
 from engine.adaptive.passages import fastest_way, passages_of
 from engine.adaptive.plan_in_force import PlanInForce
-from engine.adaptive.priority import Rank, Request
+from engine.adaptive.requests import Rank, Request
 from engine.adaptive.sites import build_sites
 from engine.validate.priority_loop import VEHICLE_ID, Follower, Ride, ride
 from network.errors import InfeasibleError

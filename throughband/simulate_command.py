@@ -19,6 +19,7 @@ from throughband.planning.plan_files import plan_for
 from throughband.results import output_folder, write_json
 from throughband.run_record import add_step
 from throughband.setting import Setting, open_setting
+from throughband.transit import TransitWish
 
 
 def simulate_scenario(
@@ -30,21 +31,28 @@ def simulate_scenario(
     end_s: float | None,
     sight: Sight,
     mode: str = FREE,
+    transit: TransitWish | None = None,
 ) -> None:
     """Carry out ``throughband simulate``."""
     from tempfile import TemporaryDirectory
 
+    if transit is not None and not transit.strategies:
+        if transit != TransitWish():
+            raise ThroughbandError("--transit-... needs --transit; allowed is, say, --transit all")
+        transit = None
     live = is_live(controller)
     if live:
         sight.sensing(seed)
-    elif sight != Sight() or mode != FREE:
+        if transit is not None:
+            transit.rules()
+    elif sight != Sight() or mode != FREE or transit is not None:
         raise ThroughbandError(
-            f"controller {controller!r} takes no --info, --share, --missed, --latency or --mode; "
-            f"they are for {ADAPTIVE!r} and others that decide while the day runs"
+            f"controller {controller!r} takes no --info, --share, --missed, --latency, --mode or "
+            f"--transit; they are for {ADAPTIVE!r} and others that decide while the day runs"
         )
     setting = open_setting(name, begin_s, end_s)
     if live:
-        simulate_adaptive(setting, out, seed, sight, controller, mode)
+        simulate_adaptive(setting, out, seed, sight, controller, mode, transit)
         return
     with TemporaryDirectory(prefix="throughband-") as scratch, output_folder(out) as folder:
         additional = _controller_files(controller, setting, Path(scratch))

@@ -24,6 +24,7 @@ from typing import Final
 
 from engine.adaptive.control import Controller, Site, View
 from engine.adaptive.plan_in_force import PlanClock
+from engine.adaptive.turns import Turns
 from network.errors import EngineError
 from network.graph import RoadNetwork
 
@@ -168,6 +169,16 @@ class PlanBound:
             self._controls[name] = windows.controls(at_s, stage, wishes[name], green_s)
         return wishes
 
+    def turns(self, signal_id: str) -> Turns | None:
+        """Return when the stages of a signal have their turns; None without a plan."""
+        windows = self._windows.get(signal_id)
+        return None if windows is None else windows.turns
+
+    def room_s(self, signal_id: str, now_s: float, stage: int) -> float:
+        """Return the time until a stage of a plan has to be over, at the end of its window, s."""
+        windows = self._windows[signal_id]
+        return windows.left_s(now_s, stage) + windows.late_s(stage)
+
 
 class Windows:
     """When the stages of one plan may end.
@@ -187,6 +198,8 @@ class Windows:
         Rows of the stages in the order of the plan, each once.
     changes
         The clearances between one stage of the plan and the next.
+    turns
+        When the stages have their turns.
     """
 
     def __init__(
@@ -194,6 +207,7 @@ class Windows:
     ) -> None:
         self._site = site
         self._cycle_s = cycle_s
+        self.turns = clock.turns()
         seconds = [clock.stage(float(second)) for second in range(cycle_s)]
         ends = [
             (second, row)
@@ -231,6 +245,10 @@ class Windows:
         planned_s = (self._end_s[onward] - self._end_s[row]) % self._cycle_s
         clear_s = self._site.clearance_s(row, onward) if (row, onward) in self.changes else 0.0
         return max(0.0, planned_s - clear_s - self._site.stages[onward].least_green_s)
+
+    def late_s(self, stage: int) -> float:
+        """Return by how much later than planned a stage may end, s."""
+        return self._late_s[stage]
 
     def left_s(self, now_s: float, stage: int) -> float:
         """Return how long until a stage's green ends by plan; negative once it should have."""

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from engine.adaptive.control import Site, View
+from engine.adaptive.turns import Turns
 from network.graph import RoadNetwork, Signal
 from network.units import TENTHS_PER_SECOND
 
@@ -38,6 +39,15 @@ class PlanInForce:
         """Return the row of the stage each signal should show now."""
         wishes = {name: self._clocks[name].stage(now_s) for name in views if name in self._clocks}
         return {name: stage for name, stage in wishes.items() if stage is not None}
+
+    def turns(self, signal_id: str) -> Turns | None:
+        """Return when the stages of a signal have their turns; None without a plan."""
+        clock = self._clocks.get(signal_id)
+        return None if clock is None else clock.turns()
+
+    def room_s(self, signal_id: str, now_s: float, stage: int) -> float:
+        """Return the time until a stage has to be over, s: any, for the plan waits for nobody."""
+        return math.inf
 
 
 class PlanClock:
@@ -74,6 +84,10 @@ class PlanClock:
             for ends in self._ends_ds.values()
         )
         return self._rows.get(phases)
+
+    def turns(self) -> Turns:
+        """Return when the stages of the plan have their turns."""
+        return Turns([self.stage(float(s)) for s in range(self._cycle_ds // TENTHS_PER_SECOND)])
 
     def next_stage(self, now_s: float, within_s: int) -> int | None:
         """Return the stage that follows the present one within so many seconds, or None."""

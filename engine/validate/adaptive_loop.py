@@ -33,6 +33,8 @@ DECISION_S: Final = 1.0
 Watch = Callable[[float, Mapping[str, str], Mapping[str, View], Traffic], None]
 """Called every second with the street's clock, what signals show next, the views, and where
 everybody was when they were taken."""
+Look = Callable[[float, Traffic], None]
+"""Called before each decision with the street's clock and every vehicle on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,7 @@ def run_adaptive(
     longest_wait_s: float = LONGEST_WAIT_S,
     decision_s: float = DECISION_S,
     watch: Watch | None = None,
+    look: Look | None = None,
     in_process: bool = False,
 ) -> AdaptiveRun:
     """Play one seed of a case with signals that decide second by second.
@@ -124,6 +127,8 @@ def run_adaptive(
         meanwhile.
     watch
         Told of everything that is shown, for an independent judge or a journal.
+    look
+        Told of every vehicle before each decision, for those that ask for priority.
     in_process
         Whether SUMO is a library of this process (`engine.validate.in_process`).
 
@@ -148,6 +153,8 @@ def run_adaptive(
         while street.time_s < case.end_s:
             if step % every == 0:
                 views = street.observe()
+                if look is not None:
+                    look(street.time_s, street.traffic)
                 began_s = time.perf_counter()
                 wishes.update(controller.decide(street.time_s, views))
                 spent.append(time.perf_counter() - began_s)

@@ -15,7 +15,8 @@ from xml.sax.saxutils import quoteattr
 
 from engine.adaptive.control import Controller, Site
 from engine.adaptive.player import Player
-from engine.adaptive.priority import Priority, Request
+from engine.adaptive.priority import Priority
+from engine.adaptive.requests import Request
 from engine.adaptive.sensing import Sensing, Sensors, Traffic
 from engine.validate.adaptive_loop import _Street
 from engine.validate.simulator import SimulationCase

@@ -9,7 +9,8 @@ import pytest
 
 from engine.adaptive.control import Site, View
 from engine.adaptive.passages import Passage, fastest_way, passages_of
-from engine.adaptive.priority import Priority, Rank, Request
+from engine.adaptive.priority import Priority
+from engine.adaptive.requests import Rank, Request
 from network.errors import EngineError, InfeasibleError
 from network.graph import Connection, Link, RoadNetwork
 from tests.engine.adaptive_views import LEFT, MAIN, SIDE, crossing, view

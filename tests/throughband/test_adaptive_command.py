@@ -40,6 +40,23 @@ def test_inside_the_plan_the_measures_say_so(town: Path, tmp_path: Path) -> None
     assert measures["signals_without_plan_in_force"] == []
 
 
+@pytest.mark.parametrize("mode", ["free", "coordinated"])
+def test_buses_get_priority_within_a_budget_that_is_told(tmp_path: Path, mode: str) -> None:
+    street, out = tmp_path / "street", tmp_path / "out"
+    made = call("generate", "arterial", "--signals", 2, "--buses", 60, "--out", street)
+    assert made.code == 0, made.err
+    budget = ["--transit-budget", 60, "--transit-late", -100, "--transit-close", 0.2]
+    options = ["--controller", "adaptive", "--mode", mode, "--end", 600, "--transit", "all"]
+    outcome = call("simulate", street, "--out", out, *options, *budget)
+    assert outcome.code == 0, outcome.err
+    transit = json.loads((out / "measures.json").read_text())["transit"]
+    assert sum(transit["granted"].values()) > 0
+    assert transit["refused"]["budget spent"] > 0
+    assert transit["budget_spent_at_s"]
+    assert all(0 < spent <= 60 for spent in transit["most_person_s_in_an_hour"].values())
+    assert "The budget of 60 person-seconds an hour was spent at" in outcome.err
+
+
 @pytest.mark.parametrize(
     ("options", "part"),
     [
@@ -49,6 +66,14 @@ def test_inside_the_plan_the_measures_say_so(town: Path, tmp_path: Path) -> None
         (["--controller", "in-force", "--info", "detectors"], "takes no --info"),
         (["--controller", "in-force", "--mode", "coordinated"], "takes no --info"),
         (["--controller", "adaptive", "--mode", "haste"], "free, coordinated"),
+        (["--controller", "in-force", "--transit", "all"], "or --transit; they are for"),
+        (["--controller", "adaptive", "--transit", "magic"], "extension, early, insertion"),
+        (["--controller", "adaptive", "--transit-budget", "5"], "needs --transit"),
+        (["--controller", "adaptive", "--transit", "all"], "no bus of 0 lines"),
+        (
+            ["--controller", "adaptive", "--transit", "all", "--info", "detectors"],
+            "allowed are lanes and vehicles",
+        ),
     ],
 )
 def test_a_sight_that_cannot_be_is_one_line(

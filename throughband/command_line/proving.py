@@ -80,10 +80,41 @@ def simulate(
         str,
         typer.Option(help="What adaptive control may show: free, or coordinated (in the plan)."),
     ] = "free",
+    transit: Annotated[
+        str,
+        typer.Option(
+            help="Priority for buses: all, or some of extension (of a green), early (green), "
+            "insertion (of a stage out of its turn), with commas; else none."
+        ),
+    ] = "",
+    transit_budget: Annotated[
+        float,
+        typer.Option(
+            help="Person-seconds that others may lose by it at each signal within any hour, as "
+            "estimated step by step; what costs more is refused.",
+            min=0,
+        ),
+    ] = 7200.0,
+    transit_late: Annotated[
+        float,
+        typer.Option(help="Only buses later than this, s, get it, or those behind a long gap."),
+    ] = 0.0,
+    transit_close: Annotated[
+        float,
+        typer.Option(
+            help="A bus that follows the one before within this part of its headway gets none.",
+            min=0,
+        ),
+    ] = 0.5,
+    transit_allowance: Annotated[
+        float, typer.Option(help="Seconds that timetables give a bus at each signal.", min=0)
+    ] = 10.0,
 ) -> None:
     """Play one day in SUMO and keep its tripinfo.xml, statistics.xml and measures.json."""
     from throughband.adaptive import Sight
     from throughband.simulate_command import simulate_scenario
+    from throughband.transit import TransitWish
 
     sight = Sight(info, share, missed, latency)
-    simulate_scenario(scenario, controller, out, seed, begin, end, sight, mode)
+    wish = TransitWish(transit, transit_budget, transit_late, transit_close, transit_allowance)
+    simulate_scenario(scenario, controller, out, seed, begin, end, sight, mode, wish)
