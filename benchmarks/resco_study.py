@@ -40,6 +40,7 @@ from benchmarks.suite.results import Store
 from benchmarks.suite.running import check, play_suite
 from benchmarks.suite.suite_file import Suite
 from benchmarks.suite.summary import Line, summarize
+from benchmarks.verdict import exit_code, verdict
 from network.errors import ThroughbandError
 from throughband.teller import Teller
 
@@ -137,9 +138,12 @@ class Standing:
     @property
     def code(self) -> int:
         """What the command ends with."""
-        if self.apart:
-            return 1
-        return 2 if self.untold or self.unknown else 0
+        return exit_code(*self.open_points())
+
+    def open_points(self) -> tuple[list[str], list[str]]:
+        """Return what is not as in the study, and what cannot be told, for the verdict."""
+        apart = [f"{name} is not as in the first study" for name in self.apart]
+        return apart, [*self.untold, *self.unknown]
 
     def told(self) -> list[str]:
         """Say it in words."""
@@ -218,6 +222,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console.print("†: locked. Noise: Welch's t test at 5 %, seeds 1 to 3 against theirs.")
     for line in standing.told():
         console.print(line)
+    console.print(verdict(*standing.open_points()), markup=False, soft_wrap=True)
     return standing.code
 
 

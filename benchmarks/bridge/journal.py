@@ -40,6 +40,7 @@ from benchmarks.bridge.journal_faults import (
     strace,
 )
 from benchmarks.bridge.journal_kills import KillTally, kill_writers
+from benchmarks.verdict import exit_code, verdict
 from throughband.journal import Journal, verify
 
 SECONDS: Final = 1.0
@@ -110,7 +111,7 @@ def main() -> int:
     parser.add_argument("--no-faults", action="store_true", help="leave out what needs strace")
     parser.add_argument("--folder", type=Path, help="on the disk to test; else a temporary one")
     chosen = parser.parse_args()
-    bad = 0
+    missed = []
     with tempfile.TemporaryDirectory(dir=chosen.folder) as name:
         folder = Path(name).resolve()  # strace knows files by their full names
         pairs = chosen.kills // 10
@@ -121,7 +122,8 @@ def main() -> int:
             (folder / title).mkdir()
             tally = kill_writers(folder / title, kills, chosen.seed, writers)
             _tell_kills(title, tally)
-            bad += tally.lost
+            if tally.lost:
+                missed.append(f"{title}: {tally.lost} entries lost (limit 0)")
         if chosen.no_faults:
             console.print("left out: faults at every call")
         elif strace() is None:
@@ -132,7 +134,8 @@ def main() -> int:
             (folder / "order").mkdir()
             steps = order(folder / "order")
             console.print(f"order: {', '.join(steps)}")
-            bad += "sync folder" not in steps or steps.index("sync folder") > steps.index("set")
+            if "sync folder" not in steps or steps.index("sync folder") > steps.index("set"):
+                missed.append("a controller was written before the journal's folder was on disk")
             for title, injections in (
                 ("killed at every sync", kills_at(calls, SYNCS)),
                 ("killed at every write", kills_at(calls, KILLED_AT[len(SYNCS) :])),
@@ -141,7 +144,8 @@ def main() -> int:
                 outcome = FaultTally()
                 faults(folder, title, injections, outcome)
                 _tell_faults(title, outcome)
-                bad += len(outcome.wrong)
+                if outcome.wrong:
+                    missed.append(f"{title}: {len(outcome.wrong)} wrong (limit 0)")
         entries, syncs = rates(folder)
         console.print(
             f"{entries:.0f} durable entries a second, {syncs:.0f} bare syncs a second, ratio "
@@ -151,7 +155,8 @@ def main() -> int:
         count = len(verify(folder / "rate.sqlite"))
         passed_s = time.perf_counter() - begin_s
         console.print(f"verified {count} entries in {passed_s:.2f} s")
-    return 1 if bad else 0
+    console.print(verdict(missed), markup=False, soft_wrap=True)
+    return exit_code(missed)
 
 
 if __name__ == "__main__":

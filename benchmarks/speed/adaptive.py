@@ -29,6 +29,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.suite.versions import revision
+from benchmarks.verdict import exit_code, verdict
 from engine.adaptive.control import Controller, Site
 from engine.adaptive.player import Player
 from engine.adaptive.sensing import Sensing, Sensors, Traffic
@@ -227,7 +228,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         given = sys.argv[1:] if arguments is None else arguments
         command = shlex.join(["python", "-m", "benchmarks.speed.adaptive", *given])
         (options.out / f"{NAME}.md").write_text(kept(command, rows), encoding="utf-8")
-    return 1 if missed(rows, processor=False) else 0
+    beyond = missed(rows, processor=False)
+    console.print(verdict(beyond), markup=False, soft_wrap=True)
+    return exit_code(beyond)
 
 
 if __name__ == "__main__":

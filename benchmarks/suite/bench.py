@@ -84,13 +84,16 @@ def run_bench(
     console.print(f"Report: {target / HTML}", markup=False, soft_wrap=True)
     failed = [found.command.name for found in answers if found.exit_code]
     if failed:
-        raise EngineError(f"{len(failed)} of {len(answers)} commands failed: {', '.join(failed)}")
+        raise EngineError(
+            f"{len(failed)} of {len(answers)} benchmarks miss limits or came to no verdict: "
+            f"{', '.join(failed)}; the report says which"
+        )
 
 
 def told(found: Answer) -> str:
     """Say in a line how a command ended."""
-    ended = f"ended with code {found.exit_code}"
-    return f"{found.command.name}: {ended}, {'kept' if found.kept else f'{found.wall_s:.0f} s'}"
+    spent = "kept" if found.kept else f"{found.wall_s:.0f} s"
+    return f"{found.command.name}: {found.came_to}, {spent}"
 
 
 def table_of(lines: tuple[Line, ...]) -> Table:

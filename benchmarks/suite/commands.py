@@ -16,6 +16,7 @@ from typing import Final
 from benchmarks.suite.results import Store
 from benchmarks.suite.suite_file import Command
 from benchmarks.suite.versions import code_digest, versions
+from benchmarks.verdict import verdict_in
 
 FOLDER: Final = "commands"
 
@@ -31,7 +32,7 @@ class Answer:
     exit_code
         0 where it ran to its end, and met its limits if it holds itself against them that way.
     printed
-        Its standard output, and where it failed also its errors.
+        Its standard output, and where it came to no verdict also its errors.
     wall_s
         How long it took.
     kept
@@ -43,6 +44,11 @@ class Answer:
     printed: str
     wall_s: float
     kept: bool = False
+
+    @property
+    def came_to(self) -> str:
+        """What came of it, in a line: its own verdict where it gives one."""
+        return verdict_in(self.printed) or f"no verdict, exit code {self.exit_code}"
 
 
 def question(command: Command) -> str:
@@ -83,7 +89,7 @@ def answer(command: Command, store: Store) -> Answer:
         capture_output=True,
         text=True,
     )
-    printed = done.stdout if done.returncode == 0 else done.stdout + done.stderr
+    printed = done.stdout if verdict_in(done.stdout) else done.stdout + done.stderr
     found = Answer(command, done.returncode, printed, time.perf_counter() - began_s)
     content = {**asdict(found), "versions": versions()}
     store.put(name, (json.dumps(content, indent=1) + "\n").encode())

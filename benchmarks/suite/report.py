@@ -27,6 +27,7 @@ from benchmarks.suite.suite_file import Suite
 from benchmarks.suite.summary import Line, ranking, summarize
 from benchmarks.suite.tables import (
     Grid,
+    answer_grid,
     delay_grid,
     headlines,
     limit_grid,
@@ -189,6 +190,7 @@ def html(report: Report) -> str:
     environment.filters["tone"] = lambda cell: _TONES.get(cell, "")
     environment.filters["bold"] = _bold
     environment.filters["ended"] = _ended
+    environment.filters["came_to"] = answer_grid
     environment.filters["question"] = lambda answer: question(answer.command)
     template = environment.get_template("report.html")
     return template.render(report=report, rule=RULE, statistics=STATISTICS, legend=LEGEND)
@@ -209,6 +211,8 @@ def markdown(report: Report) -> str:
         parts += ["\n".join(f"- {name}: {note}" for name, note in part.notes)]
     if report.refusals.rows:
         parts += ["## What could not run", report.refusals.markdown()]
+    if report.answers:
+        parts += ["## What each benchmark came to", answer_grid(report.answers).markdown()]
     for found in report.answers:
         parts += [f"## {found.command.name}", question(found.command), _ended(found)]
         parts.append(f"```\n{found.printed.rstrip()}\n```")

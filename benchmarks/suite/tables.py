@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Final
 
+from benchmarks.suite.commands import Answer
 from benchmarks.suite.limits import Finding, over, told
 from benchmarks.suite.statistics import Comparison, Ranking
 from benchmarks.suite.summary import BASELINE, FLOOR, OURS, Line, best_peer
@@ -161,6 +162,12 @@ def overview(lines: Sequence[Line]) -> Grid:
             cells.append(f"{told(ratio)} ({peer.controller})" if ratio and peer else "–")
         rows.append(tuple(cells))
     return Grid(tuple(header), tuple(rows))
+
+
+def answer_grid(answers: Sequence[Answer]) -> Grid:
+    """Lay out what the benchmarks that bring their own measure came to."""
+    rows = [(a.command.name, a.came_to, f"{a.wall_s:,.0f}") for a in answers]
+    return Grid(("benchmark", "came to", "took, s"), tuple(rows), words=2)
 
 
 def headlines(lines: Sequence[Line]) -> list[str]:

@@ -25,6 +25,7 @@ CITY, RULED = Street("cologne1"), Street("cologne1", "street")
 SUITE = Suite("s", "A <suite>", ("cologne1",), ("floor", "in-force", "throughband"), (101, 102))
 COMMAND = "throughband bench s --seeds 101-102"
 ANSWER = Answer(Command("fuzzing", "benchmarks.bridge.fuzz"), 1, "a < b | c", 2.0)
+MISSES = replace(ANSWER, printed="some rows\nlimits missed: 3 escapes (limit 0)\n")
 
 
 def outcomes() -> list[Outcome]:
@@ -81,6 +82,15 @@ def test_both_forms_say_everything(render: object) -> None:
         *("RESCO", "never got in", "SUMO", "none of 3", "cycles 60 s", "no rings"),
     ):
         assert told in text, told
+
+
+@pytest.mark.parametrize("render", [html, markdown])
+def test_each_benchmark_stands_with_what_it_came_to(render: object) -> None:
+    assert callable(render)
+    text = re.sub(r"\s+", " ", render(report_of([SUITE], [], [MISSES, ANSWER], COMMAND)))
+    head = text[text.index("What each benchmark came to") : text.index("some rows")]
+    assert "limits missed: 3 escapes (limit 0)" in head
+    assert "no verdict, exit code 1" in head
 
 
 @pytest.mark.parametrize("faults", [("", "incident:2"), ("incident:2",)])
