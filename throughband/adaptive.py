@@ -80,6 +80,7 @@ def simulate_adaptive(
     name: str = ADAPTIVE,
     mode: str = FREE,
     transit: TransitWish | None = None,
+    walk_wait_s: float | None = None,
 ) -> None:
     """Play one day under an adaptive controller and keep its files.
 
@@ -99,6 +100,8 @@ def simulate_adaptive(
         One of `MODES`.
     transit
         Who of the buses gets priority; None for nobody.
+    walk_wait_s
+        Longest wait of people on foot, called at every crossing; None for no calls.
 
     Raises
     ------
@@ -123,6 +126,11 @@ def simulate_adaptive(
         controller, own = live.start(setting, seed)
         sensing = own if sight == Sight() else sensing
     signals = setting.network.signals
+    if walk_wait_s is not None and not any(site.walks for site in sites):
+        raise ThroughbandError(
+            f"{setting.scenario.name}: --walk-wait found no phase with a walk; allowed are "
+            "networks that know when people walk, such as imported ones with pedestrian times"
+        )
     planless = sorted(s.signal_id for s in sites if signals[s.signal_id].plan_in_force is None)
     if mode == COORDINATED:
         if sites and len(planless) == len(sites):
@@ -137,7 +145,16 @@ def simulate_adaptive(
         controller = priority = Priority(controller, transit=transit.rules())
         look = partial(fleet.look, priority=priority)
     with output_folder(out) as folder:
-        result = run_adaptive(setting.case, seed, sites, controller, sensing, folder, look=look)
+        result = run_adaptive(
+            setting.case,
+            seed,
+            sites,
+            controller,
+            sensing,
+            folder,
+            walk_wait_s=walk_wait_s,
+            look=look,
+        )
         add_step(folder, out, "simulate", setting, None, [seed])
         alone = sorted(set(setting.network.signals) - {site.signal_id for site in sites})
         content = {
@@ -154,6 +171,10 @@ def simulate_adaptive(
             "signals": len(sites),
             "signals_without_plan_in_force": planless,
             "signals_left_to_their_program": alone,
+            "on_foot": {
+                "crossings": sum(len(site.walks) for site in sites),
+                "longest_wait_asked_s": walk_wait_s,
+            },
             "control": _control(result, len(sites)),
         }
         if transit is not None and priority is not None:

@@ -32,6 +32,7 @@ def simulate_scenario(
     sight: Sight,
     mode: str = FREE,
     transit: TransitWish | None = None,
+    walk_wait_s: float | None = None,
 ) -> None:
     """Carry out ``throughband simulate``."""
     from tempfile import TemporaryDirectory
@@ -45,14 +46,15 @@ def simulate_scenario(
         sight.sensing(seed)
         if transit is not None:
             transit.rules()
-    elif sight != Sight() or mode != FREE or transit is not None:
+    elif (sight, mode, transit, walk_wait_s) != (Sight(), FREE, None, None):
         raise ThroughbandError(
-            f"controller {controller!r} takes no --info, --share, --missed, --latency, --mode or "
-            f"--transit; they are for {ADAPTIVE!r} and others that decide while the day runs"
+            f"controller {controller!r} takes no --info, --share, --missed, --latency, --mode, "
+            f"--walk-wait or --transit; they are for {ADAPTIVE!r} and others that decide while the "
+            "day runs"
         )
     setting = open_setting(name, begin_s, end_s)
     if live:
-        simulate_adaptive(setting, out, seed, sight, controller, mode, transit)
+        simulate_adaptive(setting, out, seed, sight, controller, mode, transit, walk_wait_s)
         return
     with TemporaryDirectory(prefix="throughband-") as scratch, output_folder(out) as folder:
         additional = _controller_files(controller, setting, Path(scratch))

@@ -130,6 +130,26 @@ class StopLane:
 
 
 @dataclass(frozen=True, slots=True)
+class Walk:
+    """People who cross with a phase.
+
+    Attributes
+    ----------
+    phase
+        Its number.
+    stages
+        Rows of the stages that show it; the least green of each holds walk and clearance.
+    walk_s, clear_s
+        Walk, from the begin of the green, and the time in which those who began can finish, s.
+    """
+
+    phase: int
+    stages: frozenset[int]
+    walk_s: int
+    clear_s: int
+
+
+@dataclass(frozen=True, slots=True)
 class Feeder:
     """A lane behind stop lanes of the same site with no other signal in between.
 
@@ -218,6 +238,8 @@ class Site:
         Signals next along the roads.
     sequence
         Stages in the order of the plan in force; those that it does not show come last.
+    walks
+        Who crosses on foot, and when.
     """
 
     signal_id: str
@@ -229,6 +251,7 @@ class Site:
     upstream: tuple[Neighbor, ...]
     downstream: tuple[Neighbor, ...]
     sequence: tuple[int, ...]
+    walks: tuple[Walk, ...] = ()
 
     def __post_init__(self) -> None:
         count = len(self.stages)
@@ -251,11 +274,25 @@ class Site:
                         f"signal {self.signal_id!r}: way {way.connection_id!r} does not fit its "
                         f"{count} stages and {len(self.exits)} exit lanes"
                     )
+        for walk in self.walks:
+            found = [s for s in walk.stages if 0 <= s < count]
+            held_s = [self.stages[s].least_green_s for s in found]
+            if (
+                not found
+                or len(found) < len(walk.stages)
+                or min(held_s) < walk.walk_s + walk.clear_s
+            ):
+                raise TopologyError(
+                    f"signal {self.signal_id!r}: people walk {walk.walk_s} s and {walk.clear_s} s "
+                    f"more with phase {walk.phase} in stages {sorted(walk.stages)}, whose least "
+                    f"greens are {held_s} s; allowed are stages there are, long enough to walk"
+                )
         object.__setattr__(self, "clearances", MappingProxyType(dict(self.clearances)))
 
     def __reduce__(self) -> tuple[object, ...]:
         fields = (self.signal_id, self.stages, dict(self.clearances), self.lanes, self.feeders)
-        return (Site, (*fields, self.exits, self.upstream, self.downstream, self.sequence))
+        rest = (self.exits, self.upstream, self.downstream, self.sequence, self.walks)
+        return (Site, (*fields, *rest))
 
     def clearance_s(self, current: int, following: int) -> float:
         """Return yellow plus red clearance between two stages that may follow directly, s."""

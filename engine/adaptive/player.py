@@ -3,6 +3,10 @@
 The player owns yellow and red clearance (of `Site.clearances`), least greens, and the longest
 wait: when the customers who have waited could no longer all be served in time, it goes to the
 first of them whatever the wish. It is pure: no clock, no street, one step after another.
+
+People on foot may be customers too, called at every crossing all the time. Walk is shown at the
+begin of a green. Where their wait ends while their stage is green, walk begins anew in it, and the
+green stays until they are across.
 """
 
 from __future__ import annotations
@@ -33,6 +37,10 @@ class Player:
     longest_wait_s
         Longest red of a way whose lane is called, s. Kept as far as least greens and clearances
         allow: a signal that cannot serve all its ways within it serves them in turn.
+    walk_wait_s
+        Longest time from the end of a walk to the begin of the next, s, kept likewise, at every
+        crossing of the site; None where nobody on foot is called, and people walk when a stage of
+        theirs is shown.
 
     Raises
     ------
@@ -46,7 +54,13 @@ class Player:
         stage: int = 0,
         step_ds: int = TENTHS_PER_SECOND,
         longest_wait_s: float = LONGEST_WAIT_S,
+        walk_wait_s: float | None = None,
     ) -> None:
+        if walk_wait_s is not None and not walk_wait_s > 0:
+            raise TopologyError(
+                f"signal {site.signal_id!r}: people on foot wait at most {walk_wait_s} s; allowed "
+                "is above 0"
+            )
         if not 0 <= stage < len(site.stages) or step_ds < 1 or not longest_wait_s > 0:
             raise TopologyError(
                 f"signal {site.signal_id!r}: stage {stage} of {len(site.stages)}, a step of "
@@ -62,6 +76,11 @@ class Player:
         self._green_ds = 0
         self._customers = customers(site)
         self._red_ds = [0] * len(self._customers)
+        self._walk_wait_ds = None if walk_wait_s is None else walk_wait_s * TENTHS_PER_SECOND
+        self._walked_ds = [0 if stage in walk.stages else -1 for walk in site.walks]
+        self._dark_ds = [0] * len(site.walks)
+        self._before = stage
+        self._kept_ds = 0
         self._turn_ds = max(
             (
                 sum(self._steps(interval.duration_ds) for interval in shown)
@@ -83,8 +102,17 @@ class Player:
     @property
     def may_leave(self) -> bool:
         """Whether no clearance runs and the least green is over."""
+        return not self._pending and self._green_ds >= self._least_ds
+
+    @property
+    def _least_ds(self) -> int:
+        """What the green must last, tenths of a second."""
         least_ds = self.site.stages[self.stage].least_green_s * TENTHS_PER_SECOND
-        return not self._pending and self._green_ds >= least_ds
+        return max(least_ds, self._kept_ds)
+
+    def walking(self) -> list[bool]:
+        """Tell, per walk of the site, whether walk was shown in the last step."""
+        return [dark_ds == 0 for dark_ds in self._dark_ds]
 
     def waiting_s(self) -> list[float]:
         """Return per stop lane the longest red that any of its ways has now, s."""
@@ -104,34 +132,57 @@ class Player:
         late = self._late(called)
         if not late:
             return None
-        least_ds = self.site.stages[self.stage].least_green_s * TENTHS_PER_SECOND
         # One more step of the present stage, and then one after the other with least greens.
-        at_ds = max(self._step_ds, least_ds - self._green_ds) + len(self._pending) * self._step_ds
-        first, urgent = self._in_turn(late, self.stage, at_ds)
+        at_ds = (
+            max(self._step_ds, self._least_ds - self._green_ds) + len(self._pending) * self._step_ds
+        )
+        first, urgent = self._in_turn(late, self.stage, at_ds, False)
         return first if urgent else None
 
-    def _late(self, called: Sequence[bool] | None) -> list[tuple[int, frozenset[int]]]:
-        """Customers who have to be thought of, the one who has waited longest first."""
+    def _late(self, called: Sequence[bool] | None) -> list[tuple[int, frozenset[int], bool]]:
+        """Customers who have to be thought of, the one who has waited longest first.
+
+        Those on foot count as if their limit were that of the others. The last of each tells
+        whether the running green is theirs, but their walk is over.
+        """
         worst_ds = (
             self._longest_ds - self._turn_ds * (len(self.site.stages) + 1) - 2 * self._step_ds
         )
         late = [
-            (red_ds, served)
+            (red_ds, served, False)
             for (row, served), red_ds in zip(self._customers, self._red_ds, strict=True)
             if red_ds >= worst_ds and (called is None or called[row])
         ]
+        if self._walk_wait_ds is not None:
+            sooner_ds = round(self._longest_ds - self._walk_wait_ds)
+            late += [
+                (dark_ds + sooner_ds, walk.stages, self.stage in walk.stages and dark_ds > 0)
+                for dark_ds, walk in zip(self._dark_ds, self.site.walks, strict=True)
+                if dark_ds + sooner_ds >= worst_ds
+            ]
         return sorted(late, key=lambda entry: -entry[0])
 
     def _in_turn(
-        self, late: Sequence[tuple[int, frozenset[int]]], stage: int, at_ds: int
+        self,
+        late: Sequence[tuple[int, frozenset[int], bool]],
+        stage: int,
+        at_ds: int,
+        begins: bool,
     ) -> tuple[int | None, bool]:
-        """Serve the late in turn after so long in a stage; tell whom first, and if too late."""
-        served_by = {stage}
+        """Serve the late in turn after so long in a stage; tell whom first, and if too late.
+
+        A stage that is not just beginning serves nobody whose walk in it is over.
+        """
+        begun = {stage} if begins else set()
         now, first, urgent = stage, None, False
-        for red_ds, served in late:
-            if served & served_by:
+        for red_ds, served, again in late:
+            if served & begun or (stage in served and not again):
                 continue
-            target = max(served, key=lambda s: (sum(s in others for _, others in late), -s))
+            if now in served:
+                target = now
+            else:
+                others = [stages for _, stages, _ in late]
+                target = max(served, key=lambda s: (sum(s in each for each in others), -s))
             while now != target:
                 hop = self._hops[now][target]
                 shown = self.site.clearances[now, hop]
@@ -142,7 +193,7 @@ class Player:
             first = target if first is None else first
             urgent = urgent or at_ds + red_ds >= self._longest_ds
             at_ds += self._steps(self.site.stages[target].least_green_s * TENTHS_PER_SECOND)
-            served_by.add(target)
+            begun.add(target)
         return first, urgent
 
     def _affordable(self, hop: int, called: Sequence[bool] | None) -> bool:
@@ -153,7 +204,7 @@ class Player:
         shown = self.site.clearances[self.stage, hop]
         at_ds = sum(self._steps(interval.duration_ds) for interval in shown)
         at_ds += self._steps(self.site.stages[hop].least_green_s * TENTHS_PER_SECOND)
-        return not self._in_turn(late, hop, at_ds)[1]
+        return not self._in_turn(late, hop, at_ds, True)[1]
 
     def advance(self, wish: int | None = None, called: Sequence[bool] | None = None) -> str:
         """Decide on the next step and return what it shows.
@@ -172,7 +223,9 @@ class Player:
         """
         if self.may_leave:
             target = self.forced(called)
-            if target is not None:
+            if target == self.stage:
+                self._walk_anew()
+            elif target is not None:
                 self._leave(self._hops[self.stage][target])
             elif wish is not None and 0 <= wish < len(self.site.stages) and wish != self.stage:
                 hop = self._hops[self.stage][wish]
@@ -184,6 +237,7 @@ class Player:
             shown = self.site.stages[self.stage].aspects
             self._green_ds += self._step_ds
         clearing = self._green_ds == 0
+        self._step_on_foot(clearing)
         for row, (_, served) in enumerate(self._customers):
             if self.stage in served and not clearing:
                 self._red_ds[row] = 0
@@ -191,12 +245,36 @@ class Player:
                 self._red_ds[row] += self._step_ds
         return shown
 
+    def _walk_anew(self) -> None:
+        """Begin the walks of the running green that are over once more, and keep the green."""
+        lasts_s = 0
+        for k, walk in enumerate(self.site.walks):
+            if self.stage in walk.stages and self._dark_ds[k] > 0:
+                self._walked_ds[k] = 0
+                lasts_s = max(lasts_s, walk.walk_s + walk.clear_s)
+        self._kept_ds = self._green_ds + lasts_s * TENTHS_PER_SECOND
+
+    def _step_on_foot(self, clearing: bool) -> None:
+        """Count a step for those who walk and those who wait to."""
+        for k, walk in enumerate(self.site.walks):
+            green = self.stage in walk.stages and (not clearing or self._before in walk.stages)
+            if not green:
+                self._walked_ds[k] = -1
+            elif self._walked_ds[k] < 0:
+                self._walked_ds[k] = 0
+            if green and self._walked_ds[k] < walk.walk_s * TENTHS_PER_SECOND:
+                self._dark_ds[k] = 0
+            else:
+                self._dark_ds[k] += self._step_ds
+            if green:
+                self._walked_ds[k] += self._step_ds
+
     def _leave(self, following: int) -> None:
         for interval in self.site.clearances[self.stage, following]:
             steps = self._steps(interval.duration_ds) // self._step_ds
             self._pending.extend([interval.aspects] * steps)
-        self.stage = following
-        self._green_ds = 0
+        self._before, self.stage = self.stage, following
+        self._green_ds = self._kept_ds = 0
 
     def _steps(self, duration_ds: int) -> int:
         """Round a duration up to whole steps."""

@@ -16,6 +16,7 @@ from engine.adaptive.control import (
     Site,
     Stage,
     StopLane,
+    Walk,
     Way,
 )
 from engine.measures.street import Driving
@@ -72,6 +73,20 @@ def _stages(phasing: Phasing) -> tuple[tuple[Phase, ...], ...]:
         ]
         found.extend(itertools.product(*(ring for ring in rings if ring)))
     return tuple(found)
+
+
+def _walks(phasing: Phasing, stages: tuple[tuple[Phase, ...], ...]) -> tuple[Walk, ...]:
+    """Tell with which phases people cross."""
+    shown = {
+        phase.number: frozenset(row for row, phases in enumerate(stages) if phase in phases)
+        for phase in phasing.phases
+        if phase.walk_s > 0
+    }
+    return tuple(
+        Walk(phase.number, shown[phase.number], phase.walk_s, phase.ped_clear_s)
+        for phase in phasing.phases
+        if shown.get(phase.number)
+    )
 
 
 def _picture(phases: tuple[Phase, ...]) -> str:
@@ -164,6 +179,7 @@ class _Builder:
             tuple(self._upstream[signal.signal_id]),
             self._downstream(signal.signal_id, exits),
             tuple(order),
+            _walks(signal.phasing, stages),
         )
 
     def _lanes(

@@ -103,6 +103,7 @@ def run_adaptive(
     *,
     additional: Sequence[Path] = (),
     longest_wait_s: float = LONGEST_WAIT_S,
+    walk_wait_s: float | None = None,
     decision_s: float = DECISION_S,
     watch: Watch | None = None,
     look: Look | None = None,
@@ -120,7 +121,7 @@ def run_adaptive(
         Decides; it is started here.
     sensing
         What it sees; everything within 200 m on every lane by default.
-    longest_wait_s
+    longest_wait_s, walk_wait_s
         As for `Player`.
     decision_s
         Time between two decisions, a whole number of the simulator's steps; wishes hold
@@ -147,7 +148,15 @@ def run_adaptive(
     wishes: dict[str, int] = {}
     step = 0
     with AdaptiveStreet(
-        case, seed, sites, sensing, emissions, additional, longest_wait_s, in_process
+        case,
+        seed,
+        sites,
+        sensing,
+        emissions,
+        additional,
+        longest_wait_s,
+        in_process,
+        walk_wait_s,
     ) as street:
         every = max(1, round(decision_s / street.step_s))
         while street.time_s < case.end_s:
@@ -172,7 +181,7 @@ class AdaptiveStreet:
 
     Parameters
     ----------
-    case, seed, sites, sensing, emissions, additional, longest_wait_s, in_process
+    case, seed, sites, sensing, emissions, additional, longest_wait_s, in_process, walk_wait_s
         As for `run_adaptive`.
 
     Attributes
@@ -197,6 +206,7 @@ class AdaptiveStreet:
         additional: Sequence[Path] = (),
         longest_wait_s: float = LONGEST_WAIT_S,
         in_process: bool = False,
+        walk_wait_s: float | None = None,
     ) -> None:
         if not sites:
             raise SimulationError(
@@ -206,6 +216,7 @@ class AdaptiveStreet:
         self._case = case
         self._sites = tuple(sites)
         self._longest_wait_s = longest_wait_s
+        self._walk_wait_s = walk_wait_s
         self._sensors = Sensors(sites, sensing or Sensing())
         kind = _InProcessStreet if in_process else _Street
         self._street: _Street = kind(case, seed, (), additional, emissions)
@@ -226,7 +237,9 @@ class AdaptiveStreet:
                     "control needs whole tenths of a second"
                 )
             self.players = {
-                site.signal_id: Player(site, site.sequence[0], step_ds, self._longest_wait_s)
+                site.signal_id: Player(
+                    site, site.sequence[0], step_ds, self._longest_wait_s, self._walk_wait_s
+                )
                 for site in self._sites
             }
         except BaseException:

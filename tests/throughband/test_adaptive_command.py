@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from scenarios.street_rules import under_street_rules
+from scenarios.street_rules_files import write_street_rules
 from tests.throughband.command_line import assert_one_line, call
 from tests.throughband.towns import corner_town
+from throughband.setting import open_setting
 
 pytestmark = pytest.mark.sumo
 
@@ -16,6 +19,15 @@ pytestmark = pytest.mark.sumo
 @pytest.fixture(scope="module")
 def town(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return corner_town(tmp_path_factory.mktemp("adaptive") / "town")
+
+
+def ruled_town(folder: Path) -> Path:
+    """Return a street under street rules, which know when people walk."""
+    made = call("generate", "arterial", "--signals", 2, "--out", folder / "street")
+    assert made.code == 0, made.err
+    scenario = open_setting(str(folder / "street")).scenario
+    rules = under_street_rules(open_setting(str(folder / "street")).network)
+    return write_street_rules(scenario, rules, folder / "ruled").parent
 
 
 def test_the_measures_say_what_the_controller_saw(town: Path, tmp_path: Path) -> None:
@@ -38,6 +50,16 @@ def test_inside_the_plan_the_measures_say_so(town: Path, tmp_path: Path) -> None
     measures = json.loads((out / "measures.json").read_text())
     assert measures["mode"] == "coordinated"
     assert measures["signals_without_plan_in_force"] == []
+
+
+def test_people_on_foot_are_called_where_they_walk(tmp_path: Path) -> None:
+    street, out = ruled_town(tmp_path), tmp_path / "out"
+    options = ["--controller", "adaptive", "--end", 300, "--walk-wait", 90]
+    outcome = call("simulate", street, "--out", out, *options)
+    assert outcome.code == 0, outcome.err
+    on_foot = json.loads((out / "measures.json").read_text())["on_foot"]
+    assert on_foot["crossings"] > 0
+    assert on_foot["longest_wait_asked_s"] == 90
 
 
 @pytest.mark.parametrize("mode", ["free", "coordinated"])
@@ -66,7 +88,9 @@ def test_buses_get_priority_within_a_budget_that_is_told(tmp_path: Path, mode: s
         (["--controller", "in-force", "--info", "detectors"], "takes no --info"),
         (["--controller", "in-force", "--mode", "coordinated"], "takes no --info"),
         (["--controller", "adaptive", "--mode", "haste"], "free, coordinated"),
-        (["--controller", "in-force", "--transit", "all"], "or --transit; they are for"),
+        (["--controller", "in-force", "--transit", "all"], "--walk-wait or --transit; they"),
+        (["--controller", "in-force", "--walk-wait", "60"], "--walk-wait or --transit; they"),
+        (["--controller", "adaptive", "--walk-wait", "60"], "no phase with a walk"),
         (["--controller", "adaptive", "--transit", "magic"], "extension, early, insertion"),
         (["--controller", "adaptive", "--transit-budget", "5"], "needs --transit"),
         (["--controller", "adaptive", "--transit", "all"], "no bus of 0 lines"),

@@ -80,6 +80,14 @@ def simulate(
         str,
         typer.Option(help="What adaptive control may show: free, or coordinated (in the plan)."),
     ] = "free",
+    walk_wait: Annotated[
+        float | None,
+        typer.Option(
+            help="Call people on foot at every crossing all the time, and let none wait longer "
+            "than this, s, as far as least greens and clearances allow; else crossings open with "
+            "their stages."
+        ),
+    ] = None,
     transit: Annotated[
         str,
         typer.Option(
@@ -117,4 +125,4 @@ def simulate(
 
     sight = Sight(info, share, missed, latency)
     wish = TransitWish(transit, transit_budget, transit_late, transit_close, transit_allowance)
-    simulate_scenario(scenario, controller, out, seed, begin, end, sight, mode, wish)
+    simulate_scenario(scenario, controller, out, seed, begin, end, sight, mode, wish, walk_wait)
