@@ -30,6 +30,8 @@ class Driving:
         Green not used after it begins; yellow used after green ends, s.
     speed_variation
         Standard deviation of free speeds over their mean; makes platoons disperse.
+    acceleration_mps2
+        How those who waited speed up; what it costs makes platoons arrive later.
     critical_gap_s, follow_up_s
         Gap a yielding driver needs in the opposing stream, and the time to the next who uses
         the same gap, s. HCM 2010 gives 4.5 and 2.5 s for permitted left turns.
@@ -52,7 +54,8 @@ class Driving:
     discharge_mps: float = 13.9
     start_loss_s: int = 1
     end_gain_s: int = 0
-    speed_variation: float = 0.25
+    speed_variation: float = 0.15
+    acceleration_mps2: float = 2.6
     critical_gap_s: float = 5.9
     follow_up_s: float = 3.4
     bunch_s: float = 1.1
@@ -75,4 +78,4 @@ class Driving:
     @property
     def pace(self) -> Pace:
         """How links are run."""
-        return Pace(self.speed_variation, self.time_part, self.variation)
+        return Pace(self.speed_variation, self.time_part, self.variation, self.acceleration_mps2)

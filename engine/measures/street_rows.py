@@ -342,7 +342,7 @@ class StreetRows:
 
 
 def _dispersed(stream_table: Sequence[Stream]) -> tuple[Integers, Floats]:
-    """Plain delay, s, and smoothing factor of each stream, from its time and the spread of it."""
+    """Plain delay, s, and smoothing factor of each stream, from stop line to stop line."""
     smoothing: list[float] = []
     delays: list[int] = []
     for stream in stream_table:
@@ -350,5 +350,6 @@ def _dispersed(stream_table: Sequence[Stream]) -> tuple[Integers, Floats]:
         factor = (np.sqrt(1.0 + 4.0 * spread) - 1.0) / (2.0 * spread) if spread > 1e-9 else 1.0
         smoothing.append(float(factor))
         # The exponential tail is (1 - F) / F long on average; the rest is a plain delay.
-        delays.append(max(1, round(stream.travel_time_s - (1.0 - factor) / factor)))
+        mean_s = stream.start_s + stream.travel_time_s
+        delays.append(max(1, round(mean_s - (1.0 - factor) / factor)))
     return np.array(delays, dtype=np.int32), np.array(smoothing)

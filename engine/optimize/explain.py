@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from engine.measures.evaluation import StreetMeasures
 from engine.measures.street import Street
 from engine.optimize.explanation import Explanation
+from engine.optimize.groups import coupling, strong_links
 from engine.optimize.lock_costs import LockCost
 from engine.optimize.locks import Locks
 from engine.optimize.narrative import lock_sentences, signal_sentences
@@ -50,13 +51,21 @@ def reasons(
         for group in (priced.groups if priced is not None else ())
         for signal in group.signals
     }
+    linked = strong_links(coupling(street))
+    cycles_s = {plan.signal_id: plan.cycle_s for plan in plan_set.plans}
+    linked.add_nodes_from(cycles_s)
     for plan in plan_set.plans:
         signal = network.signals[plan.signal_id]
         if signal.phasing is None or signal.plan_in_force is None:
             continue
         group = next((g for g in groups if plan.signal_id in g), (plan.signal_id,))
+        over_border = {
+            name: cycles_s[name]
+            for name in sorted(linked[plan.signal_id])
+            if name in cycles_s and name not in group
+        }
         found[plan.signal_id] = (
-            _cycle(plan, signal.plan_in_force, group, plan_set),
+            _cycle(plan, signal.plan_in_force, group, plan_set, over_border),
             *_phases(plan, signal, signal.phasing),
             *_critical_lane(plan.signal_id, street, before, after),
             *_offset(plan, street, group),
@@ -68,7 +77,11 @@ def reasons(
 
 
 def _cycle(
-    plan: TimingPlan, in_force: TimingPlan, group: tuple[str, ...], plan_set: PlanSet
+    plan: TimingPlan,
+    in_force: TimingPlan,
+    group: tuple[str, ...],
+    plan_set: PlanSet,
+    over_border: Mapping[str, int],
 ) -> str:
     common_s = max(other.cycle_s for other in plan_set.plans if other.signal_id in group)
     with_whom = (
@@ -76,12 +89,18 @@ def _cycle(
         if 2 * plan.cycle_s == common_s
         else f"common to its coordination group of {len(group)} signals"
         if len(group) > 1
+        else "its own"
+        if over_border
         else "its own, since no strong platoon links it to a neighbor"
     )
+    border = "; platoons link it to " + ", ".join(
+        f"{name} ({cycle_s} s)" for name, cycle_s in over_border.items()
+    )
+    apart = f"{border} too, but no cycle suits both sides" if over_border else ""
     change = (
         f"instead of {in_force.cycle_s} s" if plan.cycle_s != in_force.cycle_s else "as in force"
     )
-    return f"Cycle {plan.cycle_s} s {change}, {with_whom}."
+    return f"Cycle {plan.cycle_s} s {change}, {with_whom}{apart}."
 
 
 def _phases(plan: TimingPlan, signal: Signal, phasing: Phasing) -> list[str]:

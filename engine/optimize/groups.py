@@ -2,12 +2,14 @@
 
 Two signals belong together when a platoon from one still is a platoon at the other: enough
 vehicles, and a short enough way. Groups are the connected parts of that relation (the coupling
-idea of Whitson et al. 1973 and of the FHWA Signal Timing Manual, chapter 6).
+idea of Whitson et al. 1973 and of the FHWA Signal Timing Manual, chapter 6), cut where signals
+have no cycle in common.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 
 import networkx as nx
@@ -74,9 +76,15 @@ def coupling(street: Street) -> nx.Graph:
 
 
 def coordination_groups(
-    street: Street, members: set[str], together: Sequence[tuple[str, ...]] = ()
+    street: Street,
+    members: set[str],
+    together: Sequence[tuple[str, ...]] = (),
+    cycles_s: Mapping[str, Mapping[int, float]] | None = None,
 ) -> tuple[tuple[str, ...], ...]:
     """Partition signals into coordination groups.
+
+    Where no cycle suits all of a group, it is cut: the cycle that keeps the most platoon traffic
+    within signals that can run it makes groups of those, and the others are cut likewise.
 
     Parameters
     ----------
@@ -86,21 +94,58 @@ def coordination_groups(
         Signals to partition; others are not followed through.
     together
         Signals that are to share a group whatever drives between them.
+    cycles_s
+        Of every member, the cycles it can run, s, each with its cost alone; without, groups are
+        not cut.
 
     Returns
     -------
     tuple of tuple of str
         Groups, largest first, then by name; a signal on its own is a group of one.
     """
-    graph = coupling(street).subgraph(members)
-    strong = nx.Graph()
-    strong.add_nodes_from(sorted(members))
-    for a, b, data in graph.edges(data=True):
-        if worth_one_cycle(data["flow_vph"], data["travel_time_s"]):
-            strong.add_edge(a, b)
+    strong = strong_links(coupling(street)).subgraph(members).copy()
+    strong.add_nodes_from(members)
     for wanted in together:
-        strong.add_edges_from(pairwise(name for name in wanted if name in members))
-    return connected_groups(strong)
+        for a, b in pairwise(name for name in wanted if name in members):
+            if not strong.has_edge(a, b):
+                strong.add_edge(a, b, flow_vph=LEAST_PLATOON_VPH)
+    groups = connected_groups(strong)
+    if cycles_s is None:
+        return groups
+    return _in_order(part for group in groups for part in _in_step(strong, group, cycles_s))
+
+
+def strong_links(coupled: nx.Graph) -> nx.Graph:
+    """Return those links of a `coupling` that are worth one cycle, with all its signals."""
+    strong = nx.Graph()
+    strong.add_nodes_from(coupled)
+    strong.add_edges_from(
+        (a, b, data)
+        for a, b, data in coupled.edges(data=True)
+        if worth_one_cycle(data["flow_vph"], data["travel_time_s"])
+    )
+    return strong
+
+
+def _in_step(
+    strong: nx.Graph, group: tuple[str, ...], cycles_s: Mapping[str, Mapping[int, float]]
+) -> list[tuple[str, ...]]:
+    """Cut a group into parts that have a cycle in common each."""
+    if set.intersection(*(set(cycles_s[name]) for name in group)):
+        return [group]
+
+    def worth(cycle_s: int) -> tuple[float, float]:
+        able = [name for name in group if cycle_s in cycles_s[name]]
+        kept = math.fsum(flow for _, _, flow in strong.subgraph(able).edges(data="flow_vph"))
+        return kept, -math.fsum(cycles_s[name][cycle_s] for name in able)
+
+    best_s = max(sorted({cycle_s for name in group for cycle_s in cycles_s[name]}), key=worth)
+    able = {name for name in group if best_s in cycles_s[name]}
+    others = connected_groups(strong.subgraph(set(group) - able))
+    return [
+        *connected_groups(strong.subgraph(able)),
+        *(part for other in others for part in _in_step(strong, other, cycles_s)),
+    ]
 
 
 def connected_groups(joined: nx.Graph) -> tuple[tuple[str, ...], ...]:
@@ -116,5 +161,8 @@ def connected_groups(joined: nx.Graph) -> tuple[tuple[str, ...], ...]:
     tuple of tuple of str
         Largest first, then by name.
     """
-    parts = [tuple(sorted(part)) for part in nx.connected_components(joined)]
-    return tuple(sorted(parts, key=lambda part: (-len(part), part)))
+    return _in_order(tuple(sorted(part)) for part in nx.connected_components(joined))
+
+
+def _in_order(groups: Iterable[tuple[str, ...]]) -> tuple[tuple[str, ...], ...]:
+    return tuple(sorted(groups, key=lambda group: (-len(group), group)))

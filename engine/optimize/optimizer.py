@@ -15,7 +15,6 @@ from engine.measures.street import Driving, Floats, Street, build_street
 from engine.optimize.appraisal import appraised, busiest, left_alone, scaled, street_tables
 from engine.optimize.bound import Certificate
 from engine.optimize.groups import coordination_groups, coupling
-from engine.optimize.isolated import IsolatedSignal
 from engine.optimize.lock_checks import require_one_cycle
 from engine.optimize.oversaturation import Overload, balancing, overloads
 from engine.optimize.problem import Limits, choices
@@ -178,9 +177,10 @@ def optimize(
             + "; ".join(f"{name}: {why}" for name, why in left_alone(network, absent, {}).items())
         )
     planned = {signal: options[signal] for signal in tables}
-    found = coordination_groups(street, set(planned), [*together, *limits.locks.ties])
-    require_one_cycle(limits.locks, found, planned)
-    groups = _with_common_cycles(found, tables)
+    ties = [*together, *limits.locks.ties]
+    require_one_cycle(limits.locks, coordination_groups(street, set(planned), ties), planned)
+    cycles_s = {name: signal.cycles_s for name, signal in tables.items()}
+    groups = coordination_groups(street, set(planned), ties, cycles_s)
     coupled = coupling(street)
     corridor = strongest_corridor(network, ample) if len(tables) <= SEEDED_SIGNALS else None
     ground = Ground(network, ample, tables, coupled, corridor, limits.seed)
@@ -214,21 +214,6 @@ def optimize(
         cut_short,
         queues_past_room(street, network, before, after),
         overloaded,
-    )
-
-
-def _common_cycles(group: tuple[str, ...], isolated: Mapping[str, IsolatedSignal]) -> set[int]:
-    return set.intersection(*(set(isolated[name].cycles_s) for name in group))
-
-
-def _with_common_cycles(
-    groups: tuple[tuple[str, ...], ...], isolated: Mapping[str, IsolatedSignal]
-) -> tuple[tuple[str, ...], ...]:
-    """Take apart groups whose signals share no cycle length."""
-    return tuple(
-        part
-        for group in groups
-        for part in ([group] if _common_cycles(group, isolated) else [(name,) for name in group])
     )
 
 

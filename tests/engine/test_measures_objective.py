@@ -326,7 +326,7 @@ def test_a_plan_past_a_queue_limit_is_refused_while_one_within_is_found() -> Non
     network = line("AB", 60.0)
     flows = line_flows(network, e=500.0, w=100.0, s=450.0, n=100.0)
     free = planned(network, flows, Objective())
-    room = QueueLimit(0.08)
+    room = QueueLimit(0.07)
     held = planned(network, flows, Objective(queue_limit=room))
     inner = [free.street.lane_names.index(name) for name in ("e1_0", "w1_0")]
     limit = room.mean_veh(free.street.prices.room_veh)[inner]

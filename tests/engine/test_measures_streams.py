@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.measures.streams import LONGEST_WAY_S, SMALLEST_SHARE, fit_streams, ways_onward
+from engine.measures.streams import (
+    LONGEST_WAY_S,
+    SMALLEST_SHARE,
+    Pace,
+    fit_streams,
+    ways_onward,
+)
 from network.graph import RoadNetwork
 from tests.reference.toy_streets import (
     TWO_PHASES,
@@ -191,3 +197,44 @@ def test_same_counts_give_the_same_streams(
     drawn: tuple[RoadNetwork, dict[str, float]],
 ) -> None:
     assert fit_streams(*drawn) == fit_streams(*drawn)
+
+
+def test_a_platoon_starts_over_the_node_and_by_speeding_up() -> None:
+    network = line("AB", 150.0)
+    (way,) = next(m.connections for m in network.movements.values() if m.to_link == "e1")
+    (stream,) = (
+        s
+        for s in fit_streams(network, dict.fromkeys(network.movements, 500.0))[0]
+        if s.exit_link == "e1"
+    )
+    over_s = way.length_m / way.speed_mps
+    assert stream.start_s == pytest.approx(over_s + network.links["e1"].speed_mps / (2 * 2.6))
+    assert stream.travel_time_s == pytest.approx(network.links["e1"].travel_time_s)
+
+
+def test_the_way_over_the_node_is_the_mean_of_the_traffic_that_takes_it() -> None:
+    network = crossroads(2, 250.0)
+    into = [m for m in network.movements.values() if m.to_link == "e1"]
+    slowest = max(into, key=lambda m: m.connections[0].length_m / m.connections[0].speed_mps)
+    flows = {
+        m.movement_id: 900.0 if m is slowest or m.from_link == "e1" else 0.0
+        for m in network.movements.values()
+    }
+    (stream,) = (s for s in fit_streams(network, flows)[0] if s.exit_link == "e1")
+    lanes = slowest.connections
+    over_s = sum(c.length_m / c.speed_mps for c in lanes) / len(lanes)
+    assert stream.start_s == pytest.approx(
+        over_s + Pace().starting_s(network.links["e1"].speed_mps), abs=0.01
+    )
+
+
+def test_a_measured_running_time_counts_the_first_node_once() -> None:
+    """It was taken from the end of the link before; `start_s` has the node already."""
+    network = line("AB", 150.0)
+    flows = dict.fromkeys(network.movements, 500.0)
+    free = network.links["e1"].travel_time_s
+    (way,) = next(m.connections for m in network.movements.values() if m.to_link == "e1")
+    over_s = way.length_m / way.speed_mps
+    measured = Pace(time_part={"e1": 1.5})
+    (stream,) = (s for s in fit_streams(network, flows, measured)[0] if s.exit_link == "e1")
+    assert stream.travel_time_s == pytest.approx(1.5 * free - over_s)

@@ -116,7 +116,7 @@ def test_regret_is_never_negative(seed: int) -> None:
     network = row(2, seed=seed)
     demand, able = demand_of(network, seed), choices_of(network)
     trials = GroupTrials(demand.street(network), network, plans_of(network))
-    trials.descend(able, 10)
+    trials.descend(able, 100)
     found = regrets(network, demand, dict(trials.plans), able, seed, draws=2)
     assert [lost.error for lost in found] == [VOLUMES, CLOCKS, SPEEDS]
     for lost in found:

@@ -214,6 +214,26 @@ def test_signals_do_not_join_over_one_that_is_no_member() -> None:
     assert coordination_groups(street, {"A", "C"}) == (("A",), ("C",))
 
 
+def test_a_group_without_a_common_cycle_is_cut_where_least_platoons_drive() -> None:
+    network = line("ABCD", 200.0)
+    street = build_street(network, line_flows(network, e=500.0, w=300.0), 900, PLAIN)
+    short, long = {50: 1.0, 60: 1.1}, {60: 1.0, 90: 1.2}
+    able = {"A": short, "B": short, "C": {60: 0.9}, "D": {90: 1.0}}
+    assert coordination_groups(street, set("ABCD"), (), able) == (("A", "B", "C"), ("D",))
+    able["C"] = long
+    assert coordination_groups(street, set("ABCD"), (), able) == (("A", "B", "C"), ("D",))
+    able["A"] = {50: 1.0}
+    able["B"] = {50: 1.0, 90: 1.0}
+    assert coordination_groups(street, set("ABCD"), (), able) == (("B", "C", "D"), ("A",))
+
+
+def test_a_group_with_a_common_cycle_stays_whole() -> None:
+    network = line("AB", 200.0)
+    street = build_street(network, line_flows(network, e=500.0, w=300.0), 900, PLAIN)
+    able = {"A": {50: 1.0, 60: 2.0}, "B": {60: 1.0, 70: 0.5}}
+    assert coordination_groups(street, set("AB"), (), able) == (("A", "B"),)
+
+
 def test_coupling_adds_up_both_directions() -> None:
     network = line("AB", 200.0)
     street = build_street(network, line_flows(network, e=500.0, w=300.0), 900, PLAIN)
