@@ -14,9 +14,9 @@ a longest wait of 120 s. RESCO gives every scenario 3 s of yellow and no longest
 Delay is that of `engine.validate.sumo` (all vehicles due) and RESCO's, which leaves out who
 waits outside while others enter. The 95th percentile is of the first. A seed is *locked* if 1 %
 of all vehicles due are still under way or outside at its end after 10 min of delay. The longest
-wait is the longest time for which a vehicle stood first at a stop line while its own way was red,
-by a stopwatch of each vehicle (`benchmarks.stop_line_waits`), under all controllers alike: reds
-before and after a green that brought it nothing are added up.
+wait is the longest time for which a vehicle stood first at a stop line while its own way was red
+and its exit had room, by a stopwatch of each vehicle (`benchmarks.stop_line_waits`), under all
+controllers alike: reds before and after a green that brought it nothing are added up.
 """
 
 from __future__ import annotations

@@ -13,8 +13,9 @@ Beside it the plan in force on the same streets, with the same traffic and the s
 An eye on the lamps that knows nothing of adaptive control (`benchmarks.lamp_stream`) judges every
 second. A stopwatch of each vehicle that is first at a stop line (`benchmarks.stop_line_waits`)
 adds up every second in which it stands there while its own way is red, whatever the signal or the
-sensors counted; seconds in which it stands in green, for the exit is full or it yields, are told
-apart and have no limit. Limits: no unlawful second, nobody stands in red longer than the longest
+sensors counted. Told apart, without a limit, are seconds of red in which its exit was full, for who
+cannot move needs no green, and seconds in which it stands in green, for the exit is full or it
+yields. Limits: no unlawful second, nobody stands in red with room to go longer than the longest
 wait, delay at most 1.10 of the plan in force, each hour told.
 """
 
@@ -78,6 +79,7 @@ class Day:
     found: tuple[str, ...]
     seconds: int
     longest: Stand
+    longest_red: Stand
     longest_green_s: float
     decision_worst_ms: float
     wall_s: float
@@ -212,6 +214,7 @@ def adaptive_day(config: Path, case: SimulationCase, seed: int) -> Day:
         tuple(what for eye in eyes.values() for what in eye.found),
         seconds,
         waits.longest,
+        waits.longest_red,
         waits.green_s,
         worst_s * 1000.0,
         time.perf_counter() - began_s,
@@ -231,8 +234,9 @@ def page(command: str, rows: Sequence[tuple[int, Day, Trips]], hours: Sequence[i
         "",
         "| seed | vehicles | plan in force s | adaptive s "
         f"| ratio (limit {MOST_RATIO:.2f}) | worst hour | unlawful (limit 0) "
-        f"| longest stand in red s (limit {LONGEST_WAIT_S:g}) | in green s | arrived |",
-        "| ---: |" + " ---: |" * 9,
+        f"| longest stand in red with room to go s (limit {LONGEST_WAIT_S:g}) "
+        "| in red, room or not, s | in green s | arrived |",
+        "| ---: |" + " ---: |" * 10,
     ]
     for seed, day, fixed in rows:
         ours_s, theirs_s = float(day.trips.delay_s.mean()), float(fixed.delay_s.mean())
@@ -246,7 +250,8 @@ def page(command: str, rows: Sequence[tuple[int, Day, Trips]], hours: Sequence[i
             f"{ours_s / theirs_s:.2f}",
             f"{ratios[worst]:.2f} (from {hours[worst]}:00)",
             f"{day.unlawful} in {day.seconds} s",
-            f"{day.longest.red_s:.0f} ({day.longest.unbroken_s:.0f} in one red)",
+            f"{day.longest.held_s:.0f}",
+            f"{day.longest_red.red_s:.0f} ({day.longest_red.unbroken_s:.0f} in one red)",
             f"{day.longest_green_s:.0f}",
             f"{int(day.trips.arrived.sum())} ({int(fixed.arrived.sum())} under the plan)",
         )
@@ -258,17 +263,20 @@ def page(command: str, rows: Sequence[tuple[int, Day, Trips]], hours: Sequence[i
             means = "".join(f" {value:.0f} |" for value in hourly_s(trips, hours))
             lines.append(f"| {name}, {seed}, s |{means}")
     said = [f"- {what}" for _, day, _ in rows for what in day.found]
-    said += [_stand(seed, day.longest) for seed, day, _ in rows]
+    for seed, day, _ in rows:
+        said.append(_stand(seed, "who stood longest in red with room to go", day.longest))
+        said.append(_stand(seed, "who stood longest in red", day.longest_red))
     text = " ".join((__doc__ or "").split("\n\n", 2)[2].split())
     return "\n".join([*lines, "", *said, *([""] if said else []), text, ""])
 
 
-def _stand(seed: int, stand: Stand) -> str:
+def _stand(seed: int, who: str, stand: Stand) -> str:
     clock = time.strftime("%H:%M:%S", time.gmtime(stand.until_s))
     return (
-        f"- Seed {seed}: who stood longest in red, {stand.red_s:.0f} s, of it "
-        f"{stand.unbroken_s:.0f} s in one piece, stood {stand.green_s:.0f} s in green beside, on "
-        f"{stand.lane_id}, and {'left' if stand.left else 'by no way of it left'} at {clock}."
+        f"- Seed {seed}: {who}, on {stand.lane_id}, stood {stand.red_s:.0f} s in red, "
+        f"{stand.unbroken_s:.0f} s of it in one piece and {stand.barred_s:.0f} s before a full "
+        f"exit, {stand.green_s:.0f} s in green beside, and "
+        f"{'left' if stand.left else 'by no way of it left'} at {clock}."
     )
 
 
@@ -301,7 +309,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         (options.out / "adaptive-day.md").write_text(text, encoding="utf-8")
     met = all(
         day.unlawful == 0
-        and day.longest.red_s <= LONGEST_WAIT_S
+        and day.longest.held_s <= LONGEST_WAIT_S
         and float(day.trips.delay_s.mean()) <= MOST_RATIO * float(fixed.delay_s.mean())
         for _, day, fixed in rows
     )

@@ -2,6 +2,7 @@
 
     python -m benchmarks.adaptive_locks ingolstadt21 --seeds 11-30 --out locks.csv
     python -m benchmarks.adaptive_locks cologne3 --controllers look-ahead,max-pressure,actuated
+    python -m benchmarks.adaptive_locks cologne3 --seeds 18-19 --alone
 
 Look-ahead control plays every seed with the sight of ``--info``, each in a process of its own with
 SUMO inside (extra ``fast``). Peers, where ``--controllers`` names some, play the same seeds and
@@ -10,6 +11,12 @@ of all vehicles due are still under way or outside at its end after 10 min of de
 none. Beside the count stands what it tells: the largest share of locked seeds that so many without
 a lock leave possible at 95 % (with none locked 1 - 0.05^(1/n), the rule of three; Clopper and
 Pearson, Biometrika 26, 1934, otherwise).
+
+Where vehicles wait for one another in a circle (a knot, `benchmarks.knots`), no signal undoes it,
+and everybody whose way leads through it stays: the row names them. With ``--alone`` the vehicles of
+every knot are then played by themselves, on streets that are otherwise empty and whose signals are
+all dark, one of them due up to a minute earlier or later: where they lock there too, it takes no
+signal to make the knot.
 
 Every row is written as soon as it is played, with a digest of the controller's sources; rows of
 the same digest are not played again, those of another are left as they are and not counted.
@@ -35,6 +42,7 @@ from scipy.stats import beta
 import engine.adaptive
 from benchmarks.adaptive_runs import PEERS, Task
 from benchmarks.adaptive_runs import play as play_peer
+from benchmarks.knots import alone, circles
 from benchmarks.seeds import seeds_of
 from benchmarks.suite.trips import LOCKED_PART, stuck
 from engine.adaptive.control import Information
@@ -49,7 +57,8 @@ from throughband.setting import open_setting
 CONFIDENCE = 0.95
 _SHORT = 12
 LOOK_AHEAD = "look-ahead"
-WIDTH = 110
+WIDTH = 150
+SHIFTS_S = tuple(float(shift_s) for shift_s in range(-60, 61, 2))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +76,7 @@ class Seed:
     left: int
     stuck: int
     code: str
+    knots: tuple[tuple[str, ...], ...] = ()
 
     @property
     def locked(self) -> bool:
@@ -100,6 +110,7 @@ def play(scenario: str, controller: str, info: str, seed: int, code: str) -> See
             row.left,
             row.stuck,
             code,
+            row.knots,
         )
     setting = open_setting(scenario)
     sensing = Sensing(Information(info), seed=seed)
@@ -124,6 +135,7 @@ def play(scenario: str, controller: str, info: str, seed: int, code: str) -> See
         int((~done.trips.arrived).sum()),
         stuck(done.trips),
         code,
+        circles(done.ahead),
     )
 
 
@@ -155,6 +167,7 @@ def read(file: Path) -> list[Seed]:
                     int(row["left"]),
                     int(row["stuck"]),
                     row["code"],
+                    tuple(tuple(knot.split()) for knot in row["knots"].split(";") if knot),
                 )
                 for row in reader
             ]
@@ -169,7 +182,8 @@ def append(file: Path, row: Seed) -> None:
         writer = csv.DictWriter(stream, [field.name for field in fields(Seed)])
         if new:
             writer.writeheader()
-        writer.writerow(asdict(row))
+        knots = ";".join(" ".join(knot) for knot in row.knots)
+        writer.writerow(asdict(row) | {"knots": knots})
 
 
 def most_share(locked: int, seeds: int) -> float:
@@ -182,7 +196,16 @@ def most_share(locked: int, seeds: int) -> float:
 def tabulate(rows: Sequence[Seed]) -> Table:
     """Show the seeds, and what they come to."""
     table = Table(
-        "network", "controller", "seed", "delay s", "p95 s", "due", "left", "stuck", "locked"
+        "network",
+        "controller",
+        "seed",
+        "delay s",
+        "p95 s",
+        "due",
+        "left",
+        "stuck",
+        "locked",
+        "knots",
     )
     for row in sorted(rows, key=lambda r: (r.scenario, r.controller, r.seed)):
         table.add_row(
@@ -195,10 +218,12 @@ def tabulate(rows: Sequence[Seed]) -> Table:
             str(row.left),
             str(row.stuck),
             "yes" if row.locked else "no",
+            "; ".join(" ".join(knot) for knot in row.knots),
         )
     for scenario, controller in dict.fromkeys((row.scenario, row.controller) for row in rows):
         mine = [row for row in rows if (row.scenario, row.controller) == (scenario, controller)]
         locked = sum(row.locked for row in mine)
+        tied = sum(row.locked and bool(row.knots) for row in mine)
         limit = ", limit 0" if controller == LOOK_AHEAD else ""
         table.add_row(
             scenario,
@@ -210,7 +235,19 @@ def tabulate(rows: Sequence[Seed]) -> Table:
             "",
             "",
             f"{locked}{limit}; below {most_share(locked, len(mine)):.0%} of seeds at 95 %",
+            f"in {tied} of {locked}",
         )
+    return table
+
+
+def tabulate_alone(scenario: str, rows: Sequence[Seed], seed: int) -> Table:
+    """Play the vehicles of every knot of a network by themselves, and show what comes of it."""
+    title = f"{scenario}, by themselves, all signals dark, seed {seed}"
+    table = Table("knot", "due at another time", "locked when due later by s", title=title)
+    case = open_setting(scenario).case
+    for knot in sorted({knot for row in rows if row.scenario == scenario for knot in row.knots}):
+        for name, hits in alone(case, knot, SHIFTS_S, seed).items():
+            table.add_row(" ".join(knot), name, " ".join(f"{hit:g}" for hit in hits) or "never")
     return table
 
 
@@ -223,6 +260,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--info", type=Information, default=Information.LANES)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--out", type=Path, default=Path("adaptive_locks.csv"))
+    parser.add_argument("--alone", action="store_true", help="play the vehicles of knots alone")
     options = parser.parse_args(arguments)
     controllers = list(dict.fromkeys(options.controllers.split(",")))
     unknown = sorted(set(controllers) - {LOOK_AHEAD, *PEERS})
@@ -263,6 +301,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = Console()
     console.width = max(console.width, WIDTH)
     console.print(tabulate(rows))
+    if options.alone:
+        try:
+            for name in options.scenarios:
+                console.print(tabulate_alone(name, rows, options.seeds[0]))
+        except ThroughbandError as error:
+            sys.stderr.write(f"error: {error}\n")
+            return 1
     return int(any(row.locked for row in rows if row.controller == LOOK_AHEAD))
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.knots import circles
 from benchmarks.stop_line_waits import StopLineWaits
 from benchmarks.suite.trips import LOCKED_PART, resco_delay_s, stuck
 from engine.adaptive.control import Controller, Site
@@ -65,7 +66,8 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What one seed came to; decision times are per signal, without the first second."""
+    """What one seed came to; decision times are per signal, without the first second. Knots are
+    those at its end, `benchmarks.knots.circles`."""
 
     scenario: str
     controller: str
@@ -79,6 +81,7 @@ class Row:
     longest_wait_s: float
     decision_median_ms: float
     decision_worst_ms: float
+    knots: tuple[tuple[str, ...], ...] = ()
 
     @property
     def locked(self) -> bool:
@@ -128,7 +131,7 @@ def play(task: Task) -> Row:
         folder = Path(scratch)
         if task.controller in PROGRAMS:
             files = _program_files(setting.case, PROGRAMS[task.controller], task, folder)
-            trips = play_program(setting.case, task.seed, shipped, files, waits)
+            trips, ahead = play_program(setting.case, task.seed, shipped, files, waits)
             spent_ms = np.full(1, np.nan)
         else:
             sites = [_site(s, task.least_green_s) for s in shipped]
@@ -145,7 +148,7 @@ def play(task: Task) -> Row:
             # The first second loads the kernels; between their decisions peers do nothing.
             every = task.interval_s if task.controller in SCORES else 1
             spent_ms = done.decision_s[every::every] * 1000.0 / len(sites)
-            trips = done.trips
+            trips, ahead = done.trips, done.ahead
     waits.finish()
     return Row(
         setting.scenario.name,
@@ -160,6 +163,7 @@ def play(task: Task) -> Row:
         waits.longest.red_s,
         float(np.median(spent_ms)),
         float(spent_ms.max()),
+        circles(ahead),
     )
 
 
@@ -177,7 +181,7 @@ def play_program(
     sites: Sequence[Site],
     files: Sequence[Path],
     waits: StopLineWaits,
-) -> Trips:
+) -> tuple[Trips, Mapping[str, str]]:
     """Play a seed under a program of SUMO's own, and look at it every step."""
     names = [site.signal_id for site in sites]
     with TrackedLoop(case, seed, (), files, emissions=False) as street:
@@ -185,9 +189,10 @@ def play_program(
         while street.time_s < case.end_s:
             street.step()
             waits.look(street.time_s, street.traffic(), street.lamps(names))
+        ahead = street.ahead()
         street.finish()
         assert street.trips is not None
-        return street.trips
+        return street.trips, ahead
 
 
 def _program_files(

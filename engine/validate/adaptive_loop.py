@@ -10,7 +10,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Final
@@ -53,6 +53,9 @@ class AdaptiveRun:
         Stages begun, over all signals.
     trips
         Of every vehicle due.
+    ahead
+        At the end, of each vehicle that has stood for long, the next one on its way
+        (`engine.validate.tracked_loop.TrackedLoop.ahead`).
     """
 
     measures: RunMeasures
@@ -60,6 +63,7 @@ class AdaptiveRun:
     decision_s: NDArray[np.float64]
     changes: int
     trips: Trips
+    ahead: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def decisions_per_s(self) -> float:
@@ -169,9 +173,10 @@ def run_adaptive(
                 spent.append(time.perf_counter() - began_s)
             street.advance(wishes, watch)
             step += 1
+        ahead = street.ahead()
         measures = street.finish(out_dir)
         changes, trips = street.changes, street.trips
-    return AdaptiveRun(measures, len(spent) * len(sites), np.array(spent), changes, trips)
+    return AdaptiveRun(measures, len(spent) * len(sites), np.array(spent), changes, trips, ahead)
 
 
 class AdaptiveStreet:
@@ -299,6 +304,10 @@ class AdaptiveStreet:
         self._street.show({name: lamp for name, lamp in lamps.items() if shown.get(name) != lamp})
         self._shown = lamps
         self._street.step()
+
+    def ahead(self) -> Mapping[str, str]:
+        """Return, of each vehicle that has stood for long, the next one on its way."""
+        return self._street.ahead()
 
     def finish(self, out_dir: Path | None = None) -> RunMeasures:
         """End the street now, measure everything up to here, and keep its files if wanted."""

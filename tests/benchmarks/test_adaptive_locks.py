@@ -15,7 +15,7 @@ ROW = Seed("ingolstadt21", "look-ahead", "lanes", 11, 52.031, 140.2, 4000, 205, 
 
 def test_rows_come_back_as_they_were_written(tmp_path: Path) -> None:
     file = tmp_path / "locks.csv"
-    rows = [ROW, replace(ROW, seed=12, stuck=40)]
+    rows = [ROW, replace(ROW, seed=12, stuck=40, knots=(("a", "b"), ("c", "d", "e")))]
     assert read(file) == []
     for row in rows:
         append(file, row)

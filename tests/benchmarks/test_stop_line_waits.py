@@ -92,3 +92,32 @@ def test_a_change_of_lanes_at_the_line_goes_on_counting() -> None:
         waits.look(float(now_s), seen, {"x": SIDE})
     waits.finish()
     assert waits.longest.red_s == 50.0
+
+
+FULL = traffic(("a", "main_0", 199.0, 0.0), ("b", "out0_0", 8.0, 0.0))
+
+
+def test_red_before_a_full_exit_holds_nobody() -> None:
+    stood = [(FULL, SIDE)] * 200, [(FULL, STRAIGHT)] * 20, [(STANDS, SIDE)] * 30
+    waits = watched(*[second for part in stood for second in part], (STRAIGHT_ON, STRAIGHT))
+    assert (waits.longest.held_s, waits.longest.barred_s) == (30.0, 199.0)
+    assert waits.longest_red.red_s == 229.0
+
+
+@pytest.mark.parametrize(
+    "ahead", [("b", "out0_0", 8.0, 3.0), ("b", "out0_0", 13.0, 0.0), ("b", "out1_0", 8.0, 0.0)]
+)
+def test_who_rolls_on_or_stands_farther_on_or_in_another_exit_bars_nobody(
+    ahead: tuple[str, str, float, float],
+) -> None:
+    seen = traffic(("a", "main_0", 199.0, 0.0), ahead)
+    waits = watched(*[(seen, SIDE)] * 31, (STRAIGHT_ON, STRAIGHT))
+    assert waits.longest.held_s == 30.0
+
+
+def test_who_has_been_held_longest_is_not_who_stood_longest_in_red() -> None:
+    barred = [(FULL, SIDE)] * 100
+    after = traffic(("c", "main_0", 199.0, 0.0))
+    waits = watched(*barred, (STRAIGHT_ON, STRAIGHT), *[(after, SIDE)] * 51, (traffic(), STRAIGHT))
+    assert waits.longest.held_s == 51.0
+    assert (waits.longest_red.red_s, waits.longest_red.held_s) == (99.0, 0.0)

@@ -49,7 +49,7 @@ def test_the_plan_in_force_is_watched_by_the_same_stopwatches() -> None:
     setting = open_setting("cologne1", 25200, 25500)
     sites = build_sites(setting.network)
     waits = StopLineWaits(sites)
-    trips = play_program(setting.case, 11, sites, (), waits)
+    trips, _ = play_program(setting.case, 11, sites, (), waits)
     assert np.array_equal(trips.delay_s, play_alone(setting.case, 11, emissions=False)[1].delay_s)
     waits.finish()
     plan = setting.network.signals[sites[0].signal_id].plan_in_force

@@ -17,6 +17,7 @@ from engine.validate.simulator import SimulationCase
 from engine.validate.sumo import run
 from engine.validate.sumo_files import DetectorSite
 from engine.validate.sumo_process import environment, find_program
+from engine.validate.tracked_loop import TrackedLoop
 from network.errors import SimulationError
 
 pytestmark = pytest.mark.sumo
@@ -123,6 +124,25 @@ def test_lamps_tell_what_was_shown_and_what_a_program_shows(case: SimulationCase
         assert loop.lamps(["A0"]) == {"A0": "r" * 20} != before
         assert set(before) == {"A0"}
         assert set(before["A0"]) & {"G", "g"}
+
+
+def test_who_stands_in_a_queue_is_told_of_behind_the_next_and_not_behind_a_red(
+    case: SimulationCase,
+) -> None:
+    with TrackedLoop(case, 1, (), emissions=False) as loop:
+        loop.watch_vehicles()
+        for _ in range(150):
+            loop.show({"A0": "r" * 20})
+            loop.step()
+            seen = loop.traffic()
+        found = loop.ahead(still_s=20.0)
+    lane, at_m = (
+        dict(zip(seen.names, told, strict=True)) for told in (seen.lanes, seen.position_m)
+    )
+    assert found
+    assert all(lane[a] == lane[b] and at_m[a] < at_m[b] for a, b in found.items())
+    first = {max((n for n in at_m if lane[n] == lane[a]), key=lambda n: at_m[n]) for a in found}
+    assert not first & set(found)
 
 
 def test_finish_measures_the_whole_window_like_a_plain_run(
