@@ -160,7 +160,7 @@ def play(task: Task) -> Row:
         len(trips),
         int((~trips.arrived).sum()),
         stuck(trips),
-        waits.longest.red_s,
+        waits.longest.held_s,
         float(np.median(spent_ms)),
         float(spent_ms.max()),
         circles(ahead),
