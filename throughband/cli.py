@@ -64,6 +64,7 @@ OWN: Final[tuple[tuple[str, Callable[..., None]], ...]] = (
     ("evaluate", records.evaluate),
     ("corridors", corridors.corridors),
     ("corridor", corridors.corridor),
+    ("progression", corridors.progression),
     ("schema", machine.schema),
     ("cities", machine.cities),
     ("plugins", machine.plugins_),

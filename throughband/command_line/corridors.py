@@ -1,4 +1,4 @@
-"""Commands for corridors: corridors, corridor."""
+"""Commands for corridors: corridors, corridor, progression."""
 
 from __future__ import annotations
 
@@ -26,6 +26,31 @@ def corridors(
     from throughband.planning.corridors import propose_corridors
 
     propose_corridors(scenario, out, counts, begin, end)
+
+
+def progression(
+    scenario: Scenario,
+    corridor: Annotated[str, typer.Option(help="A corridor of corridors.toml, by its name.")],
+    out: OutDir,
+    speed: Annotated[
+        float, typer.Option(help="Riding speed, km/h; bicycles ride at 15 to 20.", min=4, max=100)
+    ] = 18.0,
+    plan: Annotated[
+        Path | None, typer.Option(help="plan.json whose offsets move; else the plans in force.")
+    ] = None,
+    counts: Annotated[
+        Path | None,
+        typer.Option(
+            help="Movement counts (CSV); else the imported ones, or SUMO's, seeds 1 to 3."
+        ),
+    ] = None,
+    begin: Begin = None,
+    end: End = None,
+) -> None:
+    """Move a corridor's offsets so that bicycles ride on green both ways; write plan.json."""
+    from throughband.planning.progressing import progress
+
+    progress(scenario, corridor, speed, out, plan, counts, begin, end)
 
 
 def corridor(

@@ -26,30 +26,34 @@ def propose_corridors(
     with Teller(2) as teller:
         teller.step("measure the traffic between signals")
         setting = open_setting(name, begin_s, end_s)
-        counts = counts or imported_counts(setting.scenario)
-        if counts is None:
-            days = counted_days(
-                setting.case,
-                setting.network,
-                COUNTING_SEEDS,
-                lambda done, whole: teller.tell("days", done, whole),
-            )
-        else:
-            days = read_counts(counts, setting.network)
-        wanted = demand(setting.network, days)
-        street = build_street(
-            setting.network,
-            wanted.flows.movement_vph(),
-            wanted.flows.interval_s,
-            setting.driving,
-            wanted.lane_shares,
-        )
+        street = street_of(setting, counts or imported_counts(setting.scenario), teller)
         teller.step("propose groups and arterials")
         proposal = propose(setting.network, street)
         named = as_named(proposal.arterials)
         _tell(teller, setting, street, proposal, named)
         write_corridors(out, named)
         teller.say(f"Corridors: {out}; edit names and signals, and keep it as {CORRIDORS_NAME}")
+
+
+def street_of(setting: Setting, counts: Path | None, teller: Teller) -> Street:
+    """Return a street under the traffic of counts, or of SUMO's seeds 1 to 3 without a file."""
+    if counts is None:
+        days = counted_days(
+            setting.case,
+            setting.network,
+            COUNTING_SEEDS,
+            lambda done, whole: teller.tell("days", done, whole),
+        )
+    else:
+        days = read_counts(counts, setting.network)
+    wanted = demand(setting.network, days)
+    return build_street(
+        setting.network,
+        wanted.flows.movement_vph(),
+        wanted.flows.interval_s,
+        setting.driving,
+        wanted.lane_shares,
+    )
 
 
 def _tell(

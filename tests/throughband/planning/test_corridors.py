@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from network.errors import ThroughbandError
 from network.files import read_plan
 from network.readers.sumo_net import read_sumo_network
 from network.schemas import NAMES
-from tests.throughband.command_line import call
+from tests.throughband.command_line import assert_one_line, call
 from throughband.exchange.imported import corridors_of
 from throughband.setting import open_setting
 
@@ -81,3 +82,27 @@ def test_an_unknown_schema_lists_the_known() -> None:
         "counts, evaluation, explanation, inventory, network, plan, schedule, signals"
         in outcome.message
     )
+
+
+@pytest.mark.sumo
+def test_bicycles_get_a_green_wave_of_their_own(street: Path, tmp_path: Path) -> None:
+    (street.parent / "corridors.toml").unlink(missing_ok=True)
+    proposed = call("corridors", street, "--out", tmp_path / "corridors.toml", "--end", 600)
+    assert proposed.code == 0, proposed.err
+    (street.parent / "corridors.toml").write_bytes((tmp_path / "corridors.toml").read_bytes())
+    setting = open_setting(str(street))
+    corridor = corridors_of(setting.scenario, setting.network)[0]
+    wrong = call("progression", street, "--corridor", "nowhere", "--out", tmp_path / "wrong")
+    assert_one_line(wrong, corridor.name)
+    out = tmp_path / "bicycles"
+    wish = ("--corridor", corridor.name, "--speed", 18, "--end", 600)
+    done = call("progression", street, *wish, "--out", out)
+    assert done.code == 0, done.err
+    notes = json.loads((out / "plan.json").read_text())["notes"]["progression"]
+    assert sum(notes["bands_s"]["after"]) >= sum(notes["bands_s"]["before"])
+    assert "Bands at 18 km/h" in done.err
+    found = read_plan(out / "plan.json")
+    for each in found.plans:
+        in_force = setting.network.signals[each.signal_id].plan_in_force
+        assert in_force is not None
+        assert replace(each, offset_s=in_force.offset_s) == in_force
