@@ -9,17 +9,26 @@ from pathlib import Path
 import pytest
 
 from benchmarks.adaptive_transit import (
+    BENEATH,
     WITH,
     WITHOUT,
     Outcome,
     delays_s,
     missed,
+    runs_of,
     table,
     variants,
     variation,
 )
+from benchmarks.lamp_stream import LampStream
+from engine.adaptive.priority import Priority
+from engine.adaptive.sites import build_sites
 from engine.adaptive.transit import Strategy, TransitRules
+from engine.validate.adaptive_loop import AdaptiveStreet
+from engine.validate.fleet import Fleet
 from engine.validate.simulator import SimulationCase
+from throughband.generate import Wish, generate
+from throughband.setting import Setting, open_setting
 
 BEFORE = Outcome(100.0, 50.0, 60.0, 0.3, 10.0, 0.0, 0.0, {"early": 0.0}, {"budget": 0.0})
 AFTER = replace(BEFORE, bus_s=60.0, person_s=60.0, others_h=11.0, most_person_s=90.0)
@@ -69,3 +78,32 @@ def test_delay_counts_everybody_due(tmp_path: Path) -> None:
         + "</tripinfos>"
     )
     assert delays_s(file, case, {"bus0"}) == ({"bus0": 12.0}, [4.0, 30.0])
+
+
+@pytest.fixture(scope="module")
+def busy(tmp_path_factory: pytest.TempPathFactory) -> Setting:
+    """Two signals with a bus a minute each way."""
+    folder = tmp_path_factory.mktemp("busy") / "street"
+    wish = Wish("arterial", 2, None, None, 1, None, 0.85, False, 60.0)
+    return open_setting(str(generate(wish, folder).config_file), None, 420.0)
+
+
+@pytest.mark.sumo
+@pytest.mark.parametrize("name", BENEATH)
+def test_priority_shows_nothing_unlawful(busy: Setting, name: str) -> None:
+    sites = build_sites(busy.network)
+    priority = Priority(BENEATH[name](busy.network), transit=TransitRules(late_s=-600.0))
+    priority.start(sites)
+    eyes = {site.signal_id: LampStream(busy.network.signals[site.signal_id]) for site in sites}
+    fleet = Fleet(busy.network, runs_of(busy))
+    with AdaptiveStreet(busy.case, 11, sites, emissions=False) as street:
+        while street.time_s < busy.case.end_s:
+            views = street.observe()
+            fleet.look(street.time_s, street.traffic, priority)
+            wishes = priority.decide(street.time_s, views)
+            street.advance(
+                wishes, lambda at_s, lamps, *_: [eyes[n].look(at_s, lamps[n]) for n in eyes]
+            )
+        street.finish()
+    assert [sentence for eye in eyes.values() for sentence in eye.found] == []
+    assert sum(priority.tally.by_strategy().values()) > 0
