@@ -32,6 +32,7 @@ from statistics import fmean, pstdev
 from typing import Final
 
 from benchmarks.seeds import seeds_of
+from benchmarks.told_command import told_command
 from engine.adaptive.control import Controller, Site
 from engine.adaptive.coordinated import PlanBound
 from engine.adaptive.lookahead import LookAhead
@@ -249,7 +250,7 @@ def missed(
         )
         for what, ratio, limit in ratios:
             if ratio > limit:
-                told.append(f"{beneath}: {what} at {ratio:.2f} of that without, limit {limit:.2f}")
+                told.append(f"{beneath}: {what} at {ratio:.3f} of that without, limit {limit:.2f}")
         if row.most_person_s > budget_person_s:
             told.append(
                 f"{beneath}: {row.most_person_s:.0f} person-seconds within an hour at a signal, "
@@ -301,7 +302,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     told += ["", *(f"Missed: {sentence}." for sentence in failed or ["nothing"])]
     sys.stdout.write("\n".join(told) + "\n")
     if options.out is not None:
-        command = " ".join(["python -m benchmarks.adaptive_transit", *(arguments or sys.argv[1:])])
+        command = told_command("benchmarks.adaptive_transit", arguments or sys.argv[1:])
         head = [f"`{command}`", ""]
         options.out.write_text("\n".join([*head, *told]) + "\n", encoding="utf-8")
     return 1 if failed else 0

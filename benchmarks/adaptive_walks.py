@@ -32,6 +32,7 @@ from typing import Final
 from benchmarks.seeds import seeds_of
 from benchmarks.suite.scenes import open_scene, ruled
 from benchmarks.suite.trips import LOCKED_PART, stuck
+from benchmarks.told_command import told_command
 from benchmarks.walk_waits import WalkWaits, longest_s, quantile_s
 from engine.adaptive.control import Site
 from engine.adaptive.lookahead import LookAhead
@@ -198,9 +199,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             failed = missed(found, options.wait)
             told = [*table(found), "", *(f"Missed: {s}." for s in failed or ["nothing"])]
             if options.out is not None:
-                command = " ".join(
-                    ["python -m benchmarks.adaptive_walks", *(arguments or sys.argv[1:])]
-                )
+                command = told_command("benchmarks.adaptive_walks", arguments or sys.argv[1:])
                 page = "\n".join([f"`{command}`", "", *told])
                 options.out.write_text(page + "\n", encoding="utf-8")
     except ThroughbandError as error:
