@@ -15,99 +15,24 @@ against what the people on board gain by it, and against the budget of the signa
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Final, Protocol, runtime_checkable
+from dataclasses import replace
 
 from engine.adaptive import transit_losses as losses
-from engine.adaptive.approach import change_s, lead_s, left_s, nearest, path_s, round_s, ways
+from engine.adaptive.approach import change_s, lead_s, left_s, path_s, round_s, ways
 from engine.adaptive.control import Controller, Site, View
 from engine.adaptive.passages import Passage
 from engine.adaptive.requests import Request
 from engine.adaptive.transit import Ledger, Refusal, Strategy, Tally, TransitRules
+from engine.adaptive.transit_steps import (
+    PASSING_S,
+    Measure,
+    Return,
+    Sequenced,
+    Step,
+    called_freely,
+    held_back,
+)
 from engine.adaptive.turns import Turns
-
-PASSING_S: Final = 2.0
-"""Green that a vehicle needs to cross the stop line once it is there."""
-
-
-@runtime_checkable
-class Sequenced(Protocol):
-    """A controller that serves the stages of some signals in an order of its own."""
-
-    def turns(self, signal_id: str) -> Turns | None:
-        """Return when the stages of a signal have their turns; None where it has no order."""
-
-    def room_s(self, signal_id: str, now_s: float, stage: int) -> float:
-        """Return the time until a stage's green has to be over at the latest, s; inf for any."""
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """What to do for a vehicle in this second.
-
-    Attributes
-    ----------
-    stage
-        To wish for.
-    strategy
-        By which means.
-    now_person_s, whole_person_s
-        What others lose by this second's step, and by all of it that can be foreseen.
-    saved_s
-        What the vehicle gains, s.
-    """
-
-    stage: int
-    strategy: Strategy
-    now_person_s: float
-    whole_person_s: float
-    saved_s: float
-
-
-@dataclass(slots=True)
-class _Measure:
-    """What is under way at a signal.
-
-    Attributes
-    ----------
-    vehicle_id, strategy
-        For whom and how; the strongest step so far.
-    broken
-        The stage at which the order was broken, and the one that is to come after.
-    cut
-        Stages whose early end is paid for.
-    held_since_s
-        Since when a green has been extended; None before.
-    paid_until_s
-        Up to when a green that was called is paid for.
-    since_s
-        When it began.
-    """
-
-    vehicle_id: str
-    strategy: Strategy
-    broken: tuple[int, int]
-    cut: set[int] = field(default_factory=set)
-    held_since_s: float | None = None
-    paid_until_s: float = 0.0
-    since_s: float = 0.0
-
-
-@dataclass(slots=True)
-class _Return:
-    """The way back after a measure.
-
-    Attributes
-    ----------
-    stage
-        To be shown.
-    ahead_until_s
-        A signal ahead of its plan waits until the plan shows the stage, and at the longest until
-        then; 0 for one that is behind, and makes up.
-    """
-
-    stage: int
-    ahead_until_s: float = 0.0
 
 
 class TransitPriority:
@@ -135,10 +60,9 @@ class TransitPriority:
         """Prepare for these signals and forget everything before; the controller has started."""
         self.tally, self.ledger = Tally(), Ledger(self.rules.budget_person_s)
         self._sites = {site.signal_id: site for site in sites}
-        self._measures: dict[str, _Measure] = {}
-        self._returns: dict[str, _Return] = {}
+        self._measures: dict[str, Measure] = {}
+        self._returns: dict[str, Return] = {}
         self._done: set[tuple[str, str]] = set()
-        self._paid_until_s = 0.0
         self._turns: dict[str, Turns] = {}
         for name in self._sites:
             turns = None if self._beneath is None else self._beneath.turns(name)
@@ -286,7 +210,8 @@ class TransitPriority:
             return None
         served = [] if turns is None else [s for s in turns.after(current) if s in stages]
         if turns is None or not served:
-            return self._called_freely(now_s, key, view, stages, beneath, to_go_s, needed_s)
+            step = called_freely(self.rules, site, view, stages, beneath, to_go_s, needed_s)
+            return None if step is None else self._once(key, step, current)
         target, left = served[0], left_s(site, view)
         path = turns.path(current, target)
         turn_s, direct_s = (left + path_s(site, current, way) for way in (path, (target,)))
@@ -309,47 +234,18 @@ class TransitPriority:
             return None
         if inserts:
             if needed_s > direct_s:
-                return self._held_back(key, view, beneath, target, needed_s, saved_s)
+                return held_back(site, view, beneath, target, needed_s, saved_s)
             amount = losses.inserted(site, turns, view, target, onward, green_s, over_s)
-            step = Step(target, Strategy.INSERTION, amount, amount, saved_s)
-            return self._once(now_s, key, step, current, over_s)
+            step = Step(target, Strategy.INSERTION, amount, amount, saved_s, over_s)
+            return self._once(key, step, current)
         if Strategy.EARLY not in self.rules.strategies:
             return None
         if needed_s > turn_s or beneath == path[0]:
             return None
         amount = losses.cut(site, turns, view, target, green_s, 0.0)
-        step = Step(path[0], Strategy.EARLY, amount, amount, saved_s)
-        return self._once(now_s, key, step, current, max(turn_s, to_go_s) + PASSING_S)
-
-    def _called_freely(
-        self,
-        now_s: float,
-        key: tuple[str, str],
-        view: View,
-        stages: Sequence[int],
-        beneath: int,
-        to_go_s: float,
-        needed_s: float,
-    ) -> Step | None:
-        """Bring a stage where stages have no order."""
-        name, current = key[1], view.stage
-        site = self._sites[name]
-        target = nearest(site, current, stages, beneath)
-        direct_s = left_s(site, view) + change_s(site, current, target)
-        saved_s = round_s(site, target)
-        strategy = Strategy.EARLY if beneath == current else Strategy.INSERTION
-        if strategy not in self.rules.strategies:
-            return None
-        if needed_s > direct_s:
-            return self._held_back(key, view, beneath, target, needed_s, saved_s)
-        shown_s = max(float(site.stages[target].least_green_s), to_go_s - direct_s)
-        if strategy is Strategy.EARLY:
-            away_s = change_s(site, current, target) + shown_s + change_s(site, target, current)
-            amount = losses.cut(site, None, view, target, 0.0, away_s)
-        else:
-            amount = losses.inserted(site, None, view, target, beneath, 0.0, direct_s + shown_s)
-        step = Step(target, strategy, amount, amount, saved_s)
-        return self._once(now_s, key, step, current, direct_s + shown_s + PASSING_S)
+        lasts_s = max(turn_s, to_go_s) + PASSING_S
+        step = Step(path[0], Strategy.EARLY, amount, amount, saved_s, lasts_s)
+        return self._once(key, step, current)
 
     def _waits(self, key: tuple[str, str], view: View, beneath: int) -> int | None:
         """Keep a signal that is ahead of its plan on the way to the vehicle from turning back."""
@@ -358,38 +254,11 @@ class TransitPriority:
             return None
         return None if beneath in (view.stage, turns.after(view.stage)[0]) else view.stage
 
-    def _held_back(
-        self,
-        key: tuple[str, str],
-        view: View,
-        beneath: int,
-        target: int,
-        needed_s: float,
-        saved_s: float,
-    ) -> Step | None:
-        """Keep a stage from beginning that could not be over in time."""
-        site, current = self._sites[key[1]], view.stage
-        if beneath == current:
-            return None
-        detour_s = (
-            left_s(site, view)
-            + change_s(site, current, beneath)
-            + site.stages[beneath].least_green_s
-            + change_s(site, beneath, target)
-        )
-        if detour_s <= needed_s:
-            return None
-        second = losses.standing(site, view, beneath, current) if view.free else 0.0
-        return Step(current, Strategy.INSERTION, second, second * max(1.0, needed_s), saved_s)
-
-    def _once(
-        self, now_s: float, key: tuple[str, str], step: Step, cut: int, until_s: float
-    ) -> Step:
+    def _once(self, key: tuple[str, str], step: Step, current: int) -> Step:
         """Let a step cost nothing that is paid for: it is wished for until it is carried out."""
         measure = self._own(key)
-        if measure is not None and cut in measure.cut:
-            return Step(step.stage, step.strategy, 0.0, 0.0, step.saved_s)
-        self._paid_until_s = now_s + until_s
+        if measure is not None and step.stage != current and current in measure.cut:
+            return replace(step, now_person_s=0.0, whole_person_s=0.0)
         return step
 
     def _refusal(self, now_s: float, request: Request, site: Site, step: Step) -> Refusal | None:
@@ -407,14 +276,19 @@ class TransitPriority:
     ) -> None:
         """Carry a step out: note it, and pay for it."""
         name = key[1]
-        self._returns.pop(name, None)
+        back = self._returns.pop(name, None)
         measure = self._own(key)
-        if measure is None:
-            measure = _Measure(key[0], step.strategy, (view.stage, beneath), since_s=now_s)
-            self._measures[name] = measure
+        if measure is None and name in self._measures:
+            # Where the order was broken for another vehicle it stays broken.
+            other = self._measures[name]
+            measure = replace(other, vehicle_id=key[0], held_since_s=None, paid_until_s=0.0)
+        elif measure is None:
+            broken = (view.stage, beneath)
+            measure = Measure(key[0], step.strategy, broken, since_s=now_s, back=back)
+        self._measures[name] = measure
         if step.stage != view.stage:
             if view.stage not in measure.cut:
-                measure.paid_until_s = self._paid_until_s
+                measure.paid_until_s = now_s + step.lasts_s
             measure.cut.add(view.stage)
             measure.held_since_s = None
             if measure.strategy is not Strategy.INSERTION:
@@ -424,7 +298,7 @@ class TransitPriority:
         self.ledger.debit(name, now_s, step.now_person_s)
         self.tally.grant(key, measure.strategy)
 
-    def _own(self, key: tuple[str, str]) -> _Measure | None:
+    def _own(self, key: tuple[str, str]) -> Measure | None:
         measure = self._measures.get(key[1])
         return measure if measure is not None and measure.vehicle_id == key[0] else None
 
@@ -452,7 +326,7 @@ class TransitPriority:
         least_s = change_s(site, stage, onward) + site.stages[onward].least_green_s
         return after_s + least_s <= self._beneath.room_s(name, now_s, onward)
 
-    def _end(self, now_s: float, name: str, measure: _Measure, view: View) -> dict[str, int | None]:
+    def _end(self, now_s: float, name: str, measure: Measure, view: View) -> dict[str, int | None]:
         """Let go of a signal."""
         turns = self._turns_at(name, view.stage)
         self._done.add((measure.vehicle_id, name))
@@ -463,13 +337,15 @@ class TransitPriority:
             due_s = measure.since_s + turns.ends_s(measure.since_s, view.stage)
             planned = turns.planned(now_s)
             if now_s < due_s and planned is not None and self._lasts(now_s, name, view, planned):
-                self._returns[name] = _Return(planned)
+                self._returns[name] = Return(planned)
             elif now_s < due_s:
-                self._returns[name] = _Return(view.stage, due_s)
+                self._returns[name] = Return(view.stage, due_s)
         elif measure.strategy is Strategy.INSERTION:
-            self._returns[name] = _Return(self._resumed(now_s, turns, broken))
+            self._returns[name] = Return(self._resumed(now_s, turns, broken))
+        elif measure.back is not None:
+            self._returns[name] = measure.back
         elif turns.planned(now_s) != view.stage:
-            self._returns[name] = _Return(turns.after(view.stage)[0])
+            self._returns[name] = Return(turns.after(view.stage)[0])
         return {}
 
     def _lasts(self, now_s: float, name: str, view: View, stage: int) -> bool:

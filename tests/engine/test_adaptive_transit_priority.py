@@ -85,6 +85,7 @@ def play(
     queue: tuple[float, float] = (0.0, 0.0),
     seconds: int = 120,
     halt_m: float | None = None,
+    behind_s: float | None = None,
 ) -> tuple[Film, Priority]:
     """Let a bus come so many seconds after the beginning of the main street's green."""
     site = crossing()
@@ -93,6 +94,8 @@ def play(
     priority.start([site])
     asked = bus(at_s)
     priority.ask(asked if halt_m is None else replace(asked, halts_m=(halt_m,)))
+    if behind_s is not None:
+        priority.ask(replace(asked, vehicle_id="next"))
     along_m = STOP_M - SPEED_MPS * at_s
     film, shown = Film(), (-1, True)
     for now_s in range(seconds):
@@ -103,6 +106,8 @@ def play(
             free=player.may_leave,
         )
         priority.locate("bus", along_m)
+        if behind_s is not None:
+            priority.locate("next", SPEED_MPS * (now_s - at_s - behind_s) + STOP_M)
         wishes = priority.decide(float(now_s), {"x": seen})
         film.lamps.append(player.advance(wishes["x"]))
         running = (player.stage, player.clearing_s > 0.0 or player.green_s == 0.0)
@@ -148,6 +153,15 @@ def test_nobody_is_left_out_when_the_turn_of_the_interrupted_stage_is_over() -> 
     film, priority = play(Clocked(), 34.0, rules)
     assert film.stages[:4] == [MAIN, SIDE, LEFT, SIDE]
     assert priority.tally.granted == {("bus", "x"): Strategy.INSERTION}
+    assert_lawful(film)
+
+
+def test_nobody_is_left_out_when_a_second_bus_follows_close_behind() -> None:
+    # The second one goes by when its own stage has its turn, but that before it has not been yet.
+    rules = TransitRules(strategies=frozenset({Strategy.INSERTION, Strategy.EXTENSION}), gain_s=1.0)
+    film, priority = play(Clocked(), 34.0, rules, behind_s=7.0)
+    assert film.stages[:4] == [MAIN, SIDE, LEFT, SIDE]
+    assert set(priority.tally.granted) == {("bus", "x"), ("next", "x")}
     assert_lawful(film)
 
 
