@@ -21,14 +21,26 @@ class Gates:
         self._per_approach: list[int] = []
         self._share: list[Floats] = []
         self._rate: list[float] = []
+        self._behind_veh: list[float] = []
         self._lanes_per_gate: list[int] = []
         self._lane: list[int] = []
         self._lane_share: list[Floats] = []
         self._part: list[float] = []
 
-    def add(self, feeders: Mapping[int, frozenset[Place]], volume: Floats, *, stands: bool) -> None:
-        """Add an approach: by stop lane, what feeds it; `stands` if queues of the lanes are its."""
+    def add(
+        self,
+        feeders: Mapping[int, frozenset[Place]],
+        volume: Floats,
+        behind_veh: float = UNLIMITED_VEH,
+        *,
+        stands: bool,
+    ) -> None:
+        """Add an approach: by stop lane, what feeds it; `stands` if queues of the lanes are its.
+
+        Its gates have equal parts of the room behind them, `behind_veh`.
+        """
         gates = sorted({gate for found in feeders.values() for gate in found})
+        self._behind_veh.extend([behind_veh / max(1, len(gates))] * len(gates))
         self._per_approach.append(len(gates))
         through: list[Floats] = []
         for gate in gates:
@@ -54,6 +66,7 @@ class Gates:
             outside_vps,
             np.array(self._share).T.copy(),
             np.array(self._rate),
+            np.array(self._behind_veh),
             firsts_of(self._lanes_per_gate),
             np.array(self._lane, dtype=np.int32),
             np.array(self._lane_share).T.copy(),

@@ -207,6 +207,7 @@ def play(
             behind[:] = 0.0
         for a in range(n_approaches):
             standing = 0.0
+            overflows = False
             gap_vps = 1e9
             if approaches.yields_to[a] >= 0:
                 # Whoever joins another road finds gaps in what has just passed there.
@@ -246,6 +247,7 @@ def play(
                 gate_moved[g] = gate_moved[g] + through if through > TINY else 0.0
                 passed[a] += through
                 standing += gate[g]
+                overflows = overflows or gate[g] > approaches.behind_veh[g] + QUEUED_VEH
                 for k in range(approaches.first_lane[g], approaches.first_lane[g + 1]):
                     standing += queue[approaches.gate_lane[k]] * approaches.queue_part[k]
                 if counts:
@@ -258,7 +260,7 @@ def play(
                         results[lane, DELAY] += gate[g] * approaches.lane_share[period, k]
                         results[lane, STOPS] += halting * approaches.lane_share[period, k]
                         results[lane, OUTSIDE] += halting_outside * approaches.lane_share[period, k]
-            full[a] = standing + max(coming[a], 0.0) >= approaches.storage_veh[a]
+            full[a] = overflows or standing + max(coming[a], 0.0) >= approaches.storage_veh[a]
 
         for x in range(n_exits):
             departures[x, slot] = 0.0

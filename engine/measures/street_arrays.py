@@ -53,6 +53,7 @@ class ApproachArrays(NamedTuple):
     outside_vps: Floats  # [period, approach] traffic that passed no signal
     gate_share: Floats  # [period, gate], of its approach's traffic
     gate_rate_vps: Floats  # per gate
+    behind_veh: Floats  # per gate, vehicles that can stand behind it up to the signals upstream
     first_lane: Integers
     gate_lane: Integers
     lane_share: Floats  # [period, gate-lane pair], of the gate's traffic

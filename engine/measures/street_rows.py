@@ -258,19 +258,25 @@ class StreetRows:
         for a, link in enumerate(self.approach_names):
             found, main = self.mouths[a], self.main_road[a]
             rows = {lane: self.lane_row[link, lane] for lane in found.feeders}
-            for row in rows.values():
-                storage_veh[row] = max(1.0, found.reach_m / self.driving.spacing_m)
-                if len(found.roads) == 1 and len(set().union(*found.feeders.values())) == len(rows):
-                    storage_veh[row] = UNLIMITED_VEH
             room = self._room(link, main if len(found.roads) > 1 else None)
             approach_storage.append(room.storage_veh)
+            whole = len(found.roads) == 1 and len(set().union(*found.feeders.values())) == len(rows)
+            for row in rows.values():
+                storage_veh[row] = max(1.0, found.reach_m / self.driving.spacing_m)
+                if whole and room.storage_veh == UNLIMITED_VEH:
+                    storage_veh[row] = UNLIMITED_VEH
             for row in rows.values():
                 room_veh[row] = min(storage_veh[row], room.edge_veh / len(rows))
             taken_veh = sum(room_veh[row] for row in rows.values())
             behind_veh = max(0.0, room.edge_veh - taken_veh)
             gate_room_veh.append(UNLIMITED_VEH if room.edge_veh == UNLIMITED_VEH else behind_veh)
             feeders = found.from_road(main) if main else {}
-            gates.add({rows[lane]: places for lane, places in feeders.items()}, volume, stands=True)
+            # What the lanes do not hold stands behind the gates, and then in the signal upstream.
+            back_veh = UNLIMITED_VEH
+            if room.storage_veh < UNLIMITED_VEH:
+                back_veh = max(0.0, room.storage_veh - sum(storage_veh[r] for r in rows.values()))
+            mapped = {rows[lane]: places for lane, places in feeders.items()}
+            gates.add(mapped, volume, back_veh, stands=True)
         for a, road in self.joining:
             link = self.approach_names[a]
             feeders = self.mouths[a].from_road(road)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.measures.evaluation import Tables
+from engine.measures.evaluation import Tables, evaluate
 from engine.measures.street import (
     UNLIMITED_VEH,
     Driving,
@@ -17,6 +17,8 @@ from engine.measures.street import (
 )
 from network.errors import InsufficientDataError
 from network.graph import RoadNetwork
+from network.phasing import Phase, Phasing
+from network.timing import TimingPlan
 from tests.reference.toy_streets import (
     PLAIN,
     SPEED_MPS,
@@ -183,3 +185,49 @@ def test_flows_of_different_lengths_are_refused() -> None:
 def test_street_nobody_uses_is_refused() -> None:
     with pytest.raises(InsufficientDataError, match="no movement"):
         build_street(line("A"), {}, 900, PLAIN)
+
+
+def stub() -> RoadNetwork:
+    """Two nodes 15 m apart: B lets the right lane between them go on and never the left one."""
+    roads = Roads()
+    for name, length_m, lanes in (("in", 300.0, 2), ("mid", 15.0, 2), ("on", 300.0, 1)):
+        roads.link(name, length_m, lanes)
+    first = [roads.turn("in", "mid", "s", k, k, group=k) for k in (0, 1)]
+    roads.signal("A", first, Phasing((Phase(1, "GG", 5, 30, 0),), {}), one_phase_plan("A"))
+    roads.link("aside")
+    second = [
+        roads.turn("mid", "on", "s", 0, 0, group=0),
+        roads.turn("mid", "aside", "l", 1, 0, group=1),
+    ]
+    roads.signal("B", second, Phasing((Phase(1, "Gr", 5, 30, 0),), {}), one_phase_plan("B"))
+    return roads.network()
+
+
+def one_phase_plan(name: str) -> TimingPlan:
+    return TimingPlan(name, 60, (1,), (60,), 0, 1)
+
+
+def test_each_lane_between_signals_holds_what_its_length_holds() -> None:
+    network = stub()
+    street = build_street(network, {"in>mid": np.array([600.0])}, 900, PLAIN)
+    for lane in ("mid_0", "mid_1"):
+        row = street.lane_names.index(lane)
+        assert street.lanes.storage_veh[row] == pytest.approx(15.0 / PLAIN.spacing_m)
+
+
+def test_a_full_lane_between_signals_holds_its_feeders_although_there_is_room_beside_it() -> None:
+    """Two nodes of `ingolstadt21` held half of the traffic that the model let through."""
+    network = stub()
+    flows = {name: np.array([360.0]) for name in ("in>mid", "mid>on", "mid>aside")}
+    street = build_street(network, flows, 900, PLAIN)
+    tables = Tables(street, network, 60)
+    for name in ("A", "B"):
+        tables.set(one_phase_plan(name))
+    measures = evaluate(tables, 0, 600)
+    full, beside, behind = (
+        measures.lane_queue_veh[street.lane_names.index(lane)]
+        for lane in ("mid_1", "mid_0", "in_1")
+    )
+    assert full <= 15.0 / PLAIN.spacing_m + PLAIN.slack_veh
+    assert beside < 0.5
+    assert behind > 10.0

@@ -109,6 +109,7 @@ class TwinGate:
 
     row: int
     rate_vps: float
+    behind_veh: float
     lanes: list[tuple[int, TwinLane]]
     waiting_veh: float = 0.0
     moved_veh: float = 0.0
@@ -194,6 +195,7 @@ class TwinStreet:
                     TwinGate(
                         g,
                         float(approaches.gate_rate_vps[g]),
+                        float(approaches.behind_veh[g]),
                         [
                             (k, self.lanes[approaches.gate_lane[k]])
                             for k in range(approaches.first_lane[g], approaches.first_lane[g + 1])
@@ -297,7 +299,10 @@ class TwinStreet:
                 for gate in approach.gates
             )
             under_way = max(approach.under_way_veh, 0.0)
-            approach.full = standing + under_way >= approach.storage_veh
+            overflowing = any(
+                gate.waiting_veh > gate.behind_veh + QUEUED_VEH for gate in approach.gates
+            )
+            approach.full = overflowing or standing + under_way >= approach.storage_veh
 
     def _light(self, way: TwinWay, time_s: int) -> float:
         """Usable part of this second: above 0 protected, below 0 permissive, 0 red or blocked."""
