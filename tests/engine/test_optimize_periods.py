@@ -282,7 +282,7 @@ def test_clusters_are_nested_and_part_the_tides() -> None:
 def test_plans_drawn_towards_others_come_closer_within_what_is_allowed() -> None:
     network = street()
     streets = DayStreets(network, demand(network), PLAIN)
-    here, there = plans_of(network, 60, 34, 20), plans_of(network, 60, 24, 50)
+    here, there = plans_of(network, 60, 34, 28), plans_of(network, 60, 24, 50)
     apart = distance(here.plans, there.plans)
     none = drawn_towards(streets, here.plans, there.plans, here.groups, (4, 5), 0.0)
     some = drawn_towards(streets, here.plans, there.plans, here.groups, (4, 5), 5.0)
