@@ -168,8 +168,10 @@ CYCLIC_MAX_PRESSURE: Final = _ours(
     "cyclic-max-pressure", pressure.CyclicMaxPressure, "Levin, Hu and Odell 2020"
 )
 RESCO_MAX_PRESSURE: Final = _ours(
-    "resco-max-pressure", resco_max_pressure, "Ault and Sharon 2021 (RESCO), all lanes of a stage"
+    "resco-max-pressure",
+    resco_max_pressure,
+    "Ault and Sharon 2021 (RESCO), all movements of a stage",
 )
 RESCO_MAX_WAVE: Final = _ours(
-    "resco-max-wave", resco_max_wave, "Ault and Sharon 2021 (RESCO), all lanes of a stage"
+    "resco-max-wave", resco_max_wave, "Ault and Sharon 2021 (RESCO), all movements of a stage"
 )

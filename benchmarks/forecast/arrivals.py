@@ -31,7 +31,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from benchmarks.forecast.sumo_arrivals import SeenTraffic, advance_loops, open_street, play
 from benchmarks.seeds import seeds_of
@@ -245,9 +245,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seeds", default="11-13")
     parser.add_argument("--each", action="store_true", help="also every approach")
     chosen = parser.parse_args(arguments)
-    console = Console(width=120)
+    console = Console(width=130)
     table = Table(
-        "street", "traffic from", "platoons", "approaches", "profile error, uniform = 1",
+        Column("street", no_wrap=True, min_width=max(map(len, chosen.streets))),
+        "traffic from", "platoons", "approaches", "profile error, uniform = 1",
         "on green, points off", "of target", "uniform", "chance", "bias",
     )  # fmt: skip
     judged: dict[str, Score | None] = {}

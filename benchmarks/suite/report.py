@@ -301,6 +301,7 @@ def _made_with(outcomes: Sequence[Outcome]) -> tuple[tuple[str, str], ...]:
     played = [run for run in outcomes if not run.failed]
     here = f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors"
     spent = f"{sum(walls_s):.0f} s one after the other"
+    told = f"{len(played)} played or kept, {len(outcomes) - len(played)} without a result"
     return (
         ("SUMO", found.pop("eclipse-sumo")),
         ("revision", revision()),
@@ -308,7 +309,7 @@ def _made_with(outcomes: Sequence[Outcome]) -> tuple[tuple[str, str], ...]:
         *found.items(),
         ("reported on", here),
         *((("played on", ", ".join(machines)),) if machines else ()),
-        ("runs", f"{len(played)} played or kept, {len(outcomes) - len(played)} without a result"),
+        *((("runs", told),) if outcomes else ()),
         *((("time of these runs", spent),) if walls_s else ()),
     )
 

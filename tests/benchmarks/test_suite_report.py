@@ -91,6 +91,16 @@ def test_each_benchmark_stands_with_what_it_came_to(render: object) -> None:
     head = text[text.index("What each benchmark came to") : text.index("some rows")]
     assert "limits missed: 3 escapes (limit 0)" in head
     assert "no verdict, exit code 1" in head
+    assert "played or kept" not in text
+
+
+def test_what_a_benchmark_printed_is_not_cut() -> None:
+    text = html(report_of([SUITE], [], [MISSES], COMMAND))
+    wide, narrow = re.findall(r"pre\.printed \{([^}]*)\}", text)
+    assert "height" not in wide
+    # Sentences wrap; on a narrow screen tables would fall apart, and are scrolled instead.
+    assert "pre-wrap; overflow-x: auto" in wide
+    assert narrow.strip() == "white-space: pre;"
 
 
 @pytest.mark.parametrize("faults", [("", "incident:2"), ("incident:2",)])
