@@ -18,6 +18,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.adaptive.box import Box
 from engine.adaptive.control import Controller, Site, View
 from engine.adaptive.player import LONGEST_WAIT_S, Player
 from engine.adaptive.sensing import Sensing, Sensors, Traffic
@@ -296,7 +297,7 @@ class AdaptiveStreet:
         for name, player in self.players.items():
             stage = player.stage
             called = _called(self.views[name], self._longest_wait_s)
-            lamps[name] = player.advance(wishes.get(name), called)
+            lamps[name] = player.advance(wishes.get(name), called, inside(self.views[name]))
             self.changes += player.stage != stage
         if watch is not None:
             watch(self._street.time_s, lamps, self.views, self.traffic)
@@ -315,6 +316,12 @@ class AdaptiveStreet:
         if out_dir is not None:
             self._street.keep(out_dir)
         return measures
+
+
+def inside(view: View) -> Box:
+    """Return who is seen inside the node."""
+    moving = view.inside_veh - view.inside_still_veh
+    return Box(view.inside_still_veh.tolist(), moving.tolist())
 
 
 def _called(view: View, longest_wait_s: float) -> list[bool]:
