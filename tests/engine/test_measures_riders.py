@@ -141,7 +141,7 @@ def test_dwell_that_spreads_softens_what_an_offset_can_do() -> None:
         found = [waits_s(network, street, (0, offset_s, 0))[1] for offset_s in range(0, 60, 5)]
         return max(found) - min(found)
 
-    assert spread(loose) < 0.6 * spread(exact)
+    assert spread(loose) < 0.7 * spread(exact)
 
 
 def test_the_mean_time_between_signals_is_driving_and_dwell() -> None:
