@@ -91,12 +91,12 @@ def _cycle(
         if len(group) > 1
         else "its own"
         if over_border
-        else "its own, since no strong platoon links it to a neighbor"
+        else "its own, since no strong platoon links it to a neighbor that has a plan"
     )
     border = "; platoons link it to " + ", ".join(
         f"{name} ({cycle_s} s)" for name, cycle_s in over_border.items()
     )
-    apart = f"{border} too, but no cycle suits both sides" if over_border else ""
+    apart = f"{border} too, but no cycle is common to both sides" if over_border else ""
     change = (
         f"instead of {in_force.cycle_s} s" if plan.cycle_s != in_force.cycle_s else "as in force"
     )

@@ -9,12 +9,13 @@ have no cycle in common.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from itertools import pairwise
 
 import networkx as nx
 
 from engine.measures.street import Street
+from network.errors import InfeasibleError
 
 LEAST_PLATOON_VPH = 60.0
 LONGEST_WAY_S = 40.0
@@ -80,11 +81,14 @@ def coordination_groups(
     members: set[str],
     together: Sequence[tuple[str, ...]] = (),
     cycles_s: Mapping[str, Mapping[int, float]] | None = None,
+    tied: Sequence[tuple[str, ...]] = (),
 ) -> tuple[tuple[str, ...], ...]:
     """Partition signals into coordination groups.
 
     Where no cycle suits all of a group, it is cut: the cycle that keeps the most platoon traffic
-    within signals that can run it makes groups of those, and the others are cut likewise.
+    within signals that can run it makes groups of those, and the others are cut likewise. What is
+    tied is never cut, nor what is to be together where one cycle suits all of that. Between
+    neighbors that end in different groups no cycle is common to both groups.
 
     Parameters
     ----------
@@ -93,26 +97,35 @@ def coordination_groups(
     members
         Signals to partition; others are not followed through.
     together
-        Signals that are to share a group whatever drives between them.
+        Signals that are to share a group whatever drives between them, if a cycle suits them all.
     cycles_s
         Of every member, the cycles it can run, s, each with its cost alone; without, groups are
         not cut.
+    tied
+        Signals that have to share a group.
 
     Returns
     -------
     tuple of tuple of str
         Groups, largest first, then by name; a signal on its own is a group of one.
+
+    Raises
+    ------
+    InfeasibleError
+        No cycle suits all that are tied.
     """
     strong = strong_links(coupling(street)).subgraph(members).copy()
-    strong.add_nodes_from(members)
-    for wanted in together:
+    strong.add_nodes_from(sorted(members))
+    for wanted in (*tied, *together):
         for a, b in pairwise(name for name in wanted if name in members):
             if not strong.has_edge(a, b):
                 strong.add_edge(a, b, flow_vph=LEAST_PLATOON_VPH)
     groups = connected_groups(strong)
     if cycles_s is None:
         return groups
-    return _in_order(part for group in groups for part in _in_step(strong, group, cycles_s))
+    able = _as_one(members, cycles_s, tied, together)
+    parts = [part for group in groups for part in _in_step(strong, group, able)]
+    return _rejoined(strong, parts, able)
 
 
 def strong_links(coupled: nx.Graph) -> nx.Graph:
@@ -125,6 +138,60 @@ def strong_links(coupled: nx.Graph) -> nx.Graph:
         if worth_one_cycle(data["flow_vph"], data["travel_time_s"])
     )
     return strong
+
+
+def _as_one(
+    members: Set[str],
+    cycles_s: Mapping[str, Mapping[int, float]],
+    tied: Sequence[tuple[str, ...]],
+    together: Sequence[tuple[str, ...]],
+) -> dict[str, Mapping[int, float]]:
+    """Leave signals that are not to be parted only the cycles that suit them all."""
+    able = dict(cycles_s)
+    bound = nx.Graph()
+    for number, wanted in enumerate((*tied, *together)):
+        names = [name for name in wanted if name in members]
+        if not names:
+            continue
+        bound.add_nodes_from(names)
+        whole = set().union(*(nx.node_connected_component(bound, name) for name in names))
+        common = set.intersection(*(set(able[name]) for name in whole))
+        if common:
+            nx.add_path(bound, names)
+            able |= {name: {c: able[name][c] for c in sorted(common)} for name in sorted(whole)}
+        elif number < len(tied):
+            shown = "; ".join(f"{name} {_span(cycles_s[name])}" for name in sorted(whole))
+            raise InfeasibleError(
+                f"the offsets of {', '.join(sorted(whole))} are to keep their differences, which "
+                f"takes one cycle; they can run: {shown}"
+            )
+    return able
+
+
+def _span(cycles_s: Iterable[int]) -> str:
+    found = sorted(cycles_s)
+    return f"{found[0]} s" if len(found) == 1 else f"{found[0]} to {found[-1]} s"
+
+
+def _rejoined(
+    strong: nx.Graph,
+    parts: Sequence[tuple[str, ...]],
+    cycles_s: Mapping[str, Mapping[int, float]],
+) -> tuple[tuple[str, ...], ...]:
+    """Put parts together again that a cycle suits and platoons link, the most traffic first."""
+    part_of = {name: part for part in parts for name in part}
+    between: dict[tuple[tuple[str, ...], ...], list[float]] = {}
+    for a, b, flow_vph in strong.edges(data="flow_vph"):
+        if part_of[a] != part_of[b]:
+            between.setdefault(tuple(sorted((part_of[a], part_of[b]))), []).append(flow_vph)
+    group_of = {part: part for part in parts}
+    for pair in sorted(between, key=lambda pair: (-math.fsum(between[pair]), pair)):
+        first, second = (group_of[part] for part in pair)
+        if first == second or not set.intersection(*(set(cycles_s[n]) for n in first + second)):
+            continue
+        joined = tuple(sorted(first + second))
+        group_of |= {part: joined for part, group in group_of.items() if group in (first, second)}
+    return _in_order(set(group_of.values()))
 
 
 def _in_step(

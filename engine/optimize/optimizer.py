@@ -177,10 +177,11 @@ def optimize(
             + "; ".join(f"{name}: {why}" for name, why in left_alone(network, absent, {}).items())
         )
     planned = {signal: options[signal] for signal in tables}
-    ties = [*together, *limits.locks.ties]
-    require_one_cycle(limits.locks, coordination_groups(street, set(planned), ties), planned)
+    ties = limits.locks.ties
+    whole = coordination_groups(street, set(planned), together, tied=ties)
+    require_one_cycle(limits.locks, whole, planned)
     cycles_s = {name: signal.cycles_s for name, signal in tables.items()}
-    groups = coordination_groups(street, set(planned), ties, cycles_s)
+    groups = coordination_groups(street, set(planned), together, cycles_s, ties)
     coupled = coupling(street)
     corridor = strongest_corridor(network, ample) if len(tables) <= SEEDED_SIGNALS else None
     ground = Ground(network, ample, tables, coupled, corridor, limits.seed)

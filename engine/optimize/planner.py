@@ -115,12 +115,10 @@ def judged(task: Task, optimizer: Optimizer) -> Optimization:
     options = choices(network, limits)
     plans = dict(sorted(_checked(optimizer.optimize(task), options, limits).items()))
     cut_short = task.halted()
-    found = coordination_groups(street, set(plans), [*task.together, *limits.locks.ties])
-    groups = tuple(
-        part
-        for group in found
-        for part in ([group] if _in_step(group, plans) else [(name,) for name in group])
-    )
+    # A signal is in step with those that run its cycle or twice as long a one.
+    runs_s = {name: {found.cycle_s: 0.0, 2 * found.cycle_s: 0.0} for name, found in plans.items()}
+    together = [*task.together, *limits.locks.ties]
+    groups = coordination_groups(street, set(plans), together, runs_s)
     ample = scaled(street, limits.demand_margin)
     tables, absent = isolated_signals(ample, options, limits)
     reasons = {name: "the optimizer gave it no plan" for name in options if name not in plans}
@@ -165,8 +163,3 @@ def _checked(plans: object, options: Mapping[str, Choice], limits: Limits) -> di
                 f"are {least} to {most} s and what is locked"
             )
     return dict(plans)
-
-
-def _in_step(group: tuple[str, ...], plans: Mapping[str, TimingPlan]) -> bool:
-    cycles = {plans[name].cycle_s for name in group}
-    return cycles <= {max(cycles), max(cycles) / 2}

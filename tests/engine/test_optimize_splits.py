@@ -15,6 +15,7 @@ from engine.optimize.isolated import cycle_lengths, split_moves
 from engine.optimize.problem import LARGEST_CHOICE, Choice, Limits, choices
 from engine.optimize.search import shifted
 from engine.optimize.splits import PERMISSIVE_VALUE, allocate, needs, rows_of
+from network.errors import InfeasibleError
 from network.graph import RoadNetwork, Signal
 from network.phasing import Phasing
 from network.safety import check
@@ -232,6 +233,36 @@ def test_a_group_with_a_common_cycle_stays_whole() -> None:
     street = build_street(network, line_flows(network, e=500.0, w=300.0), 900, PLAIN)
     able = {"A": {50: 1.0, 60: 2.0}, "B": {60: 1.0, 70: 0.5}}
     assert coordination_groups(street, set("AB"), (), able) == (("A", "B"),)
+
+
+def test_neighbors_in_different_groups_have_no_cycle_in_common() -> None:
+    network = line("ABCDE", 200.0)
+    street = build_street(network, line_flows(network, e=500.0, w=300.0), 900, PLAIN)
+    # 60 s keeps three legs and leaves C out, which A and B could go with at 90 s.
+    able = {"A": {60: 1.0, 90: 1.0}, "B": {60: 1.0, 90: 1.0}, "C": {90: 1.0}}
+    able |= {"D": {60: 1.0}, "E": {60: 1.0}}
+    assert coordination_groups(street, set("ABCDE"), (), able) == (("A", "B", "C"), ("D", "E"))
+
+
+def test_signals_that_are_tied_are_never_parted() -> None:
+    network = line("ABCD", 200.0)
+    street = build_street(network, line_flows(network, e=500.0, w=300.0), 900, PLAIN)
+    both = {60: 1.0, 90: 1.0}
+    able = {"A": {60: 1.0}, "B": {60: 1.0}, "C": both, "D": {90: 1.0}}
+    assert coordination_groups(street, set("ABCD"), (), able) == (("A", "B", "C"), ("D",))
+    halves = (("A", "B"), ("C", "D"))
+    assert coordination_groups(street, set("ABCD"), (), able, [("C", "D")]) == halves
+    assert coordination_groups(street, set("ABCD"), [("C", "D")], able) == halves
+    with pytest.raises(InfeasibleError, match=r"they can run: A 60 s; D 90 s"):
+        coordination_groups(street, set("ABCD"), (), able, [("A", "D")])
+
+
+def test_a_named_corridor_that_no_cycle_suits_is_cut() -> None:
+    network = line("ABCD", 200.0)
+    street = build_street(network, line_flows(network, e=500.0, w=300.0), 900, PLAIN)
+    able = {"A": {60: 1.0}, "B": {60: 1.0}, "C": {60: 1.0, 90: 1.0}, "D": {90: 1.0}}
+    wanted = [tuple("ABCD")]
+    assert coordination_groups(street, set("ABCD"), wanted, able) == (("A", "B", "C"), ("D",))
 
 
 def test_coupling_adds_up_both_directions() -> None:
