@@ -268,10 +268,14 @@ class ObjectValue:
     index: tuple[int, ...]
     value: int | bytes
 
+    @property
+    def shown(self) -> str:
+        """The value as people read it: octets in hexadecimal digits."""
+        return self.value.hex() if isinstance(self.value, bytes) else str(self.value)
+
     def __str__(self) -> str:
         where = ".".join(str(part) for part in self.index)
-        shown = self.value.hex() if isinstance(self.value, bytes) else self.value
-        return f"{self.name}.{where} = {shown}"
+        return f"{self.name}.{where} = {self.shown}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,7 +171,7 @@ def show_changes(receipt: PushReceipt, console: Console) -> None:
             soft_wrap=True,
         )
         for before, after in entry.change.difference:
-            line = f"  {before}{_meaning(before)}  ->  {after.value!r}{_meaning(after)}"
+            line = f"  {before}{_meaning(before)}  ->  {after.shown}{_meaning(after)}"
             console.print(line, markup=False, soft_wrap=True)
         for text in entry.warnings:
             console.print(f"  warning: {text}", markup=False, soft_wrap=True)

@@ -170,6 +170,6 @@ def _offset(plan: TimingPlan, street: Street, group: tuple[str, ...]) -> list[st
     return [
         f"Offset {plan.offset_s} s (beginning of green of phase {plan.coordinated_phase}): the "
         f"strongest platoon reaches it on {main.approach_link}, "
-        f"{main.share * flows.get(main.exit_link, 0.0):.0f} veh/h, {main.travel_time_s:.0f} s "
-        f"after leaving the signal before."
+        f"{main.share * flows.get(main.exit_link, 0.0):.0f} veh/h, "
+        f"{main.start_s + main.travel_time_s:.0f} s after starting at the signal before."
     ]

@@ -121,10 +121,14 @@ PAIR = closed_loop.Pair(101, 40.0, 40.4, 50.0, 8, 8, 1.0)
 
 def test_a_pushed_plan_that_is_worth_something_else_is_named() -> None:
     other = replace(PAIR, seed=102, direct_s=41.4, bridged_s=41.0)
-    assert closed_loop.missed([PAIR, other]) == []
+    assert closed_loop.judged([PAIR, other]) == ([], [])
     far = replace(PAIR, bridged_s=43.0, in_step=7)
-    assert closed_loop.missed([far, other]) == [
+    assert closed_loop.judged([far, other])[0] == [
         "seed 101: 7 of 8 signals in step (limit all)",
         "mean difference +1.10 s (limit 0.71 s)",
     ]
-    assert closed_loop.missed([PAIR]) == ["one seed alone tells no scatter (limit 2 seeds or more)"]
+
+
+def test_one_seed_of_the_closed_loop_shows_no_scatter() -> None:
+    missed, unshown = closed_loop.judged([PAIR])
+    assert (missed, exit_code(missed, unshown)) == ([], 2)

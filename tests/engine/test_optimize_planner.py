@@ -54,3 +54,15 @@ def test_a_border_between_groups_is_told_on_both_sides() -> None:
     assert told["C"][0].endswith(
         "its own; platoons link it to B (60 s) too, but no cycle is common to both sides."
     )
+
+
+def test_the_platoon_of_an_offset_is_told_with_the_time_it_takes_to_start() -> None:
+    network = line("AB", 200.0)
+    flows = line_flows(network, e=500.0, w=0.0, s=100.0, n=100.0)
+    done = judged(Task(network, flows, 900, 0), Given({"A": 60, "B": 60}))
+    (stream,) = (s for s in done.street.stream_table if s.exit_link == "e1")
+    told = reasons(network, done.street, done.plan_set, done.groups, done.in_force, done.planned)
+    whole_s = stream.start_s + stream.travel_time_s
+    assert whole_s > stream.travel_time_s + 2.0
+    (offset,) = (text for text in told["B"] if text.startswith("Offset"))
+    assert offset.endswith(f"{whole_s:.0f} s after starting at the signal before.")
