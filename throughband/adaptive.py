@@ -174,6 +174,7 @@ def simulate_adaptive(
             "on_foot": {
                 "crossings": sum(len(site.walks) for site in sites),
                 "longest_wait_asked_s": walk_wait_s,
+                "longest_wait_s": result.walk_wait_s,
             },
             "control": _control(result, len(sites)),
         }
@@ -190,6 +191,13 @@ def simulate_adaptive(
         f"{content['control']['median_ms_per_signal']:.2f} ms per decision",
         soft_wrap=True,
     )
+    if walk_wait_s is not None and result.walk_wait_s is not None:
+        console.print(
+            f"People on foot: asked for a wait of at most {walk_wait_s:g} s, the longest was "
+            f"{result.walk_wait_s:g} s"
+            + ("" if result.walk_wait_s <= walk_wait_s else ", as stages serve in turn"),
+            soft_wrap=True,
+        )
     if transit is not None and priority is not None:
         for line in transit_told(transit, priority):
             console.print(line, soft_wrap=True)

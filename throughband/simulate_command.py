@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 from pathlib import Path
 
@@ -41,6 +42,10 @@ def simulate_scenario(
         if transit != TransitWish():
             raise ThroughbandError("--transit-... needs --transit; allowed is, say, --transit all")
         transit = None
+    if walk_wait_s is not None and not 0.0 < walk_wait_s < math.inf:
+        raise ThroughbandError(
+            f"--walk-wait: found {walk_wait_s:g} s; allowed is a finite time above 0"
+        )
     live = is_live(controller)
     if live:
         sight.sensing(seed)

@@ -51,8 +51,13 @@ class TransitWish:
         unknown = [name for name in chosen if name not in known]
         if unknown:
             raise ThroughbandError(
-                f"--transit: found {unknown[0]!r}; allowed are {ALL}, or some of "
+                f"--transit: found {unknown[0]!r}; allowed are {ALL} alone, or some of "
                 f"{', '.join(known)}, with commas between them"
+            )
+        if not 0.0 <= self.allowance_s < math.inf:
+            raise ThroughbandError(
+                f"--transit-allowance: found {self.allowance_s:g} s; allowed is a finite time "
+                "from 0"
             )
         return TransitRules(
             frozenset(Strategy(name) for name in chosen),
@@ -87,8 +92,9 @@ def fleet_of(setting: Setting, sensing: Sensing, allowance_s: float) -> Fleet:
     runs = read_bus_runs(*files, lines, network, *window)
     if not runs:
         raise ThroughbandError(
-            f"{scenario.name}: --transit found no bus of {len(lines)} lines among its vehicles; "
-            "allowed are vehicles (no flows) that drive the route and the stops of a line"
+            f"{scenario.name}: --transit found no bus of {len(lines)} lines among its vehicles "
+            f"from {case.begin_s:g} to {case.end_s:g} s; allowed are vehicles (no flows) that "
+            "drive the route and the stops of a line"
         )
     return Fleet(network, runs, allowance_s)
 
@@ -115,7 +121,7 @@ def transit_told(wish: TransitWish, priority: Priority) -> list[str]:
     if spent_out:
         name, at_s = spent_out[0]
         lines.append(
-            f"The budget of {wish.budget_person_s:g} person-seconds an hour was spent at "
+            f"The budget of {wish.budget_person_s:g} person-seconds an hour was too small at "
             f"{len(spent_out)} signals, first at {name} at {at_s:g} s"
         )
     return lines

@@ -121,6 +121,10 @@ class Player:
         """Tell, per walk of the site, whether walk was shown in the last step."""
         return [dark_ds == 0 for dark_ds in self._dark_ds]
 
+    def dark_s(self) -> list[float]:
+        """Return per walk of the site the time since it was shown last, s."""
+        return [dark_ds / TENTHS_PER_SECOND for dark_ds in self._dark_ds]
+
     def waiting_s(self) -> list[float]:
         """Return per stop lane the longest red that any of its ways has now, s."""
         waits = [0.0] * len(self.site.lanes)

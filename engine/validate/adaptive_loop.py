@@ -52,6 +52,9 @@ class AdaptiveRun:
         Computing time of the controller in each second, all signals together; float64[seconds].
     changes
         Stages begun, over all signals.
+    walk_wait_s
+        Longest time from the end of a walk to the begin of the next, or the end of the run, s;
+        None where nobody walks.
     trips
         Of every vehicle due.
     ahead
@@ -63,6 +66,7 @@ class AdaptiveRun:
     decisions: int
     decision_s: NDArray[np.float64]
     changes: int
+    walk_wait_s: float | None
     trips: Trips
     ahead: Mapping[str, str] = field(default_factory=dict)
 
@@ -176,8 +180,10 @@ def run_adaptive(
             step += 1
         ahead = street.ahead()
         measures = street.finish(out_dir)
-        changes, trips = street.changes, street.trips
-    return AdaptiveRun(measures, len(spent) * len(sites), np.array(spent), changes, trips, ahead)
+        changes, waited_s, trips = street.changes, street.walk_wait_s, street.trips
+    return AdaptiveRun(
+        measures, len(spent) * len(sites), np.array(spent), changes, waited_s, trips, ahead
+    )
 
 
 class AdaptiveStreet:
@@ -200,6 +206,8 @@ class AdaptiveStreet:
         What signals show, by signal.
     changes
         Stages begun so far.
+    walk_wait_s
+        As for `AdaptiveRun`, so far.
     """
 
     def __init__(
@@ -231,6 +239,7 @@ class AdaptiveStreet:
         self.views: Mapping[str, View] = {}
         self.traffic = Traffic((), (), np.empty(0), np.empty(0))
         self.changes = 0
+        self.walk_wait_s: float | None = None
 
     def __enter__(self) -> AdaptiveStreet:
         self._street.__enter__()
@@ -299,6 +308,8 @@ class AdaptiveStreet:
             called = _called(self.views[name], self._longest_wait_s)
             lamps[name] = player.advance(wishes.get(name), called, inside(self.views[name]))
             self.changes += player.stage != stage
+            for dark_s in player.dark_s():
+                self.walk_wait_s = max(self.walk_wait_s or 0.0, dark_s)
         if watch is not None:
             watch(self._street.time_s, lamps, self.views, self.traffic)
         shown = self._shown

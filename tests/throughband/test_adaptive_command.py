@@ -60,6 +60,17 @@ def test_people_on_foot_are_called_where_they_walk(tmp_path: Path) -> None:
     on_foot = json.loads((out / "measures.json").read_text())["on_foot"]
     assert on_foot["crossings"] > 0
     assert on_foot["longest_wait_asked_s"] == 90
+    assert 0 < on_foot["longest_wait_s"] <= 90
+    assert f"the longest was {on_foot['longest_wait_s']:g} s\n" in outcome.err
+
+
+def test_waits_on_foot_that_no_stages_allow_are_told(tmp_path: Path) -> None:
+    street, out = ruled_town(tmp_path), tmp_path / "out"
+    options = ["--controller", "adaptive", "--end", 300, "--walk-wait", 5]
+    outcome = call("simulate", street, "--out", out, *options)
+    assert outcome.code == 0, outcome.err
+    assert json.loads((out / "measures.json").read_text())["on_foot"]["longest_wait_s"] > 5
+    assert "stages serve in turn" in outcome.err
 
 
 @pytest.mark.parametrize("mode", ["free", "coordinated"])
@@ -76,7 +87,7 @@ def test_buses_get_priority_within_a_budget_that_is_told(tmp_path: Path, mode: s
     assert transit["refused"]["budget spent"] > 0
     assert transit["budget_spent_at_s"]
     assert all(0 < spent <= 60 for spent in transit["most_person_s_in_an_hour"].values())
-    assert "The budget of 60 person-seconds an hour was spent at" in outcome.err
+    assert "The budget of 60 person-seconds an hour was too small at" in outcome.err
 
 
 @pytest.mark.parametrize(
@@ -91,7 +102,15 @@ def test_buses_get_priority_within_a_budget_that_is_told(tmp_path: Path, mode: s
         (["--controller", "in-force", "--transit", "all"], "--walk-wait or --transit; they"),
         (["--controller", "in-force", "--walk-wait", "60"], "--walk-wait or --transit; they"),
         (["--controller", "adaptive", "--walk-wait", "60"], "no phase with a walk"),
+        (["--controller", "adaptive", "--walk-wait", "0"], "--walk-wait: found 0 s"),
+        (["--controller", "adaptive", "--walk-wait", "nan"], "--walk-wait: found nan s"),
+        (["--controller", "adaptive", "--walk-wait", "inf"], "--walk-wait: found inf s"),
         (["--controller", "adaptive", "--transit", "magic"], "extension, early, insertion"),
+        (["--controller", "adaptive", "--transit", "all,early"], "allowed are all alone"),
+        (
+            ["--controller", "adaptive", "--transit", "all", "--transit-allowance", "inf"],
+            "--transit-allowance: found inf s",
+        ),
         (["--controller", "adaptive", "--transit-budget", "5"], "needs --transit"),
         (["--controller", "adaptive", "--transit", "all"], "no bus of 0 lines"),
         (

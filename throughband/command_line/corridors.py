@@ -47,7 +47,7 @@ def progression(
     begin: Begin = None,
     end: End = None,
 ) -> None:
-    """Move a corridor's offsets so that bicycles ride on green both ways; write plan.json."""
+    """Move a corridor's offsets to the widest green bands for bicycles; write plan.json."""
     from throughband.planning.progressing import progress
 
     progress(scenario, corridor, speed, out, plan, counts, begin, end)

@@ -14,6 +14,7 @@ from network.files import write_plan
 from network.safety import require_safe
 from network.sumo_tls import write_sumo_plan
 from network.timing import PlanSet
+from throughband.counts.demand import COUNTING_SEEDS
 from throughband.exchange.imported import CORRIDORS_NAME, corridors_of, imported_counts
 from throughband.planning.corridors import street_of
 from throughband.planning.plan_files import plan_for
@@ -64,12 +65,21 @@ def progress(
         notes = {"progression": _document(corridor, speed_kmh, found)}
         write_plan(folder / "plan.json", after, setting.network, notes)
         write_sumo_plan(folder / "plan.add.xml", after, setting.network)
-        add_step(folder, out, "progression", setting, {"plan": plan, "counts": counts})
+        files = {"plan": plan, "counts": counts}
+        seeds = COUNTING_SEEDS if counts is None else ()
+        add_step(folder, out, "progression", setting, files, seeds)
         for told, was, now in (
             (f"at {speed_kmh:g} km/h", found.paced_before, found.paced_after),
             ("for cars", found.free_before, found.free_after),
         ):
             teller.say(f"Bands {told}: {_told(was)} before, {_told(now)} after")
+        ways = (laid.signals, laid.signals[::-1])
+        for signals, band in zip(ways, found.paced_after.bands, strict=False):
+            if band.width_s <= 0.0:
+                teller.say(
+                    f"From {signals[0]} to {signals[-1]} nobody rides through on green at "
+                    f"{speed_kmh:g} km/h: the widest bands of all ways together leave none there"
+                )
         teller.say(f"Plans: {out / 'plan.json'}, {out / 'plan.add.xml'}")
 
 

@@ -101,6 +101,11 @@ def test_bicycles_get_a_green_wave_of_their_own(street: Path, tmp_path: Path) ->
     notes = json.loads((out / "plan.json").read_text())["notes"]["progression"]
     assert sum(notes["bands_s"]["after"]) >= sum(notes["bands_s"]["before"])
     assert "Bands at 18 km/h" in done.err
+    for ends, width_s in zip(((0, -1), (-1, 0)), notes["bands_s"]["after"], strict=True):
+        first, last = (corridor.signals[k] for k in ends)
+        told = f"From {first} to {last} nobody rides through" in done.err
+        assert told == (width_s == 0)
+    assert json.loads((out / "run.json").read_text())["steps"][-1]["seeds"] == [1, 2, 3]
     found = read_plan(out / "plan.json")
     for each in found.plans:
         in_force = setting.network.signals[each.signal_id].plan_in_force
