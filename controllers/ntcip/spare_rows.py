@@ -125,22 +125,24 @@ async def spare_sequence(
     cells = await reader.table(
         [(name, n) for n in rows for name in ("patternSequenceNumber", "patternCycleTime")]
     )
-    named: set[Reading] = {
-        sequence
-        for n, sequence, cycle in zip(rows, cells[::2], cells[1::2], strict=True)
-        if cycle or n in device.slots
-    }
+    named: dict[Reading, str] = {FREE_SEQUENCE: "operation without a pattern"}
+    for n, sequence, cycle in zip(rows, cells[::2], cells[1::2], strict=True):
+        if cycle or n in device.slots:
+            named.setdefault(sequence, f"pattern {n}")
     preempts = (await reader.optional("maxPreempts"))["maxPreempts"] or 0
-    serves = OBJECTS["preemptSequenceNumber"]
-    named.update(await reader.get([serves.instance(n) for n in range(1, preempts + 1)]))
+    column = OBJECTS["preemptSequenceNumber"]
+    served = await reader.get([column.instance(n) for n in range(1, preempts + 1)])
+    for n, reading in enumerate(served, start=1):
+        named.setdefault(reading, f"preempt {n}")
     total = profile.max_sequences
     for row in _nearest(pattern, total):
-        if row != FREE_SEQUENCE and row not in named:
+        if row not in named:
             return row
+    users = "; ".join(f"{row} by {named[row]}" for row in range(1, total + 1)) or "there is none"
     raise ControllerError(
         f"{reader.where}: all {total} sequence rows are named by other patterns or by preempts, or "
-        "kept for operation without one; a plan needs one of its own, which is written and read "
-        "back"
+        f"kept for operation without one ({users}); pattern {pattern} needs one of its own, which "
+        "is written and read back"
     )
 
 

@@ -295,6 +295,37 @@ def test_a_device_without_a_sequence_row_to_write_gets_no_plan_even_of_its_own_o
     run(scenario)
 
 
+def test_a_refusal_for_want_of_a_sequence_row_tells_who_names_each() -> None:
+    async def scenario() -> None:
+        async with bench() as b:
+            b.put("maxSequences", value=3)
+            b.put("patternSequenceNumber", 16, value=2)
+            b.put("maxPreempts", value=1)
+            b.put("preemptSequenceNumber", 1, value=3)
+            users = r"\(1 by operation without a pattern; 2 by pattern 16; 3 by preempt 1\)"
+            with pytest.raises(ControllerError, match=users):
+                await b.driver.prepare(NEW, await b.driver.identify())
+
+    run(scenario)
+
+
+def test_pushes_that_take_turns_in_two_slots_never_run_out_of_sequence_rows() -> None:
+    async def scenario() -> None:
+        async with bench() as b:
+            b.put("maxSequences", value=3)
+            found = []
+            for number in range(5):
+                plan = replace(NEW, offset_s=number)
+                change = await b.driver.prepare(plan, await b.driver.identify())
+                await b.driver.commit(change)
+                await b.driver.activate(change.pattern)
+                rows = {v.index[0] for v in change.new if v.name == "sequenceData"}
+                found.append((change.pattern, *rows))
+            assert found == [(15, 3), (16, 2), (15, 3), (16, 2), (15, 3)]
+
+    run(scenario)
+
+
 def test_the_sequence_row_of_the_running_pattern_is_not_written() -> None:
     async def scenario() -> None:
         async with bench() as b:
