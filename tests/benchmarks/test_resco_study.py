@@ -78,5 +78,6 @@ def test_a_peer_that_did_not_run_is_named() -> None:
 
 def test_every_figure_is_of_a_peer_in_the_box() -> None:
     for rows in studies().values():
-        assert sorted(rows) == sorted(CONTROLLERS.split(","))
+        assert {"in-force", "sumo-actuated", "sumo-delay-based"} <= set(rows)
+        assert set(rows) <= set(CONTROLLERS.split(","))
         assert all(named(name).source for name in rows)
