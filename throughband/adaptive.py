@@ -22,7 +22,13 @@ from throughband.results import output_folder, write_json
 from throughband.run_record import add_step
 from throughband.setting import Setting
 from throughband.steering import live_controller
-from throughband.transit import TransitWish, fleet_of, transit_content, transit_told
+from throughband.transit import (
+    TransitWish,
+    fleet_of,
+    seen_share,
+    transit_content,
+    transit_told,
+)
 
 ADAPTIVE = "adaptive"
 FREE, COORDINATED = "free", "coordinated"
@@ -142,7 +148,7 @@ def simulate_adaptive(
     priority, look = None, None
     if transit is not None:
         fleet = fleet_of(setting, sensing, transit.allowance_s)
-        controller = priority = Priority(controller, transit=transit.rules())
+        controller = priority = Priority(controller, transit=transit.rules(seen_share(sensing)))
         look = partial(fleet.look, priority=priority)
     with output_folder(out) as folder:
         result = run_adaptive(

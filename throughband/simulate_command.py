@@ -20,7 +20,7 @@ from throughband.planning.plan_files import plan_for
 from throughband.results import output_folder, write_json
 from throughband.run_record import add_step
 from throughband.setting import Setting, open_setting
-from throughband.transit import TransitWish
+from throughband.transit import TransitWish, seen_share
 
 
 def simulate_scenario(
@@ -48,9 +48,9 @@ def simulate_scenario(
         )
     live = is_live(controller)
     if live:
-        sight.sensing(seed)
+        sensing = sight.sensing(seed)
         if transit is not None:
-            transit.rules()
+            transit.rules(seen_share(sensing))
     elif (sight, mode, transit, walk_wait_s) != (Sight(), FREE, None, None):
         raise ThroughbandError(
             f"controller {controller!r} takes no --info, --share, --missed, --latency, --mode, "

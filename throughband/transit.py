@@ -43,8 +43,8 @@ class TransitWish:
     close_share: float = TransitRules().close_share
     allowance_s: float = ALLOWANCE_S
 
-    def rules(self) -> TransitRules:
-        """Return the rules; raise `ThroughbandError` where there are no such ones."""
+    def rules(self, seen_share: float = 1.0) -> TransitRules:
+        """Return the rules where so much of the traffic is seen; `ThroughbandError` if none."""
         known = [strategy.value for strategy in Strategy]
         named = [name.strip() for name in self.strategies.split(",")]
         chosen = known if named == [ALL] else named
@@ -65,7 +65,13 @@ class TransitWish:
             close_share=self.close_share,
             long_share=max(self.close_share, TransitRules().long_share),
             budget_person_s=self.budget_person_s,
+            seen_share=seen_share,
         )
+
+
+def seen_share(sensing: Sensing) -> float:
+    """Return the part of the traffic that the controller is told of, as far as is known."""
+    return sensing.share if sensing.information is Information.VEHICLES else 1.0
 
 
 def fleet_of(setting: Setting, sensing: Sensing, allowance_s: float) -> Fleet:

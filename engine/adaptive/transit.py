@@ -72,6 +72,9 @@ class TransitRules:
     budget_person_s
         What others may lose by priority at one signal within any hour, person-seconds, as
         estimated when each step is taken; infinite for no limit.
+    seen_share
+        Part of the traffic that is seen, as far as is known: at 0.1 everybody who is seen stands
+        for ten.
 
     Raises
     ------
@@ -87,6 +90,7 @@ class TransitRules:
     ahead_s: float = 30.0
     gain_s: float = 5.0
     budget_person_s: float = math.inf
+    seen_share: float = 1.0
 
     def __post_init__(self) -> None:
         shares_fit = 0.0 <= self.close_share <= self.long_share < math.inf
@@ -102,6 +106,12 @@ class TransitRules:
                 f"transit priority: greens longer by up to {self.extension_s} s, {self.ahead_s} s "
                 f"ahead, stages inserted to gain {self.gain_s} s, a budget of "
                 f"{self.budget_person_s} person-seconds; allowed are numbers from 0"
+            )
+
+        if not 0.0 < self.seen_share <= 1.0:
+            raise EngineError(
+                f"transit priority: {self.seen_share:g} of the traffic seen; allowed is above 0, "
+                "for nobody could say what others lose, to 1"
             )
 
     def weight(self, request: Request) -> float | Refusal:

@@ -91,6 +91,11 @@ class TransitPriority:
             return None
         if request.halts_before(passage, along_m):
             return None
+        if self.rules.seen_share < 1.0:
+            count_veh, queue_veh = (
+                n / self.rules.seen_share for n in (view.count_veh, view.queue_veh)
+            )
+            view = replace(view, count_veh=count_veh, queue_veh=queue_veh)
         rows, stages = ways(site, passage, view, passage.at_m - along_m)
         beneath = view.stage if wish is None else wish
         if not stages:

@@ -90,6 +90,9 @@ def test_a_vehicle_counts_once_at_a_signal() -> None:
         {"ahead_s": math.inf},
         {"budget_person_s": -1.0},
         {"budget_person_s": math.nan},
+        {"seen_share": 0.0},
+        {"seen_share": 1.5},
+        {"seen_share": math.nan},
     ],
 )
 def test_impossible_rules_are_refused(wrong: dict[str, float]) -> None:

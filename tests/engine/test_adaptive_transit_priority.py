@@ -239,6 +239,15 @@ def test_what_is_granted_is_paid_for() -> None:
     assert priority.ledger.spent_out_s == {}
 
 
+def test_who_is_seen_pays_for_those_who_are_not() -> None:
+    rules = replace(EVERYTHING, seen_share=0.25)
+    part, found = play(Clocked(), 25.0, rules, queue=(3.0, 0.0))
+    whole, wanted = play(Clocked(), 25.0, queue=(12.0, 0.0))
+    assert part == whole
+    assert found.ledger.most_person_s == wanted.ledger.most_person_s
+    assert sum(wanted.ledger.most_person_s.values()) > 0.0
+
+
 def test_a_bus_asks_for_nothing_before_it_has_left_its_stop() -> None:
     _, priority = play(Clocked(), 9.0, halt_m=STOP_M)
     assert priority.tally.granted

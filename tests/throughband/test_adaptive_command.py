@@ -117,6 +117,10 @@ def test_buses_get_priority_within_a_budget_that_is_told(tmp_path: Path, mode: s
             ["--controller", "adaptive", "--transit", "all", "--info", "detectors"],
             "allowed are lanes and vehicles",
         ),
+        (
+            ["--controller", "adaptive", "--transit", "all", "--info", "vehicles", "--share", "0"],
+            "transit priority: 0 of the traffic seen",
+        ),
     ],
 )
 def test_a_sight_that_cannot_be_is_one_line(
