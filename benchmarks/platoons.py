@@ -38,6 +38,7 @@ from engine.measures.cyclic_group import cyclic_group
 from engine.measures.streams import Stream, fit_streams
 from engine.measures.street import Driving, Street, build_street
 from engine.validate import sumo
+from network.errors import ScenarioError
 from network.readers.xml_files import iterate_elements
 from network.sumo_tls import write_sumo_plan
 from network.timing import PlanSet
@@ -186,6 +187,11 @@ def measure(name: str, seeds: Sequence[int], folder: Path) -> dict[str, tuple[fl
             apart, even, late = compare(foretold(setting, street, same), drove, approaches)
             was = sums[model]
             sums[model] = (was[0] + apart, was[1] + even, [*was[2], *late])
+    if not sums[STARTING][2]:
+        raise ScenarioError(
+            f"{name}: found no approach with platoons of a single signal; wanted is one that a "
+            f"stream of {LEAST_VPH:g} veh/h or more feeds over {LEAST_WAY_M:g} m or more"
+        )
     return {
         model: (apart / even, float(np.median(late)), len(late))
         for model, (apart, even, late) in sums.items()

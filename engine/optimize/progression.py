@@ -16,7 +16,7 @@ from typing import Final
 from engine.measures.bandwidth import CorridorBands, corridor_bands
 from engine.measures.corridor import Corridor, Leg, Passage, Stop
 from engine.measures.street import Street
-from engine.optimize.band_models import BandLimits
+from engine.optimize.band_models import Balance, BandLimits
 from engine.optimize.bands import band_offsets
 from network.errors import InfeasibleError
 from network.graph import RoadNetwork
@@ -84,6 +84,8 @@ def progression(
 ) -> Progression:
     """Give the signals of a corridor the offsets with the widest bands at a speed.
 
+    Both ways get bands of one width where there are any; else the widest bands of all.
+
     Parameters
     ----------
     corridor
@@ -106,12 +108,27 @@ def progression(
     """
     ridden = paced(corridor, speed_mps)
     before = {signal: plans[signal] for signal in corridor.signals if signal in plans}
-    found = band_offsets(ridden, before, network, street, ratio=1.0, queues=False, limits=limits)
-    after = {signal: found.plans[signal] for signal in corridor.signals}
+    # Without a balance the sum of both bands counts, and one way mostly gets all of it.
+    both = (Balance.EQUAL, Balance.TARGET)
+    for balance in both if corridor.inbound_legs else both[1:]:
+        found = band_offsets(
+            ridden,
+            before,
+            network,
+            street,
+            ratio=1.0,
+            balance=balance,
+            queues=False,
+            limits=limits,
+        )
+        after = {signal: found.plans[signal] for signal in corridor.signals}
+        bands = corridor_bands(ridden, after, network)
+        if all(band.width_s > 0.0 for band in bands.bands):
+            break
     return Progression(
         after,
         corridor_bands(ridden, before, network),
-        corridor_bands(ridden, after, network),
+        bands,
         corridor_bands(corridor, before, network),
         corridor_bands(corridor, after, network),
     )

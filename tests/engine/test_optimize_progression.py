@@ -35,6 +35,16 @@ def test_bands_at_riding_speed_are_no_narrower_and_only_offsets_move() -> None:
         assert replace(planned, offset_s=plans[signal].offset_s) == plans[signal]
 
 
+@pytest.mark.parametrize("speed_mps", [3.0, 4.0, 5.0, 6.0])
+def test_both_ways_ride_in_bands_of_one_width_where_there_are_any(speed_mps: float) -> None:
+    network, street, corridor = town("ABCD")
+    plans = {signal: plan(signal) for signal in corridor.signals}
+    there, back = progression(corridor, plans, network, street, speed_mps).paced_after.bands
+    assert min(there.width_s, back.width_s) > 0.0
+    # Offsets are whole seconds.
+    assert there.width_s == pytest.approx(back.width_s, abs=2.0)
+
+
 @pytest.mark.parametrize("speed_mps", [0.5, float("inf"), float("nan")])
 def test_impossible_speeds_are_refused(speed_mps: float) -> None:
     _, _, corridor = town()
