@@ -185,13 +185,13 @@ class TransitPriority:
             )
             if not possible:
                 return None
-        elif now_s - (measure.held_since_s or now_s) > self.rules.extension_s:
+        elif measure.held_s(now_s) > self.rules.extension_s:
             self._done.add(key)
             return None
         saved_s = max(0.0, self._red_s(name, current) - to_go_s)
         if not view.free or (measure is not None and now_s < measure.paid_until_s):
             return Step(current, Strategy.EXTENSION, 0.0, 0.0, saved_s)
-        held_s = now_s - measure.held_since_s if measure and measure.held_since_s else 0.0
+        held_s = measure.held_s(now_s) if measure else 0.0
         so_far, more, whole = (
             losses.extended(site, turns, view, onward, by_s)
             for by_s in (held_s, held_s + 1.0, held_s + to_go_s + PASSING_S)

@@ -101,6 +101,10 @@ class Measure:
     since_s: float = 0.0
     back: Return | None = None
 
+    def held_s(self, now_s: float) -> float:
+        """Return how long a green has been extended, s."""
+        return 0.0 if self.held_since_s is None else now_s - self.held_since_s
+
 
 def called_freely(
     rules: TransitRules,

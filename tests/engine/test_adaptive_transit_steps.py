@@ -1,0 +1,15 @@
+"""What is under way at a signal for a bus."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.adaptive.transit_steps import Measure, Strategy
+
+
+@pytest.mark.parametrize(("since_s", "held_s"), [(None, 0.0), (0.0, 7.0), (5.0, 2.0)])
+def test_a_green_is_extended_since_it_was_held_the_first_second_included(
+    since_s: float | None, held_s: float
+) -> None:
+    measure = Measure("bus", Strategy.EXTENSION, (0, 1), held_since_s=since_s)
+    assert measure.held_s(7.0) == held_s
