@@ -35,10 +35,11 @@ from benchmarks.verdict import exit_code, verdict
 from engine.measures import street as streets
 from engine.measures.cyclic import CyclicTables
 from engine.measures.cyclic_group import cyclic_group
-from engine.measures.streams import Stream, fit_streams
+from engine.measures.streams import Pace, Stream, fit_streams
 from engine.measures.street import Driving, Street, build_street
 from engine.validate import sumo
 from network.errors import ScenarioError
+from network.graph import RoadNetwork
 from network.readers.xml_files import iterate_elements
 from network.sumo_tls import write_sumo_plan
 from network.timing import PlanSet
@@ -157,9 +158,11 @@ def compare(
     return apart, even, late
 
 
-def unstarted(*arguments: object, **named: object) -> tuple[tuple[Stream, ...], dict[str, float]]:
+def unstarted(
+    network: RoadNetwork, movement_vph: Mapping[str, float], pace: Pace | None = None
+) -> tuple[tuple[Stream, ...], dict[str, float]]:
     """Fit streams whose platoons need no time to start."""
-    streams, outside = fit_streams(*arguments, **named)  # type: ignore[arg-type]
+    streams, outside = fit_streams(network, movement_vph, pace)
     return tuple(replace(stream, start_s=0.0) for stream in streams), outside
 
 
