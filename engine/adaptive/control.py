@@ -346,9 +346,6 @@ class View:
     turned_veh
         Per way, in the order of the lanes and of the ways of each: vehicles that were seen to take
         it since the last second, as video or radar track them; float64[W]. NaN where not seen.
-    inside_veh, inside_still_veh
-        Per stop lane: vehicles that have come from it and are inside the node, on their way to an
-        exit, and of them those that stand; float64[L]. NaN where not seen.
     object_track
         Per object a number that stays the same for as long as it is seen on its way to this stop
         line; int32[K]. -1 for what a stuck sensor tells of.
@@ -377,8 +374,6 @@ class View:
     exit_mps: Floats
     turned_veh: Floats = field(default_factory=lambda: np.empty(0))
     object_track: Integers = field(default_factory=lambda: np.empty(0, dtype=np.int32))
-    inside_veh: Floats = field(default_factory=lambda: np.empty(0))
-    inside_still_veh: Floats = field(default_factory=lambda: np.empty(0))
 
 
 class Controller(Protocol):

@@ -2,8 +2,7 @@
 
 The player owns yellow and red clearance (of `Site.clearances`), least greens, and the longest
 wait: when the customers who have waited could no longer all be served in time, it goes to the
-first of them whatever the wish. Greens wait for the node to clear (`engine.adaptive.box`) as far as
-the longest wait allows. It is pure: no clock, no street, one step after another.
+first of them whatever the wish. It is pure: no clock, no street, one step after another.
 
 People on foot may be customers too, called at every crossing all the time. Walk is shown at the
 begin of a green. Where their wait ends while their stage is green, walk begins anew in it, and the
@@ -16,7 +15,6 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Final
 
-from engine.adaptive.box import Box, Clearing
 from engine.adaptive.control import CLOSED, Site
 from network.errors import TopologyError
 from network.units import TENTHS_PER_SECOND
@@ -76,10 +74,6 @@ class Player:
         self._hops = _hops(site)
         self._pending: deque[str] = deque()
         self._green_ds = 0
-        self._shown = site.stages[stage].aspects
-        self._box = Clearing(step_ds)
-        self._waits = False
-        self._closed = (site.service() == CLOSED).tolist()
         self._customers = customers(site)
         self._red_ds = [0] * len(self._customers)
         self._walk_wait_ds = None if walk_wait_s is None else walk_wait_s * TENTHS_PER_SECOND
@@ -103,13 +97,12 @@ class Player:
     @property
     def clearing_s(self) -> float:
         """What is left of the running clearance, s."""
-        steps = len(self._pending) + self._waits
-        return steps * self._step_ds / TENTHS_PER_SECOND
+        return len(self._pending) * self._step_ds / TENTHS_PER_SECOND
 
     @property
     def may_leave(self) -> bool:
         """Whether no clearance runs and the least green is over."""
-        return not self._pending and not self._waits and self._green_ds >= self._least_ds
+        return not self._pending and self._green_ds >= self._least_ds
 
     @property
     def _least_ds(self) -> int:
@@ -217,12 +210,7 @@ class Player:
         at_ds += self._steps(self.site.stages[hop].least_green_s * TENTHS_PER_SECOND)
         return not self._in_turn(late, hop, at_ds, True)[1]
 
-    def advance(
-        self,
-        wish: int | None = None,
-        called: Sequence[bool] | None = None,
-        box: Box | None = None,
-    ) -> str:
+    def advance(self, wish: int | None = None, called: Sequence[bool] | None = None) -> str:
         """Decide on the next step and return what it shows.
 
         Parameters
@@ -231,8 +219,6 @@ class Player:
             Row of the stage wanted; None, or a row that does not exist, means stay.
         called
             As for `forced`.
-        box
-            Who is inside the node; without it no green waits for anybody.
 
         Returns
         -------
@@ -249,16 +235,11 @@ class Player:
                 hop = self._hops[self.stage][wish]
                 if self._affordable(hop, called):
                     self._leave(hop)
-        due = self._pending[0] if self._pending else self.site.stages[self.stage].aspects
-        self._waits = box is not None and self._is_waiting(box, due, called)
-        if self._waits:
-            shown = self._shown.replace("y", "r")
-        elif self._pending:
+        if self._pending:
             shown = self._pending.popleft()
         else:
-            shown = due
+            shown = self.site.stages[self.stage].aspects
             self._green_ds += self._step_ds
-        self._shown = shown
         clearing = self._green_ds == 0
         self._step_on_foot(clearing)
         for row, (_, served) in enumerate(self._customers):
@@ -292,21 +273,7 @@ class Player:
             if green:
                 self._walked_ds[k] += self._step_ds
 
-    def _is_waiting(self, box: Box, due: str, called: Sequence[bool] | None) -> bool:
-        """Whether what is due waits for the node to clear, and the late can still be served."""
-        if self._green_ds > 0:
-            return False
-        late = self._late(called)
-        until_ds = (len(self._pending) + 1) * self._step_ds
-        if any(self.stage in who and red + until_ds >= self._longest_ds for red, who, _ in late):
-            return False
-        least_ds = self._steps(self.site.stages[self.stage].least_green_s * TENTHS_PER_SECOND)
-        if self._in_turn(late, self.stage, until_ds + least_ds, True)[1]:
-            return False
-        return self._box.is_waiting(box, self._closed[self.stage], self._shown, due)
-
     def _leave(self, following: int) -> None:
-        self._box.begin()
         for interval in self.site.clearances[self.stage, following]:
             steps = self._steps(interval.duration_ds) // self._step_ds
             self._pending.extend([interval.aspects] * steps)

@@ -23,8 +23,6 @@ STANDING_MPS: Final = 1.0
 """What moves no faster is part of a queue; walking pace, as Little's detectors use it."""
 PHANTOM_M: Final = 1.0
 _GAP_M: Final = 2.5
-INSIDE: Final = ":"
-"""SUMO's names of lanes inside a node begin so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +137,6 @@ class _Seen(NamedTuple):
     exits: Floats  # [4, E]
     turned: Floats  # [W]
     track: Integers
-    inside: Floats  # [2, L]
 
 
 class _Places(NamedTuple):
@@ -174,8 +171,8 @@ class Sensors:
             [0, *(sum(len(lane.ways) for lane in site.lanes) for site in sites)]
         )
         self._came_by: dict[str, int] = {}
+        self._stops = frozenset(self._name(lane.lane_id) for site in sites for lane in site.lanes)
         lanes = [lane for site in sites for lane in site.lanes]
-        self._stops = {self._name(lane.lane_id): row for row, lane in enumerate(lanes)}
         self._loops = Loops(sites, sensing.advance_m)
         self._dead = np.array([lane.lane_id in sensing.dead for lane in lanes], dtype=np.bool_)
         self._stuck = np.array([lane.lane_id in sensing.stuck for lane in lanes], dtype=np.bool_)
@@ -285,8 +282,6 @@ class Sensors:
             told.exits[3],
             told.turned,
             told.track,
-            told.inside[0],
-            told.inside[1],
         )
 
     def _knows(self, name: str) -> tuple[bool, bool]:
@@ -311,8 +306,7 @@ class Sensors:
         lane, at_m, vehicle = self._assign(numbers, traffic.position_m)
         lanes = int(self._first_lane[-1])
         exits = self._look_at_exits(numbers, traffic)
-        turned, inside = self._turned(traffic, numbers)
-        inside[:, self._dead] = np.nan
+        turned = self._turned(traffic.names, numbers)
         blind = self._dead | self._stuck
         near = (at_m <= self._sensing.reach_m) & ~blind[lane]
         loops = np.full((4, lanes), np.nan)
@@ -331,11 +325,9 @@ class Sensors:
             lane, at_m, mps, track = lane[:0], at_m[:0], mps[:0], track[:0]
             exits = np.full_like(exits, np.nan)
             turned = np.full_like(turned, np.nan)
-            inside = np.full_like(inside, np.nan)
         elif self._sensing.information is Information.VEHICLES and self._sensing.share < 1:
             # Of a part nothing follows for the whole without an estimate.
             exits = np.full_like(exits, np.nan)
-            inside = np.full_like(inside, np.nan)
         cuts = np.searchsorted(lane, self._first_lane)
         result: list[_Seen] = []
         for k in range(len(self._sites)):
@@ -355,7 +347,6 @@ class Sensors:
                 exits[:, away],
                 turned[ways],
                 track[part],
-                inside[:, mine],
             )
             for array in seen[1:]:
                 array.setflags(write=False)
@@ -414,12 +405,11 @@ class Sensors:
             np.insert(track, places, -1),
         )
 
-    def _turned(self, traffic: Traffic, numbers: NDArray[np.intp]) -> tuple[Floats, Floats]:
-        """Count who came from a stop lane to an exit lane, and who is in between."""
+    def _turned(self, names: Sequence[str], numbers: NDArray[np.intp]) -> Floats:
+        """Count who came from a stop lane to an exit lane."""
         turned = np.zeros(int(self._first_way[-1]))
-        inside = np.zeros((2, int(self._first_lane[-1])))
         now: dict[str, int] = {}
-        for k, (name, number) in enumerate(zip(traffic.names, numbers.tolist(), strict=True)):
+        for name, number in zip(names, numbers.tolist(), strict=True):
             before = self._came_by.get(name, -1)
             if number < 0:
                 # Inside the node, or missed for a moment: it is still the one that came.
@@ -431,11 +421,8 @@ class Sensors:
                 elif number not in self._stops and number not in self._exits:
                     number = before
             now[name] = number
-            if number in self._stops and traffic.lanes[k].startswith(INSIDE):
-                inside[0, self._stops[number]] += 1.0
-                inside[1, self._stops[number]] += traffic.speed_mps[k] <= STANDING_MPS
         self._came_by = now
-        return turned, inside
+        return turned
 
     def _look_at_exits(self, numbers: NDArray[np.intp], traffic: Traffic) -> Floats:
         total = int(self._first_exit[-1])

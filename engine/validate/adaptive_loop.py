@@ -18,7 +18,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.adaptive.box import Box
 from engine.adaptive.control import Controller, Site, View
 from engine.adaptive.player import LONGEST_WAIT_S, Player
 from engine.adaptive.sensing import Sensing, Sensors, Traffic
@@ -306,7 +305,7 @@ class AdaptiveStreet:
         for name, player in self.players.items():
             stage = player.stage
             called = _called(self.views[name], self._longest_wait_s)
-            lamps[name] = player.advance(wishes.get(name), called, inside(self.views[name]))
+            lamps[name] = player.advance(wishes.get(name), called)
             self.changes += player.stage != stage
             for dark_s in player.dark_s():
                 self.walk_wait_s = max(self.walk_wait_s or 0.0, dark_s)
@@ -327,12 +326,6 @@ class AdaptiveStreet:
         if out_dir is not None:
             self._street.keep(out_dir)
         return measures
-
-
-def inside(view: View) -> Box:
-    """Return who is seen inside the node."""
-    moving = view.inside_veh - view.inside_still_veh
-    return Box(view.inside_still_veh.tolist(), moving.tolist())
 
 
 def _called(view: View, longest_wait_s: float) -> list[bool]:

@@ -18,7 +18,7 @@ from engine.adaptive.player import Player
 from engine.adaptive.priority import Priority
 from engine.adaptive.requests import Request
 from engine.adaptive.sensing import Sensing, Sensors, Traffic
-from engine.validate.adaptive_loop import _Street, inside
+from engine.validate.adaptive_loop import _Street
 from engine.validate.simulator import SimulationCase
 from engine.validate.sumo import TRIPINFO
 from network.errors import SimulationError
@@ -159,11 +159,7 @@ def ride(
                 wishes = priority.decide(street.time_s, views)
                 street.show(
                     {
-                        name: player.advance(
-                            wishes.get(name),
-                            (views[name].count_veh > 0).tolist(),
-                            inside(views[name]),
-                        )
+                        name: player.advance(wishes.get(name), (views[name].count_veh > 0).tolist())
                         for name, player in players.items()
                     }
                 )

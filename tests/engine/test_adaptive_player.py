@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.adaptive.box import MOST_HELD_S, MOST_IDLE_S, Box
 from engine.adaptive.control import ExitLane, Site, Stage, StopLane, Way
 from engine.adaptive.player import Player
 from network.errors import TopologyError
@@ -114,72 +113,6 @@ def test_nobody_who_is_there_waits_longer_than_the_limit(data: st.DataObject) ->
     for second in range(400):
         player.advance(wanted[second // 10 % 3])
         assert max(player.waiting_s()) <= limit_s
-
-
-boxes = st.lists(
-    st.lists(st.integers(0, 1), min_size=10, max_size=10).map(lambda n: Box(n[:5], n[5:])),
-    min_size=400,
-    max_size=400,
-)
-
-
-@settings(max_examples=30, deadline=None)
-@given(boxes, st.integers(60, 120), st.sampled_from([5, 10]))
-def test_waiting_for_the_node_to_clear_keeps_the_law_and_the_longest_wait(
-    seen: list[Box], limit_s: int, step_ds: int
-) -> None:
-    player = Player(site(), 0, step_ds, longest_wait_s=limit_s)
-    pictures = [player.advance(k // 20 % 3, None, box) for k, box in enumerate(seen)]
-    for before, after in pairwise(pictures):
-        assert all(a == b or a + b in LAMP_CHANGES for a, b in zip(before, after, strict=True))
-    player = Player(site(), 0, step_ds, longest_wait_s=limit_s)
-    for k, box in enumerate(seen):
-        player.advance(k // 20 % 3, None, box)
-        assert max(player.waiting_s()) <= limit_s
-
-
-def changed(*boxes: Box) -> list[str]:
-    """What the third stage's begin looks like, by who is inside in each second after yellow."""
-    player = Player(site())
-    played(player, [None] * 5, None)
-    clearing = [player.advance(2, None, Box([0] * 5, [1, 0, 0, 0, 0])) for _ in range(4)]
-    assert clearing == ["yyrrr"] * 3 + ["rrrrr"]
-    return [player.advance(2, None, box) for box in boxes]
-
-
-NOBODY = Box([0] * 5, [0] * 5)
-ALONE = Box([1, 0, 0, 0, 0], [0] * 5)
-STAND = Box([1, 1, 0, 0, 0], [0] * 5)
-MOVE = Box([0] * 5, [2, 0, 0, 0, 0])
-AMONG = Box([1, 0, 0, 0, 0], [0, 1, 0, 0, 0])
-
-
-def test_a_green_waits_for_those_who_stand_inside_until_they_move() -> None:
-    assert changed(STAND, AMONG, ALONE, MOVE) == ["rrrrr"] * 3 + ["rrrGG"]
-
-
-@pytest.mark.parametrize("box", [NOBODY, MOVE, ALONE, Box([0, 0, 0, 2, 0], [0] * 5)])
-def test_who_moves_or_is_alone_or_has_green_next_is_not_waited_for(box: Box) -> None:
-    assert changed(box) == ["rrrGG"]
-
-
-def test_where_nobody_inside_moves_waiting_ends() -> None:
-    shown = changed(*[STAND] * 10)
-    assert shown.index("rrrGG") == MOST_IDLE_S
-
-
-def test_nobody_is_waited_for_without_end() -> None:
-    shown = changed(*[AMONG] * 40)
-    assert shown.index("rrrGG") == MOST_HELD_S
-
-
-def test_a_clearance_that_waits_is_told_of_as_one() -> None:
-    player = Player(site())
-    played(player, [None] * 5, None)
-    for _ in range(6):
-        player.advance(2, None, STAND)
-    assert player.clearing_s == 1.0
-    assert not player.may_leave
 
 
 def test_a_lane_without_anybody_forces_nothing() -> None:

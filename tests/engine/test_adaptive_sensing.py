@@ -86,30 +86,6 @@ def test_a_turn_is_seen_where_it_ends() -> None:
     assert view.turned_veh.tolist() == [1.0, 0.0, 0.0, 0.0, 0.0]
 
 
-def test_who_is_inside_the_node_is_seen_by_the_lane_he_came_from() -> None:
-    came = traffic(("a", "l0", 99.0, 3.0), ("b", "l1", 99.0, 3.0))
-    view = seen(Sensing(), came, traffic(("a", ":in_0", 2.0, 0.5), ("b", ":in_1", 2.0, 5.0)))
-    assert view.inside_veh.tolist() == [1.0, 1.0, 0.0, 0.0, 0.0]
-    assert view.inside_still_veh.tolist() == [1.0, 0.0, 0.0, 0.0, 0.0]
-
-
-@pytest.mark.parametrize(
-    "later", [traffic(("a", "e", 3.0, 0.0)), traffic(("a", "elsewhere", 3.0, 0.0)), traffic()]
-)
-def test_who_has_left_the_node_is_not_inside(later: Traffic) -> None:
-    view = seen(Sensing(), traffic(("a", "l0", 99.0, 3.0)), later)
-    assert not view.inside_veh.any()
-
-
-@pytest.mark.parametrize(
-    "sensing", [Sensing(Information.DETECTORS), Sensing(dead=frozenset({"l0"}))]
-)
-def test_nobody_is_told_of_inside_where_nothing_is_seen(sensing: Sensing) -> None:
-    view = seen(sensing, traffic(("a", "l0", 99.0, 3.0)), traffic(("a", ":in_0", 2.0, 0.0)))
-    assert np.isnan(view.inside_veh[0])
-    assert np.isnan(view.inside_still_veh[0])
-
-
 def test_an_exit_tells_the_room_at_its_beginning() -> None:
     view = seen(Sensing(), traffic(("a", "e", 9.0, 0.0), ("b", "e", 40.0, 3.0)))
     assert (view.exit_count_veh[0], view.exit_queue_veh[0]) == (2.0, 1.0)

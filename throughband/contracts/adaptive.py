@@ -137,8 +137,6 @@ def _blinded(view: View) -> View:
         exit_free_m=nothing(view.exit_free_m),
         exit_mps=nothing(view.exit_mps),
         turned_veh=nothing(view.turned_veh),
-        inside_veh=nothing(view.inside_veh),
-        inside_still_veh=nothing(view.inside_still_veh),
     )
 
 
