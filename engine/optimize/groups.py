@@ -160,17 +160,12 @@ def _as_one(
             nx.add_path(bound, names)
             able |= {name: {c: able[name][c] for c in sorted(common)} for name in sorted(whole)}
         elif number < len(tied):
-            shown = "; ".join(f"{name} {_span(cycles_s[name])}" for name in sorted(whole))
+            shown = "; ".join(f"{name} {span(cycles_s[name])}" for name in sorted(whole))
             raise InfeasibleError(
                 f"the offsets of {', '.join(sorted(whole))} are to keep their differences, which "
                 f"takes one cycle; they can run: {shown}"
             )
     return able
-
-
-def _span(cycles_s: Iterable[int]) -> str:
-    found = sorted(cycles_s)
-    return f"{found[0]} s" if len(found) == 1 else f"{found[0]} to {found[-1]} s"
 
 
 def _rejoined(
@@ -213,6 +208,12 @@ def _in_step(
         *connected_groups(strong.subgraph(able)),
         *(part for other in others for part in _in_step(strong, other, cycles_s)),
     ]
+
+
+def span(cycles_s: Iterable[int]) -> str:
+    """Return cycles in words: the only one, or the shortest and the longest, s."""
+    found = sorted(cycles_s)
+    return f"{found[0]} s" if len(found) == 1 else f"{found[0]} to {found[-1]} s"
 
 
 def connected_groups(joined: nx.Graph) -> tuple[tuple[str, ...], ...]:

@@ -9,7 +9,6 @@ from typing import TypeVar
 import networkx as nx
 
 from engine.optimize.lock_room import (
-    cycle_lock,
     require_any_room,
     require_lawful,
     require_room,
@@ -27,7 +26,6 @@ from engine.optimize.locks import (
     SequenceLock,
     SplitLock,
 )
-from engine.optimize.problem import Choice
 from network.errors import InfeasibleError
 from network.graph import RoadNetwork, Signal
 from network.phasing import Phasing
@@ -91,48 +89,6 @@ def _lag_s(network: RoadNetwork, lead: str, name: str) -> int:
     assert own is not None
     half_s = first.cycle_s // 2
     return first.offset_s + (own.offset_s - first.offset_s + half_s) % first.cycle_s - half_s
-
-
-def require_one_cycle(
-    locks: Locks, groups: Iterable[tuple[str, ...]], choices: Mapping[str, Choice]
-) -> None:
-    """Raise unless the signals of every group are locked to one cycle, or to none.
-
-    Parameters
-    ----------
-    locks
-        The locks.
-    groups
-        Coordination groups.
-    choices
-        What their signals may run.
-
-    Raises
-    ------
-    InfeasibleError
-        With both locks of the first group that has two cycles, or with the signal that cannot run
-        the one that is locked and the seconds that are missing.
-    """
-    for group in groups:
-        held = [(n, h) for n in group if (h := locks.holds.get(n)) and h.cycle_s is not None]
-        for name, hold in held[1:]:
-            first, other = held[0]
-            if hold.cycle_s != other.cycle_s:
-                raise InfeasibleError(
-                    f"signals {first!r} and {name!r} are of one group of one cycle, but {first!r} "
-                    f"is locked to {other.cycle_s} s by {cycle_lock(other)} and {name!r} to "
-                    f"{hold.cycle_s} s by {cycle_lock(hold)}; lock both to one cycle or let one go"
-                )
-        for name in group if held else ():
-            cycle_s = held[0][1].cycle_s
-            assert cycle_s is not None
-            least_s = min(choices[name].least_cycle_s(s) for s in choices[name].sequences)
-            if least_s > cycle_s:
-                raise InfeasibleError(
-                    f"signal {name!r} is of one group with {held[0][0]!r}, which is locked to "
-                    f"{cycle_lock(held[0][1])}, but its phases need {least_s} s: "
-                    f"{least_s - cycle_s} s are missing"
-                )
 
 
 def _ties(

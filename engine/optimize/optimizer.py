@@ -15,7 +15,7 @@ from engine.measures.street import Driving, Floats, Street, build_street
 from engine.optimize.appraisal import appraised, busiest, left_alone, scaled, street_tables
 from engine.optimize.bound import Certificate
 from engine.optimize.groups import coordination_groups, coupling
-from engine.optimize.lock_checks import require_one_cycle
+from engine.optimize.lock_groups import require_agreed
 from engine.optimize.oversaturation import Overload, balancing, overloads
 from engine.optimize.problem import Limits, choices
 from engine.optimize.search import Plans, Search
@@ -177,11 +177,9 @@ def optimize(
             + "; ".join(f"{name}: {why}" for name, why in left_alone(network, absent, {}).items())
         )
     planned = {signal: options[signal] for signal in tables}
-    ties = limits.locks.ties
-    whole = coordination_groups(street, set(planned), together, tied=ties)
-    require_one_cycle(limits.locks, whole, planned)
     cycles_s = {name: signal.cycles_s for name, signal in tables.items()}
-    groups = coordination_groups(street, set(planned), together, cycles_s, ties)
+    require_agreed(network, street, limits, planned, cycles_s, together)
+    groups = coordination_groups(street, set(planned), together, cycles_s, limits.locks.ties)
     coupled = coupling(street)
     corridor = strongest_corridor(network, ample) if len(tables) <= SEEDED_SIGNALS else None
     ground = Ground(network, ample, tables, coupled, corridor, limits.seed)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.measures.objective import Objective
 from engine.optimize.isolated import split_moves
 from engine.optimize.lock_checks import locked
 from engine.optimize.locks import (
@@ -26,10 +27,11 @@ from engine.optimize.problem import Limits, choices
 from engine.optimize.splits import allocate
 from network.errors import InfeasibleError
 from network.graph import RoadNetwork
+from network.phasing import Phasing
 from network.safety import check
 from network.timing import OffsetReference, TimingPlan
 from tests.engine.explained_streets import WALKING, demand_of, flows_of, plans_of, row, two_rings
-from tests.reference.toy_streets import PLAIN
+from tests.reference.toy_streets import PLAIN, PROTECTED_LEFTS
 
 AT = "locks.toml, line 4"
 ELSEWHERE = "locks.toml, line 9"
@@ -150,6 +152,65 @@ def test_a_neighbor_that_cannot_run_the_locked_cycle_is_named() -> None:
     locks = locked(network, [CycleLock(AT, ("A",), 28)])
     with pytest.raises(InfeasibleError, match=r"'B' is of one group with 'A'.*3 s are missing"):
         timed(network, locks)
+
+
+def slow_and_short() -> RoadNetwork:
+    """Two neighbors with no cycle in common where mean waits on foot stay within 20 s.
+
+    A's walkers take no cycle beyond 55 s, B's minimum greens none below 80 s.
+    """
+    network = row(2)
+    phases = tuple(replace(phase, min_green_s=36) for phase in PROTECTED_LEFTS.phases[:2])
+    slow = Phasing((*phases, PROTECTED_LEFTS.phases[2]), {})
+    changed = {"A": WALKING, "B": slow}
+    signals = {
+        name: replace(signal, phasing=changed[name]) for name, signal in network.signals.items()
+    }
+    return RoadNetwork(network.name, network.links, signals, network.connections)
+
+
+def test_locks_of_signals_that_no_cycle_suits_anyhow_do_not_contradict() -> None:
+    network = slow_and_short()
+    patient = Objective(longest_wait_s=20.0)
+    apart = timed(network, Locks(), objective=patient)
+    assert apart.groups == (("A",), ("B",))
+    locks = locked(network, [CycleLock(AT, ("A",), 50), CycleLock(ELSEWHERE, ("B",), 90)])
+    held = timed(network, locks, objective=patient)
+    assert held.groups == (("A",), ("B",))
+    assert {plan.signal_id: plan.cycle_s for plan in held.plan_set.plans} == {"A": 50, "B": 90}
+    # One group where nobody's wait is limited: there the same two locks contradict each other.
+    with pytest.raises(InfeasibleError, match=r"one group.*'A' is locked to 50 s.*'B' to 90 s"):
+        timed(network, locks)
+
+
+def test_a_neighbor_of_another_group_need_not_hold_a_locked_cycle() -> None:
+    network = slow_and_short()
+    locks = locked(network, [CycleLock(AT, ("A",), 50)])
+    held = timed(network, locks, objective=Objective(longest_wait_s=20.0))
+    cycles_s = {plan.signal_id: plan.cycle_s for plan in held.plan_set.plans}
+    assert cycles_s["A"] == 50
+    assert cycles_s["B"] >= 80
+
+
+def test_an_offset_beyond_a_neighbors_locked_cycle_is_named_with_it() -> None:
+    network = row(2)
+    plan = replace(plans_of(network)["A"], offset_s=70)
+    changed = replace(network.signals["A"], plan_in_force=plan)
+    network = RoadNetwork(
+        network.name, network.links, {**network.signals, "A": changed}, network.connections
+    )
+    locks = locked(network, [OffsetLock(AT, ("A",), False), CycleLock(ELSEWHERE, ("B",), 60)])
+    with pytest.raises(InfeasibleError, match="one group") as error:
+        timed(network, locks)
+    for part in ("'A' can run 75 to", "the offset of 'A'", AT, "60 s", ELSEWHERE):
+        assert part in str(error.value)
+
+
+def test_differences_of_offsets_that_no_cycle_lets_stay_are_named() -> None:
+    network = slow_and_short()
+    locks = locked(network, [OffsetLock(AT, ("A", "B"), True)])
+    with pytest.raises(InfeasibleError, match=r"differences of the offsets of 'A', 'B'.*line 4"):
+        timed(network, locks, objective=Objective(longest_wait_s=20.0))
 
 
 @pytest.mark.parametrize("cycle_s", [52, 73, 100, 140])
