@@ -113,7 +113,7 @@ def priced(setting: Setting, done: Optimization, limits: Limits) -> Explanation 
     if len(done.plan_set.plans) > MOST_PRICED:
         return None
     plans = {found.signal_id: found for found in done.plan_set.plans}
-    question = Question(setting.network, done.street, 0, plans, limits, _together(setting))
+    question = Question(setting.network, done.street, 0, plans, limits, groups=done.groups)
     return explanation_of(question)
 
 
@@ -143,7 +143,7 @@ def explain(
     locks = limits.locks if limits is not None else None
     if limits is not None and limits.locks and worth is not None:
         plans = {found.signal_id: found for found in done.plan_set.plans}
-        costs = lock_costs(setting.network, done.street, plans, limits, _together(setting))
+        costs = lock_costs(setting.network, done.street, plans, limits, known=done.groups)
     return reasons(
         setting.network,
         done.street,

@@ -14,7 +14,7 @@ from engine.measures.street import Floats, Street
 from engine.optimize.alternatives import Cycles, NextSequence, cycles_around, next_sequence
 from engine.optimize.appraisal import scaled
 from engine.optimize.binding import Bound, CriticalPath, bounds_of, critical_path
-from engine.optimize.groups import coordination_groups, coupling
+from engine.optimize.groups import coupling, timed_groups
 from engine.optimize.locks import Locks
 from engine.optimize.problem import Choice, Limits, choices, refused_steps
 from engine.optimize.regret import Demand, Regret, refit_gain, regrets
@@ -167,6 +167,8 @@ class Question:
         What the street was built of; without it nothing is refitted or drawn.
     seed
         For what is drawn.
+    groups
+        Coordination groups of the plans, where they are known.
     """
 
     network: RoadNetwork
@@ -178,6 +180,7 @@ class Question:
     corridors: Mapping[str, Corridor] | None = None
     demand: Demand | None = None
     seed: int = 1
+    groups: Sequence[tuple[str, ...]] = ()
 
 
 def explanation_of(question: Question, progress: Progress | None = None) -> Explanation:
@@ -210,7 +213,8 @@ def explanation_of(question: Question, progress: Progress | None = None) -> Expl
     ample = scaled(street, question.limits.demand_margin)
     found = []
     done = 0
-    for names in timed_groups(street, plans, question.together):
+    groups = timed_groups(street, plans, question.together, question.groups)
+    for names in groups:
         own = {name: plans[name] for name in names}
         trials = GroupTrials(street, network, own)
         strained: GroupTrials | None = None
@@ -225,37 +229,6 @@ def explanation_of(question: Question, progress: Progress | None = None) -> Expl
             tell("signals", done, len(plans))
         found.append(_group(question, trials, able, tuple(signals), tell))
     return Explanation(tuple(found), street, measures, in_force, dict(question.corridors or {}))
-
-
-def timed_groups(
-    street: Street, plans: Mapping[str, TimingPlan], together: Sequence[tuple[str, ...]] = ()
-) -> tuple[tuple[str, ...], ...]:
-    """Partition signals into groups whose cycles go together.
-
-    Parameters
-    ----------
-    street
-        The street under its demand.
-    plans
-        By signal.
-    together
-        Signals to join whatever drives between them.
-
-    Returns
-    -------
-    tuple of tuple of str
-        Largest first. Signals that platoons join are of one group if their cycles divide the
-        longest among them; the others form groups of their own.
-    """
-    found: list[tuple[str, ...]] = []
-    for group in coordination_groups(street, set(plans), together):
-        rest = list(group)
-        while rest:
-            longest_s = max(plans[name].cycle_s for name in rest)
-            fitting = [name for name in rest if longest_s % plans[name].cycle_s == 0]
-            found.append(tuple(fitting))
-            rest = [name for name in rest if name not in fitting]
-    return tuple(sorted(found, key=lambda names: (-len(names), names)))
 
 
 def _choice(network: RoadNetwork, known: Choice | None, plan: TimingPlan) -> Choice:

@@ -16,6 +16,7 @@ import networkx as nx
 
 from engine.measures.street import Street
 from network.errors import InfeasibleError
+from network.timing import TimingPlan
 
 LEAST_PLATOON_VPH = 60.0
 LONGEST_WAY_S = 40.0
@@ -126,6 +127,39 @@ def coordination_groups(
     able = _as_one(members, cycles_s, tied, together)
     parts = [part for group in groups for part in _in_step(strong, group, able)]
     return _rejoined(strong, parts, able)
+
+
+def timed_groups(
+    street: Street,
+    plans: Mapping[str, TimingPlan],
+    together: Sequence[tuple[str, ...]] = (),
+    known: Sequence[tuple[str, ...]] = (),
+) -> tuple[tuple[str, ...], ...]:
+    """Partition signals into the coordination groups that their plans keep in step.
+
+    Parameters
+    ----------
+    street
+        The street under its demand.
+    plans
+        By signal.
+    together
+        Signals to join whatever drives between them.
+    known
+        The groups, where whoever made the plans told them; signals of none run by themselves.
+        Without, signals that platoons join are of one group if they run its cycle or half of it.
+
+    Returns
+    -------
+    tuple of tuple of str
+        Largest first, then by name.
+    """
+    if known:
+        grouped = {name for group in known for name in group}
+        return _in_order({*known, *((name,) for name in plans if name not in grouped)})
+    # A signal is in step with those that run its cycle or twice as long a one.
+    runs_s = {name: {plan.cycle_s: 0.0, 2 * plan.cycle_s: 0.0} for name, plan in plans.items()}
+    return coordination_groups(street, set(plans), together, runs_s)
 
 
 def strong_links(coupled: nx.Graph) -> nx.Graph:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 from engine.measures.street import Street
 from engine.optimize.alternatives import cycles_around, next_sequence
-from engine.optimize.explanation import LARGEST_REFITTED, timed_groups
+from engine.optimize.explanation import LARGEST_REFITTED
+from engine.optimize.groups import timed_groups
 from engine.optimize.lock_checks import locked
 from engine.optimize.locks import CycleLock, Lock, Locks, SequenceLock
 from engine.optimize.problem import Limits, choices
@@ -42,6 +43,7 @@ def lock_costs(
     plans: Mapping[str, TimingPlan],
     limits: Limits,
     together: Sequence[tuple[str, ...]] = (),
+    known: Sequence[tuple[str, ...]] = (),
 ) -> tuple[LockCost, ...]:
     """Price every lock by itself, all others staying.
 
@@ -55,6 +57,8 @@ def lock_costs(
         With the locks.
     together
         Signals that are to share a group.
+    known
+        Coordination groups of the plans, where they are known.
 
     Returns
     -------
@@ -65,7 +69,7 @@ def lock_costs(
     every = tuple(
         dict.fromkeys(lock for hold in limits.locks.holds.values() for lock in hold.locks)
     )
-    groups = timed_groups(street, plans, [*together, *limits.locks.ties])
+    groups = timed_groups(street, plans, [*together, *limits.locks.ties], known)
     found = []
     for lock in every:
         rest = locked(network, [other for other in every if other != lock])

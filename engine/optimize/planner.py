@@ -13,7 +13,7 @@ from typing import Protocol
 from engine.measures.criteria import queues_past_room
 from engine.measures.street import Driving, Floats, build_street
 from engine.optimize.appraisal import appraised, busiest, scaled
-from engine.optimize.groups import coordination_groups
+from engine.optimize.groups import timed_groups
 from engine.optimize.optimizer import Optimization, Progress, optimize
 from engine.optimize.oversaturation import overloads
 from engine.optimize.problem import Choice, Limits, choices
@@ -115,10 +115,7 @@ def judged(task: Task, optimizer: Optimizer) -> Optimization:
     options = choices(network, limits)
     plans = dict(sorted(_checked(optimizer.optimize(task), options, limits).items()))
     cut_short = task.halted()
-    # A signal is in step with those that run its cycle or twice as long a one.
-    runs_s = {name: {found.cycle_s: 0.0, 2 * found.cycle_s: 0.0} for name, found in plans.items()}
-    together = [*task.together, *limits.locks.ties]
-    groups = coordination_groups(street, set(plans), together, runs_s)
+    groups = timed_groups(street, plans, [*task.together, *limits.locks.ties])
     ample = scaled(street, limits.demand_margin)
     tables, absent = isolated_signals(ample, options, limits)
     reasons = {name: "the optimizer gave it no plan" for name in options if name not in plans}

@@ -9,7 +9,8 @@ import pytest
 
 from engine.measures.corridor_search import strongest_corridor
 from engine.optimize import explanation as subject
-from engine.optimize.explanation import Explanation, Question, explanation_of, timed_groups
+from engine.optimize.explanation import Explanation, Question, explanation_of
+from engine.optimize.groups import timed_groups
 from engine.optimize.narrative import corridor_paragraph, group_paragraph, signal_paragraph
 from engine.optimize.problem import Limits
 from network.errors import InsufficientDataError
@@ -152,6 +153,31 @@ def test_cycles_that_do_not_go_together_make_groups_of_their_own() -> None:
     plans["B"] = TimingPlan("B", 40, (1, 2, 3), (20, 10, 10), 3, 1)
     plans["C"] = TimingPlan("C", 70, (1, 2, 3), (35, 20, 15), 3, 1)
     assert timed_groups(street, plans) == (("A", "B"), ("C",))
+
+
+def test_signals_that_a_signal_between_parts_are_not_of_one_group() -> None:
+    network = row(3)
+    street = demand_of(network).street(network)
+    plans = plans_of(network)
+    plans["B"] = TimingPlan("B", 70, (1, 2, 3), (35, 20, 15), 3, 1)
+    assert timed_groups(street, plans) == (("A",), ("B",), ("C",))
+    assert timed_groups(street, plans, [("A", "C")]) == (("A", "C"), ("B",))
+
+
+def test_signals_whose_platoons_return_every_third_cycle_are_not_of_one_group() -> None:
+    network = row(2)
+    street = demand_of(network).street(network)
+    plans = plans_of(network)
+    plans["A"] = TimingPlan("A", 120, (1, 2, 3), (60, 35, 25), 3, 1)
+    plans["B"] = TimingPlan("B", 40, (1, 2, 3), (20, 10, 10), 3, 1)
+    assert timed_groups(street, plans) == (("A",), ("B",))
+
+
+def test_reasons_speak_of_the_groups_that_whoever_made_the_plans_tells() -> None:
+    asked = question(row(3), thorough=False)
+    assert [group.names for group in explanation_of(asked).groups] == [("A", "B", "C")]
+    told = explanation_of(replace(asked, groups=(("B", "C"),)))
+    assert [group.names for group in told.groups] == [("B", "C"), ("A",)]
 
 
 def test_a_second_in_a_large_group_is_priced_over_its_neighbors(

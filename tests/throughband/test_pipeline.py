@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,25 +17,25 @@ from tests.reference.toy_streets import PLAIN
 from throughband import pipeline
 
 
-def test_locks_are_priced_with_the_named_corridors_signals_together(
+def test_plans_are_explained_and_locks_priced_by_the_groups_planned(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    network = row(2)
+    network = row(3)
     lock = CycleLock("locks.toml, line 4", ("A",), 80)
     limits = Limits(effort=60, locks=locked(network, [lock]))
     done = optimize(network, flows_of(network), 900, 0, limits, PLAIN)
-    named = SimpleNamespace(name="Main Street", signals=("A", "B"))
-    monkeypatch.setattr(pipeline, "corridors_of", lambda *_: (named,))
+    done = replace(done, groups=(("A", "B"), ("C",)))
     setting: Any = SimpleNamespace(scenario=None, network=network)
     worth = pipeline.priced(setting, done, limits)
+    assert worth is not None
+    assert [group.names for group in worth.groups] == [("A", "B"), ("C",)]
     priced: list[Any] = []
 
-    def record(*given: Any) -> tuple[()]:
-        priced.extend(given)
+    def record(*_: Any, known: Any) -> tuple[()]:
+        priced.append(known)
         return ()
 
     monkeypatch.setattr(pipeline, "lock_costs", record)
     told = pipeline.explain(setting, done, limits, worth)
-
-    assert priced[-1] == [("A", "B")]
+    assert priced == [done.groups]
     assert any(sentence.startswith("Locked: ") for sentence in told["A"])

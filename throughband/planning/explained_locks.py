@@ -107,5 +107,6 @@ def held_locks(
         Signals that an engineer wants under one cycle.
     """
     plans = {plan.signal_id: plan for plan in plan_set.plans}
+    known = [group.signals for group in plan_set.groups]
     limits = Limits(objective=objective, locks=locks)
-    return HeldLocks(locks, lock_costs(network, street, plans, limits, together))
+    return HeldLocks(locks, lock_costs(network, street, plans, limits, together, known))

@@ -133,6 +133,7 @@ def explained(
             corridors,
             built,
             seed,
+            [group.signals for group in plan_set.groups],
         ),
         teller.tell if teller else None,
     )

@@ -21,7 +21,7 @@ from engine.measures.corridor import Corridor
 from engine.measures.corridor_search import arterials
 from engine.measures.street import Floats, Street, build_street
 from engine.optimize.corridors import as_named, named_corridors
-from engine.optimize.explanation import timed_groups
+from engine.optimize.groups import timed_groups
 from engine.optimize.trials import GroupTrials
 from network.errors import PlanError
 from network.graph import RoadNetwork
@@ -129,7 +129,7 @@ class Tuning:
         self.plan_set = plan_set
         self.in_force = running(network) if in_force is None else dict(in_force)
         self._plans = {plan.signal_id: plan for plan in plan_set.plans}
-        self.groups = timed_groups(street, self._plans, together)
+        self.groups = timed_groups(street, self._plans, together, _known(plan_set))
         if corridors is None:
             corridors = _rows(network, street, self.groups)
         self.corridors = dict(corridors)
@@ -255,7 +255,7 @@ def rows_to_draw(setting: Setting, street: Street, plan_set: PlanSet) -> dict[st
     if named:
         return dict(named_corridors(setting.network, street, named))
     plans = {plan.signal_id: plan for plan in plan_set.plans}
-    return _rows(setting.network, street, timed_groups(street, plans))
+    return _rows(setting.network, street, timed_groups(street, plans, known=_known(plan_set)))
 
 
 def open_tuning(
@@ -305,6 +305,10 @@ def running(network: RoadNetwork) -> dict[str, TimingPlan]:
         for name, signal in network.signals.items()
         if signal.plan_in_force is not None and signal.phasing is not None
     }
+
+
+def _known(plan_set: PlanSet) -> list[tuple[str, ...]]:
+    return [group.signals for group in plan_set.groups]
 
 
 def _rows(

@@ -17,7 +17,7 @@ from network.counts import CountSeries
 from network.files import write_plan
 from network.readers.counts_csv import write_counts_csv
 from network.schemas import schema
-from network.timing import PlanSet
+from network.timing import CoordinationGroup, PlanSet
 from tests.engine.explained_streets import WALKING, demand_of, plans_of, row
 from tests.throughband.command_line import assert_one_line, call
 from throughband.planning.explaining import plans_in_force
@@ -140,6 +140,28 @@ def test_plans_in_force_and_a_plan_file_are_explained(
         Draft202012Validator(schema("explanation")).validate(document)
     assert documents[0]["groups"] == documents[1]["groups"]
     assert len(documents[0]["groups"][0]["signals"]) == 2
+
+
+@pytest.mark.sumo
+def test_a_plan_file_is_explained_by_the_groups_it_tells(street: Path, tmp_path: Path) -> None:
+    network = open_setting(str(street)).network
+    names = list(network.movements)
+    counts = tmp_path / "few.csv"
+    # No platoon is worth one cycle here; whoever made the plan knew of more traffic.
+    few = np.zeros((12, len(names)))
+    few[0] = 1.0
+    write_counts_csv(counts, CountSeries.from_volumes("movement", names, 0.0, 300, few))
+    plans = plans_in_force(network).plans
+    together = CoordinationGroup(plans[0].cycle_s, tuple(plan.signal_id for plan in plans))
+    sizes = []
+    for groups in ((), (together,)):
+        file, out = tmp_path / "plan.json", tmp_path / str(len(groups))
+        write_plan(file, PlanSet(network.name, plans, {}, groups), network)
+        done = call("explain", street, "--plan", file, "--counts", counts, "--out", out)
+        assert done.code == 0, done.err
+        document = json.loads((out / "explain.json").read_text())
+        sizes.append([len(group["signals"]) for group in document["groups"]])
+    assert sizes == [[1, 1], [2]]
 
 
 LOCKS = 'format = "throughband.locks"\nversion = 1\n\n'

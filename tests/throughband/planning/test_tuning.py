@@ -16,7 +16,7 @@ from engine.measures.cyclic import CyclicTables, cost_weights
 from engine.measures.cyclic_group import cyclic_group
 from engine.measures.hcm_terms import level_of_service
 from network.errors import PlanError, UnsafePlanError
-from network.timing import PlanSet, TimingPlan
+from network.timing import CoordinationGroup, PlanSet, TimingPlan
 from tests.engine.explained_streets import demand_of, plans_of, row
 from throughband.planning.tuning import Tuning
 from throughband.planning.tuning_moves import Move
@@ -59,6 +59,12 @@ def test_a_trial_predicts_what_the_optimizers_model_says_of_the_moved_plans(
     assert trial.total.now.delay_s == pytest.approx(delay_s, rel=1e-6)
     stops = delay_of(plans, columns.STOP_S) / volume_vps
     assert trial.total.now.stops == pytest.approx(stops, rel=1e-6)
+
+
+def test_moves_are_tried_within_the_groups_that_the_plans_tell() -> None:
+    grouped = tuning(replace(PLAN_SET, groups=(CoordinationGroup(80, ("B", "C")),)))
+    assert grouped.trial([Move("A", 7)]).signals == ("A",)
+    assert grouped.trial([Move("B", 7)]).signals == ("B", "C")
 
 
 @given(st.sampled_from("ABC"), st.integers(0, 79))
