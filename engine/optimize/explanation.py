@@ -20,6 +20,7 @@ from engine.optimize.problem import Choice, Limits, choices, refused_steps
 from engine.optimize.regret import Demand, Regret, refit_gain, regrets
 from engine.optimize.sensitivity import HourlyModel, SignalSeconds, exchanged, seconds_of
 from engine.optimize.trials import GroupTrials
+from engine.optimize.withheld import Withheld, withheld_orders
 from network.errors import InsufficientDataError
 from network.graph import RoadNetwork
 from network.safety import SignalRules
@@ -65,6 +66,8 @@ class SignalExplanation:
     refused_steps
         Stages that may not follow each other, each with the safety rule that stands against it;
         empty where not asked.
+    withheld
+        Lawful orders of its phases that are not offered; empty where not asked.
     """
 
     plan: TimingPlan
@@ -75,6 +78,7 @@ class SignalExplanation:
     offset_veh_s_per_h: Floats
     exchanges: Mapping[int, tuple[tuple[int, float], ...]]
     refused_steps: Mapping[tuple[int, int], str] = field(default_factory=dict)
+    withheld: Withheld = field(default_factory=Withheld)
 
     @property
     def signal_id(self) -> str:
@@ -306,6 +310,7 @@ def _signal(
         curve,
         exchanges,
         refused_steps(choice.signal) if question.demand is not None else {},
+        withheld_orders(choice, plan.sequence) if question.demand is not None else Withheld(),
     )
 
 

@@ -18,8 +18,10 @@ from engine.optimize.lock_costs import LockCost
 from engine.optimize.locks import Lock, Locks
 from engine.optimize.regret import CLOCKS, SPEEDS, VOLUMES, Regret
 from engine.optimize.sensitivity import LaneChange, SecondCost
+from engine.optimize.withheld import Withheld
 
 SECONDS_PER_MINUTE: Final = 60.0
+ORDERS_NAMED: Final = 3
 WORTH_TELLING: Final = 0.005
 """Part of a group's waiting by which moving a second must pay before it is called a gain."""
 
@@ -173,6 +175,21 @@ def signal_sentences(signal: SignalExplanation, group: GroupExplanation) -> Iter
         )
     for (ending, beginning), why in sorted(signal.refused_steps.items()):
         yield f"Phase {beginning} may not follow phase {ending} directly: {why}."
+    if signal.withheld.orders:
+        yield _withheld(signal.withheld)
+
+
+def _withheld(found: Withheld) -> str:
+    shown = "; ".join(", ".join(map(str, order)) for order in found.orders[:ORDERS_NAMED])
+    more = len(found.orders) - ORDERS_NAMED
+    listed = f"{shown}; and {more} more" if more > 0 else shown
+    one = len(found.orders) == 1
+    return (
+        f"{'This order' if one else 'These orders'} of phases would be lawful but "
+        f"{'is' if one else 'are'} not tried ({listed}): who still waits for a gap inside the "
+        f"junction, on street {', '.join(found.links)}, is let out by the next phase today, and "
+        "would be left standing in the way of others."
+    )
 
 
 def lock_sentences(signal_id: str, locks: Locks, costs: Sequence[LockCost]) -> Iterator[str]:

@@ -13,6 +13,7 @@ from engine.optimize.explanation import Explanation, Question, explanation_of
 from engine.optimize.groups import timed_groups
 from engine.optimize.narrative import corridor_paragraph, group_paragraph, signal_paragraph
 from engine.optimize.problem import Limits
+from engine.optimize.withheld import Withheld
 from network.errors import InsufficientDataError
 from network.graph import RoadNetwork
 from network.timing import TimingPlan
@@ -219,3 +220,32 @@ def test_what_may_not_follow_what_is_told_with_the_reason(told: Explanation) -> 
     text = signal_paragraph(signal, group)
     assert "Phase 3 may not follow phase 1 directly: yellow trap." in text
     assert "may not follow" not in signal_paragraph(group.signals[0], group)
+
+
+def test_orders_that_are_lawful_but_not_tried_are_told_with_the_reason(told: Explanation) -> None:
+    group = told.groups[0]
+    one = replace(group.signals[0], withheld=Withheld(((1, 3, 2),), ("e1",)))
+    text = signal_paragraph(one, group)
+    assert "This order of phases would be lawful but is not tried (1, 3, 2): " in text
+    assert "inside the junction, on street e1, is let out by the next phase today" in text
+    orders = ((1, 3, 2, 4), (1, 3, 4, 2), (1, 4, 2, 3), (1, 4, 3, 2))
+    many = signal_paragraph(replace(one, withheld=Withheld(orders, ("e1", "n1"))), group)
+    assert "are not tried (1, 3, 2, 4; 1, 3, 4, 2; 1, 4, 2, 3; and 1 more): " in many
+    assert "on street e1, n1," in many
+    assert "not tried" not in signal_paragraph(group.signals[0], group)
+
+
+def test_an_explanation_looks_for_orders_that_are_withheld() -> None:
+    network = row(2)
+    lengths = {name: replace(link, length_m=20.0) for name, link in network.links.items()}
+    signals = {
+        name: replace(
+            signal,
+            plan_in_force=TimingPlan(name, 80, (1, 3, 2), (40, 15, 25), 0, 1),
+        )
+        for name, signal in network.signals.items()
+    }
+    short = RoadNetwork(network.name, lengths, signals, network.connections)
+    found = explanation_of(question(short))
+    withheld = {s.signal_id: s.withheld for g in found.groups for s in g.signals}
+    assert withheld == {"A": Withheld(((1, 2, 3),), ("w1",)), "B": Withheld(((1, 2, 3),), ("e1",))}

@@ -16,6 +16,7 @@ from engine.optimize.locks import Hold
 from engine.optimize.problem import Choice, Limits, choices, refused_steps
 from engine.optimize.programs import Program, SignalPrograms
 from engine.optimize.rings import STAGES_PERMUTED, stage_orders
+from engine.optimize.withheld import Withheld, withheld_orders
 from network.graph import RoadNetwork, Signal
 from network.phasing import Phase, Phasing
 from network.safety import check
@@ -187,6 +188,20 @@ def test_the_stage_that_clears_the_inside_stays_behind_the_one_that_fills_it() -
     choice = choices(inside(INSIDE_M - 1.0, (0,)), Limits())["X"]
     assert choice.sequences == ((1, 2, 3),)
     assert choice.orders((1, 2, 3)) == ()
+
+
+def test_orders_that_would_not_clear_the_inside_are_told_apart_from_unlawful_ones() -> None:
+    choice = choices(inside(INSIDE_M - 1.0, (0,)), Limits())["X"]
+    assert withheld_orders(choice, (1, 2, 3)) == Withheld(((1, 3, 2),), ("in1",))
+    # With room behind the turn the order is offered, so nothing is withheld.
+    free = choices(inside(INSIDE_M + 1.0, (0,)), Limits())["X"]
+    assert free.orders((1, 2, 3)) == ((1, 3, 2),)
+    assert withheld_orders(free, (1, 2, 3)) == Withheld()
+
+
+def test_an_order_that_is_offered_is_not_told_as_withheld() -> None:
+    choice = choices(inside(INSIDE_M - 1.0, (0,), in_force=(1, 3, 2)), Limits())["X"]
+    assert withheld_orders(choice, (1, 3, 2)) == Withheld()
 
 
 def test_a_turn_that_is_not_cleared_behind_its_permissive_green_today_takes_any_order() -> None:
