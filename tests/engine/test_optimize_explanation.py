@@ -233,19 +233,3 @@ def test_orders_that_are_lawful_but_not_tried_are_told_with_the_reason(told: Exp
     assert "are not tried (1, 3, 2, 4; 1, 3, 4, 2; 1, 4, 2, 3; and 1 more): " in many
     assert "on street e1, n1," in many
     assert "not tried" not in signal_paragraph(group.signals[0], group)
-
-
-def test_an_explanation_looks_for_orders_that_are_withheld() -> None:
-    network = row(2)
-    lengths = {name: replace(link, length_m=20.0) for name, link in network.links.items()}
-    signals = {
-        name: replace(
-            signal,
-            plan_in_force=TimingPlan(name, 80, (1, 3, 2), (40, 15, 25), 0, 1),
-        )
-        for name, signal in network.signals.items()
-    }
-    short = RoadNetwork(network.name, lengths, signals, network.connections)
-    found = explanation_of(question(short))
-    withheld = {s.signal_id: s.withheld for g in found.groups for s in g.signals}
-    assert withheld == {"A": Withheld(((1, 2, 3),), ("w1",)), "B": Withheld(((1, 2, 3),), ("e1",))}

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.measures.street import build_street
+from engine.optimize.explanation import Question, explanation_of
 from engine.optimize.inside import INSIDE_M, emptied, inside_groups
 from engine.optimize.locks import Hold
 from engine.optimize.problem import Choice, Limits, choices, refused_steps
@@ -22,6 +23,7 @@ from network.phasing import Phase, Phasing
 from network.safety import check
 from network.timeline import watch
 from network.timing import TimingPlan
+from tests.engine.explained_streets import demand_of
 from tests.reference.toy_streets import PLAIN, PROTECTED_LEFTS, crossroads
 from tests.strategies import connection, network_of, signal_of, signals
 
@@ -197,6 +199,16 @@ def test_orders_that_would_not_clear_the_inside_are_told_apart_from_unlawful_one
     free = choices(inside(INSIDE_M + 1.0, (0,)), Limits())["X"]
     assert free.orders((1, 2, 3)) == ((1, 3, 2),)
     assert withheld_orders(free, (1, 2, 3)) == Withheld()
+
+
+def test_an_explanation_looks_for_orders_that_are_withheld() -> None:
+    network = inside(INSIDE_M - 1.0, (0,))
+    demand = demand_of(network)
+    plan = network.signals["X"].plan_in_force
+    assert plan is not None
+    asked = Question(network, demand.street(network), 0, {"X": plan}, Limits(), demand=demand)
+    (signal,) = explanation_of(asked).groups[0].signals
+    assert signal.withheld == Withheld(((1, 3, 2),), ("in1",))
 
 
 def test_an_order_that_is_offered_is_not_told_as_withheld() -> None:
