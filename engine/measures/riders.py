@@ -3,7 +3,9 @@
 A bus reaches a signal by its own profile: it left the signal before when its lane let it go, drove
 at its own speed and stood at its stops for a time that spreads from bus to bus, so that no platoon
 of cars carries it. At the stop line it joins the queue of its lane, first come first served, and
-leaves when those ahead of it have left. What it delays itself is in the lane's counts already.
+leaves when those ahead of it have left. It speeds up with them: in SUMO buses that had stood lost
+2.4 s beyond free speed, which is what cars lose (65 starts on an arterial, at 45 km/h); by their
+own acceleration it would have been 5.2 s. What a bus delays itself is in the lane's counts already.
 
 Dwell and driving time together are a plain delay and a geometric tail, with their mean and their
 standard deviation (the same form as Robertson's dispersion; TRANSYT gives buses one of their own
@@ -118,7 +120,8 @@ def riders_of(
                         line.passengers, persons, before, delay_s, smoothing,
                     )
                 )  # fmt: skip
-                before, mean_s, variance_s2 = len(found) - 1, 0.0, 0.0
+                before, variance_s2 = len(found) - 1, 0.0
+                mean_s = pace.starting_s(min(network.links[other].speed_mps, line.speed_mps))
             turn = next(c for c in network.turns_into[other] if c.from_link == one)
             run_s, dwell_s, spread_s2 = _over_link(network, pace, line, turn)
             mean_s += run_s + dwell_s
