@@ -47,7 +47,7 @@ class Observed:
         Protected greens of lanes in which anybody crossed.
     passages
         By link, undisturbed passages: time from the end of the link before, s, and greatest
-        speed, m/s.
+        speed, m/s. Who started from the queue of the signal before a link is not among them.
     stops
         By lane that ends at a signal, how often vehicles came to a halt on the way to it.
     vehicles
@@ -244,6 +244,7 @@ class _Follower:
         if vehicle.left_before_s >= 0 and not vehicle.held_up:
             passage = (at_s - vehicle.left_before_s, vehicle.fastest_mps)
             self._seen.passages.setdefault(vehicle.edge, []).append(passage)
+        started = False
         way = self._by_via.get((vehicle.lane, lane)) or self._by_end.get((vehicle.lane, edge))
         if way is not None:
             crossing = _Crossing(at_s, way.connection_id, vehicle.queued_s)
@@ -251,9 +252,11 @@ class _Follower:
             seen = self._seen
             seen.vehicles[vehicle.lane] = seen.vehicles.get(vehicle.lane, 0) + 1
             seen.stops[vehicle.lane] = seen.stops.get(vehicle.lane, 0) + vehicle.halts
+            # What speeding up behind a signal costs is the model's to add, for platoons only.
+            started = vehicle.queued_s >= 0
             vehicle.queued_s, vehicle.halts = -1.0, 0
         vehicle.left_before_s = at_s
-        vehicle.fastest_mps, vehicle.held_up = 0.0, False
+        vehicle.fastest_mps, vehicle.held_up = 0.0, started
         if edge:
             vehicle.edge = edge
 
