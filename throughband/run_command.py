@@ -22,7 +22,8 @@ from throughband.run_approval import RunApproval
 from throughband.run_record import add_step, planning_inputs, run_record
 from throughband.setting import open_setting
 from throughband.teller import Teller
-from throughband.validate_command import tell_verdict, validation_seeds
+from throughband.validate_command import tell_verdict
+from throughband.validation_seeds import validation_seeds
 
 
 def run_scenario(
@@ -30,7 +31,7 @@ def run_scenario(
     out: Path | None,
     begin_s: float | None,
     end_s: float | None,
-    seeds: int,
+    seeds: str,
     effort: int,
     workers: int,
     base_port: int,
@@ -43,6 +44,7 @@ def run_scenario(
 ) -> None:
     """Carry out ``throughband run``."""
     # Not after minutes of work.
+    chosen = validation_seeds(seeds)
     reckoned = read_rates(rates) if rates is not None else Rates()
     from throughband.reports.report import write_report
     from throughband.reports.retelling import told
@@ -67,7 +69,7 @@ def run_scenario(
             result = asyncio.run(
                 pipeline.run(
                     setting,
-                    validation_seeds(seeds),
+                    chosen,
                     limits,
                     RunApproval(teller, journal, by_policy, approved_by),
                     journal.write,

@@ -7,20 +7,20 @@ from pathlib import Path
 from typing import Any
 
 from throughband import pipeline
-from throughband.pipeline import FIRST_VALIDATION_SEED
 from throughband.planning.plan_files import plan_for
 from throughband.results import output_folder, versions, write_json
 from throughband.run_record import add_step
 from throughband.seams import OWN_SIMULATOR, simulator_named
 from throughband.setting import open_setting
 from throughband.teller import Teller
+from throughband.validation_seeds import validation_seeds
 
 
 def validate_plan(
     name: str,
     plan: Path,
     out: Path,
-    seeds: int,
+    seeds: str,
     begin_s: float | None,
     end_s: float | None,
     workers: int,
@@ -28,16 +28,17 @@ def validate_plan(
 ) -> None:
     """Carry out ``throughband validate``."""
     simulator = simulator_named(simulator_name)
+    chosen = validation_seeds(seeds)
     with Teller(3) as teller, output_folder(out) as folder:
         teller.step("read the network and the plan")
         setting = open_setting(name, begin_s, end_s)
         plan_set = plan_for(plan, setting)
         teller.step(f"prove it in {simulator_name} against the plan in force")
         report = pipeline.prove(
-            setting, plan_set, validation_seeds(seeds), workers, teller.tell, simulator
+            setting, plan_set, chosen, workers, teller.tell, simulator
         ).to_dict()
         teller.step("write the validation")
-        add_step(folder, out, "validate", setting, {"plan": plan}, validation_seeds(seeds))
+        add_step(folder, out, "validate", setting, {"plan": plan}, chosen)
         write_json(
             folder / "validation.json",
             {
@@ -49,11 +50,6 @@ def validate_plan(
             },
         )
         tell_verdict(report, teller)
-
-
-def validation_seeds(count: int) -> tuple[int, ...]:
-    """Return so many of the seeds that plans are proven with."""
-    return tuple(range(FIRST_VALIDATION_SEED, FIRST_VALIDATION_SEED + count))
 
 
 def tell_verdict(report: Mapping[str, Any], teller: Teller) -> None:

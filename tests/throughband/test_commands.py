@@ -157,6 +157,24 @@ def test_validate_writes_pairs_under_validation_seeds(
     assert written["verdict"] in ("better", "worse", "no clear difference")
 
 
+def test_validate_takes_seeds_by_name(corner: Path, planned: Path, tmp_path: Path) -> None:
+    options = ("--plan", planned / "plan.json", "--out", tmp_path, "--seeds")
+    outcome = call("validate", corner, *options, "11-12")
+    assert outcome.code == 0, outcome.err
+    assert json.loads((tmp_path / "validation.json").read_text())["seeds"] == [11, 12]
+
+
+@pytest.mark.parametrize("command", ["run", "validate"])
+def test_seeds_that_are_counted_on_prove_nothing(
+    corner: Path, planned: Path, tmp_path: Path, command: str
+) -> None:
+    options = ("--plan", planned / "plan.json") if command == "validate" else ()
+    out = tmp_path / "out"
+    outcome = call(command, corner, *options, "--out", out, "--seeds", "1-5")
+    assert_one_line(outcome, "'1-5'", "counted on seed 1")
+    assert not out.exists()
+
+
 @pytest.fixture
 def approval(tmp_path: Path) -> tuple[Teller, Journal, Path]:
     path = tmp_path / "journal.sqlite"

@@ -43,4 +43,9 @@ TimeLimit = Annotated[
         help="Seconds of search after which the best lawful plans so far are taken.", min=1
     ),
 ]
-Seeds = Annotated[int, typer.Option(help="Simulated runs per plan, from seed 101 on.", min=2)]
+Seeds = Annotated[
+    str,
+    typer.Option(
+        help="Simulated runs per plan, from seed 101 on; or the seeds, as in 101-110 or 11,13,17."
+    ),
+]

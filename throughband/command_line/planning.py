@@ -37,7 +37,7 @@ def run(
     out: Annotated[Path | None, typer.Option(help="Folder; runs/<scenario> by default.")] = None,
     begin: Begin = None,
     end: End = None,
-    seeds: Seeds = 5,
+    seeds: Seeds = "5",
     effort: Effort = 1500,
     time_limit: TimeLimit = None,
     workers: Workers = 2,

@@ -42,7 +42,7 @@ def validate(
     scenario: Scenario,
     plan: Annotated[Path, typer.Option(help="plan.json, as 'optimize' wrote it.")],
     out: OutDir,
-    seeds: Seeds = 5,
+    seeds: Seeds = "5",
     begin: Begin = None,
     end: End = None,
     workers: Workers = 2,
