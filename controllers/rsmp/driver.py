@@ -192,7 +192,7 @@ class RsmpDriver:
             return await self._writer.make(before, change.new)
         except (RejectedValueError, ReadBackMismatchError) as error:
             try:
-                await self._writer.make(await self.read(before), before, every=False)
+                await self._writer.take_back(change.new, before, await self.read(before))
             except ControllerError as second:
                 raise RollbackFailedError(
                     f"{error}; taking plan {change.pattern} back failed: {second}"

@@ -227,6 +227,23 @@ def test_a_command_that_is_answered_and_forgotten_is_found_and_the_rest_taken_ba
     run(scenario)
 
 
+@pytest.mark.parametrize("status", ["S0023", "S0024", "S0028"])
+def test_what_reads_as_it_was_is_taken_back_all_the_same(status: str) -> None:
+    """A site that goes on telling what it had held what was written, called by anybody later."""
+
+    async def scenario() -> None:
+        faults = SiteFaults()
+        async with bench(faults=faults) as b:
+            change, before = await prepared(b), b.stored()
+            readings = await b.session.read([(status, "status")])
+            faults.lies[status, "status"] = readings.values[status, "status"]
+            with pytest.raises(ReadBackMismatchError, match="stores "):
+                await b.driver.commit(change)
+            assert b.stored() == before
+
+    run(scenario)
+
+
 def test_what_somebody_else_has_written_is_left() -> None:
     async def scenario() -> None:
         async with bench() as b:
