@@ -171,8 +171,8 @@ def main() -> int:
         started = time.monotonic()
         outcome = fuzz()
         outcomes.append(outcome)
-        if not outcome.passed:
-            missed.append(f"{name}: escapes, time or memory, as told above")
+        if outcome.missed:
+            missed.append(f"{name}: {', '.join(outcome.missed)}")
         table.add_row(
             name,
             f"{outcome.tried:,}",

@@ -48,10 +48,22 @@ class Outcome:
         self.culprits.setdefault(text[:100], datagrams)
 
     @property
+    def missed(self) -> tuple[str, ...]:
+        """Each limit that is missed, with what there was and what is allowed."""
+        found = []
+        if self.escaped:
+            found.append(f"{self.escaped.total():,} escaped (limit 0)")
+        if self.slowest_s > SLOWEST_S:
+            found.append(f"slowest {1e3 * self.slowest_s:.1f} ms (limit {1e3 * SLOWEST_S:g} ms)")
+        if self.grown_bytes > GROWN_BYTES:
+            grown_mb, most_mb = self.grown_bytes / 1e6, GROWN_BYTES / 1e6
+            found.append(f"grown {grown_mb:.1f} MB (limit {most_mb:g} MB)")
+        return tuple(found)
+
+    @property
     def passed(self) -> bool:
         """Whether all limits are kept."""
-        within = self.slowest_s <= SLOWEST_S and self.grown_bytes <= GROWN_BYTES
-        return within and not self.escaped
+        return not self.missed
 
 
 @contextmanager

@@ -176,3 +176,14 @@ def test_exceptional_elements_keep_the_lengths_around_them() -> None:
     assert len(found) > 500
     # Of three changes to an element, one is to its length, which is then meant to lie.
     assert sum(parse(datagram) is not None for datagram in found) > len(found) / 2
+
+
+def test_limits_that_are_missed_are_told_with_their_amounts() -> None:
+    outcome = Outcome(slowest_s=0.1234, grown_bytes=25_100_000)
+    assert not outcome.passed
+    assert outcome.missed == ("slowest 123.4 ms (limit 100 ms)", "grown 25.1 MB (limit 20 MB)")
+    outcome = Outcome()
+    for _ in range(3):
+        outcome.escape("KeyError: 1", b"")
+    assert outcome.missed == ("3 escaped (limit 0)",)
+    assert Outcome(slowest_s=0.1, grown_bytes=20_000_000).passed
