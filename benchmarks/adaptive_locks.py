@@ -46,7 +46,8 @@ from benchmarks.knots import alone, circles
 from benchmarks.seeds import seeds_of
 from benchmarks.suite.trips import LOCKED_PART, stuck
 from engine.adaptive.control import Information
-from engine.adaptive.lookahead import LookAhead, Outlook
+from engine.adaptive.lookahead import LookAhead
+from engine.adaptive.outlook import Outlook
 from engine.adaptive.pressure import RESCO_INTERVAL_S
 from engine.adaptive.sensing import Sensing
 from engine.adaptive.sites import build_sites

@@ -26,7 +26,8 @@ from rich.table import Table
 
 from benchmarks.seeds import seeds_of
 from engine.adaptive.control import Controller, Information, Site
-from engine.adaptive.lookahead import LookAhead, Outlook
+from engine.adaptive.lookahead import LookAhead
+from engine.adaptive.outlook import Outlook
 from engine.adaptive.pressure import BestStage, max_pressure
 from engine.adaptive.sensing import Sensing
 from engine.adaptive.sites import build_sites

@@ -34,6 +34,7 @@ from rich.table import Table
 from benchmarks.seeds import seeds_of
 from engine.adaptive.coordinated import PlanBound, Slack
 from engine.adaptive.lookahead import LookAhead
+from engine.adaptive.outlook import Outlook, inside_plans
 from engine.adaptive.sensing import Sensing, Sensors
 from engine.adaptive.sites import build_sites
 from engine.validate.adaptive_loop import run_adaptive
@@ -187,11 +188,16 @@ async def _adaptation(
     ]
     return Adaptation(
         links,
-        PlanBound(setting.network, LookAhead(), slack),
+        _bound(setting, slack),
         Sensors([link.site for link in links], Sensing()),
         lambda _: None,
         lambda _: None,
     )
+
+
+def _bound(setting: Setting, slack: Slack) -> PlanBound:
+    network = setting.network
+    return PlanBound(network, LookAhead(inside_plans(Outlook(), network)), slack)
 
 
 def play(scenario: str, seed: int, slack: Slack, duration_s: float | None) -> Row:
@@ -206,7 +212,7 @@ def play(scenario: str, seed: int, slack: Slack, duration_s: float | None) -> Ro
         setting.case,
         seed,
         build_sites(setting.network),
-        PlanBound(setting.network, LookAhead(), slack),
+        _bound(setting, slack),
         Sensing(),
         emissions=False,
     )

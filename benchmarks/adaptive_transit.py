@@ -36,6 +36,7 @@ from benchmarks.told_command import told_command
 from engine.adaptive.control import Controller, Site
 from engine.adaptive.coordinated import PlanBound
 from engine.adaptive.lookahead import LookAhead
+from engine.adaptive.outlook import Outlook, inside_plans
 from engine.adaptive.plan_in_force import PlanInForce
 from engine.adaptive.priority import Priority
 from engine.adaptive.sites import build_sites
@@ -57,7 +58,7 @@ BUS_RATIO, PERSON_RATIO = 0.60, 1.00
 BUDGET_PERSON_S: Final = 7200.0
 BENEATH: Final[Mapping[str, Callable[[RoadNetwork], Controller]]] = {
     "plan in force": PlanInForce,
-    "coordinated": lambda network: PlanBound(network, LookAhead()),
+    "coordinated": lambda network: PlanBound(network, LookAhead(inside_plans(Outlook(), network))),
     "adaptive": lambda _: LookAhead(),
 }
 WITHOUT, WITH = "without", "with"

@@ -12,7 +12,8 @@ from rich.console import Console
 
 from engine.adaptive.control import Controller, Information
 from engine.adaptive.coordinated import PlanBound
-from engine.adaptive.lookahead import LookAhead, Outlook
+from engine.adaptive.lookahead import LookAhead
+from engine.adaptive.outlook import Outlook, inside_plans
 from engine.adaptive.priority import Priority
 from engine.adaptive.sensing import Sensing
 from engine.adaptive.sites import build_sites
@@ -124,9 +125,9 @@ def simulate_adaptive(
     controller: Controller
     if name == ADAPTIVE:
         # Ours is told how far its sensors reach.
-        controller = LookAhead(
-            Outlook(share=sensing.share, reach_m=sensing.reach_m, advance_m=sensing.advance_m)
-        )
+        outlook = Outlook(share=sensing.share, reach_m=sensing.reach_m, advance_m=sensing.advance_m)
+        bound = mode == COORDINATED
+        controller = LookAhead(inside_plans(outlook, setting.network) if bound else outlook)
     else:
         live = live_controller(name, (*PROGRAMS, "plan:FILE"))
         controller, own = live.start(setting, seed)

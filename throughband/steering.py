@@ -15,7 +15,8 @@ from typing import Any, Final, Protocol, runtime_checkable
 
 from engine.adaptive import pressure
 from engine.adaptive.control import Controller, Information
-from engine.adaptive.lookahead import LookAhead, Outlook
+from engine.adaptive.lookahead import LookAhead
+from engine.adaptive.outlook import Outlook
 from engine.adaptive.resco import resco_max_pressure, resco_max_wave
 from engine.adaptive.sensing import Sensing
 from network.errors import PluginError

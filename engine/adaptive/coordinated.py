@@ -9,7 +9,8 @@ back. What others leave over is added to the green that comes next. What the dec
 phase controls of NTCIP 1202 is told by `PlanBound.controls`.
 
 The controller beneath is shown the signal with the changes of stage that the plan has and no
-others, so that it weighs what it may do: to stay, or to go on.
+others, and, where it looks ahead, told in which seconds each green may end and in which it has to,
+so that it weighs what it may do: to stay, or to go on.
 
 Signals without a plan in force are left to the controller beneath.
 """
@@ -22,7 +23,11 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final
 
+import numpy as np
+
 from engine.adaptive.control import Controller, Site, View
+from engine.adaptive.kernels import NEVER_S
+from engine.adaptive.limits import Limited, Limits, free
 from engine.adaptive.plan_in_force import PlanClock
 from engine.adaptive.turns import Turns
 from network.errors import EngineError
@@ -158,12 +163,21 @@ class PlanBound:
         plan_s
             By signal, the time since system zero by its own clock, s, where that is known.
         """
+        clocks_s = plan_s or {}
+        if isinstance(self._beneath, Limited):
+            horizon_s = self._beneath.horizon_s
+            self._beneath.limit(
+                {
+                    name: windows.limits(clocks_s.get(name, now_s), horizon_s)
+                    for name, windows in self._windows.items()
+                }
+            )
         wishes = dict(self._beneath.decide(now_s, views))
         self._controls = {}
         for name, windows in self._windows.items():
             if name not in views:
                 continue
-            stage, at_s = views[name].stage, (plan_s or {}).get(name, now_s)
+            stage, at_s = views[name].stage, clocks_s.get(name, now_s)
             green_s = views[name].green_s
             wishes[name] = windows.bounded(at_s, stage, wishes.get(name, stage), green_s)
             self._controls[name] = windows.controls(at_s, stage, wishes[name], green_s)
@@ -239,12 +253,34 @@ class Windows:
             # A coordinated green held past its yield point would set the controller's clock back.
             late_s = 0.0 if leaves else slack.main_late_s if comes else slack.late_s
             self._late_s[row] = min(late_s, self._room_s(row, onward))
+        self._limits = self._through_the_cycle()
 
     def _room_s(self, row: int, onward: int) -> float:
         """Return by how much later a stage may end and leave the next one its least green."""
         planned_s = (self._end_s[onward] - self._end_s[row]) % self._cycle_s
         clear_s = self._site.clearance_s(row, onward) if (row, onward) in self.changes else 0.0
         return max(0.0, planned_s - clear_s - self._site.stages[onward].least_green_s)
+
+    def _through_the_cycle(self) -> Limits:
+        """Tabulate when stages may be left, and have to be, from second 0 of the clock on."""
+        unbound = free(self._site, self._cycle_s)
+        need_s, over = unbound.need_s, unbound.over
+        for row in self._next:
+            for second in range(self._cycle_s):
+                left_s, early_s = self.left_s(float(second), row), self._early_s[row]
+                over[row, second] = left_s <= -self._late_s[row]
+                if left_s > early_s:
+                    need_s[row, second] = NEVER_S
+                elif row in self._leaves_main:
+                    # One that came back inside its window is not left again.
+                    back_s = math.floor(early_s - left_s) + 1
+                    need_s[row, second] = max(need_s[row, second], back_s)
+        return Limits(need_s, over)
+
+    def limits(self, now_s: float, horizon_s: int) -> Limits:
+        """Return when stages may be left, and have to be, in so many seconds from now on."""
+        seconds = (math.floor(now_s + 0.5) + np.arange(horizon_s)) % self._cycle_s
+        return Limits(self._limits.need_s[:, seconds], self._limits.over[:, seconds])
 
     def late_s(self, stage: int) -> float:
         """Return by how much later than planned a stage may end, s."""

@@ -6,7 +6,8 @@ the stop line, overtaking, lane changes.
 
 The search walks through the seconds with a bounded number of histories of the signal. In every
 second each history may go on, or leave its stage for another; those with the least delay so far
-and least delay still to be expected are kept, some for every stage.
+and least delay still to be expected are kept, some for every stage. When a stage may be left, and
+when it has to be, is told second by second, for controllers that have to keep to a plan.
 """
 
 from __future__ import annotations
@@ -21,6 +22,10 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int32]
 
 MOST_CHANGES = 24
+FADE = 2
+"""Where among the costs the time is in which the weight of what is foreseen falls to 1/e."""
+NEVER_S = 1_000_000
+"""More green than any stage has had: it may not be left."""
 # Columns of a history's whole numbers.
 STAGE, BEFORE, CLEARING, GREEN, CHANGES = range(5)
 STATE = 5
@@ -64,6 +69,8 @@ class Now(NamedTuple):
     weight: Floats  # [L], of a second of delay
     held_s: Floats  # [L], time for which the exits are blocked
     credit: Floats  # [L], part of a vehicle that may leave at once
+    need_s: Integers  # [S, T], green after which a stage may be left in each second
+    over: NDArray[np.bool_]  # [S, T], whether it is left then in any case
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
@@ -224,22 +231,66 @@ def _insert(rank: Floats, picks: Integers, count: int, row: int) -> int:
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def _branch(
+def _drive(
+    layout: Layout,
+    now: Now,
+    costs: Floats,
+    t: int,
+    state: Integers,
+    amounts: Floats,
+    paths: Integers,
+    count: int,
+) -> None:
+    """Leave the stages that are over for the first one that may follow."""
+    for i in range(count):
+        s = state[i, STAGE]
+        if not now.over[s, t] or state[i, CLEARING] > 0 or state[i, CHANGES] >= MOST_CHANGES - 1:
+            continue
+        if state[i, GREEN] < layout.least_s[s]:
+            continue
+        for target in range(layout.least_s.size):
+            if target != s and layout.clear_s[s, target] >= 0:
+                _change(layout, costs, t, state, amounts, paths, i, target)
+                break
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _change(
     layout: Layout,
     costs: Floats,
     t: int,
     state: Integers,
     amounts: Floats,
     paths: Integers,
+    row: int,
+    target: int,
+) -> None:
+    """Leave a history's stage for another, and note it."""
+    changes = state[row, CHANGES]
+    paths[row, 2 * changes] = t
+    paths[row, 2 * changes + 1] = target
+    state[row, CHANGES] = changes + 1
+    _leave(layout, costs, state, amounts, row, target)
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _branch(
+    layout: Layout,
+    now: Now,
+    costs: Floats,
+    t: int,
+    state: Integers,
+    amounts: Floats,
+    paths: Integers,
     cost: Floats,
-    rank: Floats,
-    picks: Integers,
+    ranks: tuple[Floats, Integers],
     old: int,
 ) -> int:
     """Leave a stage for every other: the best histories that can, as ranked when last pruned.
 
     Returns how many histories there are now; the first so many were before.
     """
+    rank, picks = ranks
     count = old
     for target in range(layout.least_s.size):
         found = 0
@@ -247,16 +298,12 @@ def _branch(
             s = state[i, STAGE]
             if s == target or state[i, CLEARING] > 0 or state[i, CHANGES] >= MOST_CHANGES - 1:
                 continue
-            if state[i, GREEN] >= layout.least_s[s] and layout.clear_s[s, target] >= 0:
+            if state[i, GREEN] >= now.need_s[s, t] and layout.clear_s[s, target] >= 0:
                 found = _insert(rank, picks, found, i)
         for pick in picks[:found]:
             _copy(state, amounts, paths, pick, count)
             cost[count] = cost[pick]
-            changes = state[pick, CHANGES]
-            paths[count, 2 * changes] = t
-            paths[count, 2 * changes + 1] = target
-            state[count, CHANGES] = changes + 1
-            _leave(layout, costs, state, amounts, count, target)
+            _change(layout, costs, t, state, amounts, paths, count, target)
             count += 1
     return count
 
@@ -363,10 +410,12 @@ def look_ahead(
     _begin(layout, now, state, amounts)
     count = 1
     for t in range(horizon):
-        fade = np.exp(-t / costs[2])
+        fade = np.exp(-t / costs[FADE])
+        _drive(layout, now, costs, t, state, amounts, paths, count)
         old = count
         if t < horizon - TAIL_S and (t < FINE_S or t % COARSE_S == 0):
-            count = _branch(layout, costs, t, state, amounts, paths, cost, rank, picks, old)
+            ranks = (rank, picks)
+            count = _branch(layout, now, costs, t, state, amounts, paths, cost, ranks, old)
         _second(layout, now, coming, t, state, amounts, count, costs, fade, cost)
         if count == old and t < horizon - 1:
             continue

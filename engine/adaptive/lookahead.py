@@ -8,6 +8,7 @@ first decision of a plan is carried out.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,75 +16,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.adaptive.control import Floats, Information, Neighbor, Site, View
-from engine.adaptive.estimate import HORIZON_S, Estimator
+from engine.adaptive.estimate import Estimator
 from engine.adaptive.heads import HeadTurns
-from engine.adaptive.kernels import MOST_CHANGES, STATE, Now, look_ahead
+from engine.adaptive.kernels import FADE, MOST_CHANGES, STATE, Now, look_ahead
 from engine.adaptive.lane_kernels import SPACING_M
 from engine.adaptive.layout import Turning, lay_out
+from engine.adaptive.limits import Limits, free
+from engine.adaptive.outlook import BUSY_S, Outlook
 from engine.adaptive.road_kernels import Care, Ways, add_beyond_sight, pass_on, weigh
 from engine.adaptive.sensor_clock import SensorClock
 
 SHORT_M = 30.0
 """Between two signals no farther apart than this a queue must not form, m."""
-BUSY_S = 20
 SPILL_M = 0.5
 """A queue that reaches farther than this beyond its road stands in the node behind, m."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outlook:
-    """How far and how carefully look-ahead control thinks; one set for all networks.
-
-    Attributes
-    ----------
-    horizon_s
-        Seconds looked ahead.
-    width, busy_width
-        Histories kept for each stage in the search, and where traffic is busy, for there many
-        plans come to nearly the same for long, and the best of them is lost among few.
-    busy_veh
-        Traffic is busy from so many vehicles on that stand or come within `BUSY_S`.
-    start_loss_s
-        Green lost as a queue starts, s.
-    end_gain_s
-        Time for which a queue runs on into the clearance, s.
-    stop_cost_s
-        Time lost by slowing down and speeding up at a stop, beyond standing, s.
-    fade_s
-        Time in which the weight of what is foreseen falls to 1/e, s.
-    patience_s
-        Wait after which a lane's delay counts more, s; after as much again it counts double.
-    full_m, full_mps
-        An exit lane with less room than this at its beginning, m, whose traffic is slower than
-        this, m/s, is full; nobody gets green for it.
-    full_hold_s
-        For how long a full exit is expected to stay so, s.
-    spill_weight
-        What a second of delay counts on a lane whose queue stands inside the node of the signal
-        upstream, where it bars everybody's way.
-    unseen
-        Part of the mean flow that is expected beyond what is seen and announced.
-    share, reach_m, advance_m
-        What the sensors are, as for `Estimator`.
-    """
-
-    horizon_s: int = HORIZON_S
-    width: int = 8
-    busy_width: int = 16
-    busy_veh: float = 15.0
-    start_loss_s: float = 1.0
-    end_gain_s: float = 1.0
-    stop_cost_s: float = 3.0
-    fade_s: float = 40.0
-    patience_s: float = 60.0
-    full_m: float = 8.0
-    full_mps: float = 2.0
-    full_hold_s: float = 6.0
-    spill_weight: float = 6.0
-    unseen: float = 1.0
-    share: float = 1.0
-    reach_m: float = 200.0
-    advance_m: float = 50.0
 
 
 class _Mind:
@@ -108,6 +54,7 @@ class _Mind:
             [row for row, lane in enumerate(site.lanes) for _ in lane.ways], dtype=np.intp
         )
         self.service = site.service()
+        self.free = free(site, outlook.horizon_s)
         begins_m = _begins_m(site, sites)
         room_m = np.where(begins_m <= SHORT_M, begins_m - SPACING_M, begins_m)
         self._room_m = room_m + SPILL_M
@@ -183,6 +130,8 @@ class LookAhead:
                 self._outlook.end_gain_s,
             ]
         )
+        self._crowded_costs = self._costs.copy()
+        self._crowded_costs[FADE] = math.inf
         self._care = Care(
             self._outlook.patience_s,
             self._outlook.spill_weight,
@@ -190,16 +139,27 @@ class LookAhead:
             self._outlook.full_mps,
             self._outlook.full_hold_s,
         )
+        self._limits: Mapping[str, Limits] = {}
         self._minds: dict[str, _Mind] = {}
         self._roads: dict[str, tuple[_Road, ...]] = {}
 
     def start(self, sites: Sequence[Site]) -> None:
         """See `Controller`."""
+        self._limits = {}
         named = {site.signal_id: site for site in sites}
         self._minds = {name: _Mind(site, self._outlook, named) for name, site in named.items()}
         self._roads = {name: self._roads_to(mind) for name, mind in self._minds.items()}
         for site in itertools.islice(named.values(), 1):
             self._load(_Mind(site, self._outlook, named))
+
+    @property
+    def horizon_s(self) -> int:
+        """Seconds looked ahead."""
+        return self._outlook.horizon_s
+
+    def limit(self, limits: Mapping[str, Limits]) -> None:
+        """See `engine.adaptive.limits.Limited`."""
+        self._limits = limits
 
     def decide(self, now_s: float, views: Mapping[str, View]) -> Mapping[str, int]:
         """See `Controller`."""
@@ -233,12 +193,17 @@ class LookAhead:
             rate_vps,
             present,
         )
-        now = Now(state, arrivals, estimate.factor, present[0], present[1], present[2])
-        busy = float(arrivals[:, :BUSY_S].sum()) >= self._outlook.busy_veh
+        limits = self._limits.get(mind.site.signal_id, mind.free)
+        now = Now(
+            state, arrivals, estimate.factor, present[0], present[1], present[2], limits.need_s,
+            limits.over,
+        )  # fmt: skip
+        soon_veh = float(arrivals[:, :BUSY_S].sum())
+        busy = soon_veh >= self._outlook.busy_veh
         look_ahead(
             mind.layout._replace(rate_vps=rate_vps),
             now,
-            self._costs,
+            self._crowded_costs if soon_veh >= self._outlook.crowded_veh else self._costs,
             self._outlook.busy_width if busy else self._outlook.width,
             mind.departures,
             mind.path,

@@ -27,7 +27,7 @@ class Ways(NamedTuple):
 
 
 class Care(NamedTuple):
-    """How much waiting and full exits count, as `engine.adaptive.lookahead.Outlook` has it."""
+    """How much waiting and full exits count, as `engine.adaptive.outlook.Outlook` has it."""
 
     patience_s: float
     spill_weight: float

@@ -14,7 +14,8 @@ from engine.adaptive.control import View
 from engine.adaptive.estimate import HORIZON_S, Estimator
 from engine.adaptive.kernels import look_ahead
 from engine.adaptive.lane_kernels import LEAST_FACTOR
-from engine.adaptive.lookahead import LookAhead, Outlook
+from engine.adaptive.lookahead import LookAhead
+from engine.adaptive.outlook import Outlook
 from tests.engine.adaptive_views import LEFT, MAIN, SIDE, crossing, view
 
 QUEUE = [(0, 1.0), (0, 8.5), (0, 16.0), (0, 23.5)]

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from engine.adaptive.kernels import (
     MOST_CHANGES,
+    NEVER_S,
     Floats,
     Layout,
     Now,
@@ -43,6 +44,10 @@ def random_signal(seed: int, stages: int, lanes: int, horizon: int = 40) -> tupl
         1.0 + rng.random(lanes),
         rng.choice([0.0, 5.0], lanes),
         np.ones(lanes),
+        np.where(rng.random((stages, horizon)) < 0.3, NEVER_S, layout.least_s[:, None]).astype(
+            np.int32
+        ),
+        rng.random((stages, horizon)) < 0.05,
     )
     return layout, now
 
@@ -103,6 +108,20 @@ def test_no_green_is_given_for_a_full_exit() -> None:
     assert not changes or changes[0][0] >= 40
 
 
+def test_a_stage_is_not_left_before_it_may_be() -> None:
+    layout, now = two_stages(), empty()
+    now.arrivals[1, 0] = 5.0
+    now.need_s[0, :12] = NEVER_S
+    assert searched(layout, now, 5)[2][0] == (12, 1)
+
+
+def test_a_stage_is_left_when_it_is_over_whoever_comes() -> None:
+    layout, now = two_stages(), empty()
+    now.arrivals[0] = 0.5
+    now.over[0, 20] = True
+    assert searched(layout, now, 5)[2][0] == (20, 1)
+
+
 def two_stages() -> Layout:
     """A crossing of two one-way streets."""
     return Layout(
@@ -126,4 +145,6 @@ def empty() -> Now:
         np.ones(2),
         np.zeros(2),
         np.ones(2),
+        np.full((2, 60), 5, dtype=np.int32),
+        np.zeros((2, 60), dtype=np.bool_),
     )

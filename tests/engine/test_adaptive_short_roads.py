@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from engine.adaptive.control import ExitLane, Neighbor, Site
-from engine.adaptive.lookahead import LookAhead, Outlook
+from engine.adaptive.lookahead import LookAhead
+from engine.adaptive.outlook import Outlook
 from tests.engine.adaptive_views import LEFT, MAIN, crossing, view
 
 

@@ -142,11 +142,11 @@ class Search:
             total += self.now.weight[lane] * waiting * (until + 0.5 * waiting / best)
         return total
 
-    def may_leave(self, h: History, target: int) -> bool:
+    def may_leave(self, h: History, target: int, green_s: float) -> bool:
         return (
             h.stage != target
             and h.clearing == 0
-            and h.green >= self.layout.least_s[h.stage]
+            and h.green >= green_s
             and self.layout.clear_s[h.stage, target] >= 0
             and len(h.path) < k.MOST_CHANGES - 1
         )
@@ -156,10 +156,20 @@ class Search:
         for t in range(self.horizon):
             fade = math.exp(-t / self.costs[2])
             fresh: list[History] = []
+            for h in histories:
+                least_s = self.layout.least_s[h.stage]
+                able = [s for s in range(self.stages) if self.may_leave(h, s, least_s)]
+                if self.now.over[h.stage, t] and able:
+                    h.path.append((t, able[0]))
+                    self.leave(h, able[0])
             if t < self.horizon - k.TAIL_S and (t < k.FINE_S or t % k.COARSE_S == 0):
                 for target in range(self.stages):
-                    able = [h for h in histories if self.may_leave(h, target)]
-                    for h in sorted(able, key=lambda h: h.rank)[: self.width]:
+                    ready = [
+                        h
+                        for h in histories
+                        if self.may_leave(h, target, self.now.need_s[h.stage, t])
+                    ]
+                    for h in sorted(ready, key=lambda h: h.rank)[: self.width]:
                         child = copy.deepcopy(h)
                         child.path.append((t, target))
                         self.leave(child, target)

@@ -16,7 +16,8 @@ from rich.console import Console
 from controllers.driver import Device
 from engine.adaptive.control import Site
 from engine.adaptive.coordinated import PlanBound, Slack
-from engine.adaptive.lookahead import LookAhead, Outlook
+from engine.adaptive.lookahead import LookAhead
+from engine.adaptive.outlook import Outlook, inside_plans
 from engine.adaptive.sensing import Sensing, Sensors
 from engine.adaptive.sites import build_sites
 from network.errors import ControllerError, ThroughbandError
@@ -150,7 +151,7 @@ async def _serve(
         outlook = Outlook(reach_m=sensing.reach_m, advance_m=sensing.advance_m)
         adaptation = Adaptation(
             links,
-            PlanBound(network, LookAhead(outlook), slack),
+            PlanBound(network, LookAhead(inside_plans(outlook, network)), slack),
             Sensors([link.site for link in links], sensing),
             record.command,
             _telling(record.event, called, lambda text: _say(console, text)),
