@@ -11,11 +11,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from engine.measures.batch_kernels import Part
-from engine.optimize.descent import Descent, Setting
+from engine.optimize.descent import Descent
 from engine.optimize.isolated import Candidate
 from engine.optimize.locks import Hold
 from engine.optimize.problem import Choice
 from engine.optimize.programs import Program, SignalPrograms
+from engine.optimize.steady_group import Setting
 from engine.optimize.surroundings import Surroundings
 from engine.optimize.trials import GroupTrials
 from network.timing import TimingPlan

@@ -15,13 +15,14 @@ from engine.measures.cyclic_group import cyclic_group
 from engine.measures.evaluation import evaluate
 from engine.measures.objective import Goal, Objective
 from engine.measures.street import Driving, Street, build_street
-from engine.optimize.descent import Descent, Setting
+from engine.optimize.descent import Descent
 from engine.optimize.explain import reasons
 from engine.optimize.groups import coupling
 from engine.optimize.isolated import IsolatedSignal
 from engine.optimize.link_tables import link_tables
 from engine.optimize.problem import Limits, choices
 from engine.optimize.programs import Program
+from engine.optimize.steady_group import Setting
 from engine.optimize.surroundings import Surroundings
 from engine.optimize.wholes import Ground, group_plans
 from network.errors import PlanError
