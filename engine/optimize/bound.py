@@ -17,9 +17,9 @@ import networkx as nx
 import numpy as np
 
 from engine.measures.street import Floats, Integers, Street
-from engine.optimize import table_kernels
+from engine.optimize import bound_kernels, offset_kernels
+from engine.optimize.bound_kernels import CycleArrays
 from engine.optimize.link_tables import LinkTables, link_tables
-from engine.optimize.table_kernels import CycleArrays
 from network.graph import RoadNetwork
 from network.timing import TimingPlan
 
@@ -143,7 +143,7 @@ def certificate(tables: LinkTables, offsets_s: Integers, rounds: int = ROUNDS) -
 
 
 def _percent(part: float, whole: float) -> float:
-    return 100.0 * part / whole if whole > table_kernels.LEAST_GAIN else 0.0
+    return 100.0 * part / whole if whole > offset_kernels.LEAST_GAIN else 0.0
 
 
 def lower_bound(tables: LinkTables, cost_veh_s: float = np.inf, rounds: int = ROUNDS) -> float:
@@ -162,7 +162,7 @@ def lower_bound(tables: LinkTables, cost_veh_s: float = np.inf, rounds: int = RO
     for bound in rising_bounds(tables):
         reached.append(bound)
         gap = cost_veh_s - bound
-        if len(reached) > rounds or gap <= table_kernels.LEAST_GAIN * abs(bound):
+        if len(reached) > rounds or gap <= offset_kernels.LEAST_GAIN * abs(bound):
             break
         if len(reached) > PATIENCE:
             rise = bound - reached[-1 - PATIENCE]
@@ -191,8 +191,8 @@ def rising_bounds(tables: LinkTables) -> Iterator[float]:
     parts = _even_parts(tables, cycles)
     order = np.flatnonzero(on_cycles > 1).astype(np.int32)
     while True:
-        yield alone + table_kernels.cycle_minima(cycles, parts)
-        table_kernels.level_edges(cycles, parts, order)
+        yield alone + bound_kernels.cycle_minima(cycles, parts)
+        bound_kernels.level_edges(cycles, parts, order)
         # There and back: a change on one side reaches the other within a round.
         order = order[::-1].copy()
 

@@ -17,9 +17,9 @@ from dataclasses import replace
 import numpy as np
 
 from engine.measures.street import Integers, Street
-from engine.optimize import table_kernels
+from engine.optimize import offset_kernels
 from engine.optimize.link_tables import LinkTables, link_tables
-from engine.optimize.table_kernels import HalfEdges
+from engine.optimize.offset_kernels import HalfEdges
 from network.graph import RoadNetwork
 from network.timing import TimingPlan
 
@@ -63,12 +63,12 @@ def find_offsets(
         return best
     halves = half_edges(tables)
     whole = np.ones(signals, dtype=np.int32)
-    if (table_kernels.choose_forest(halves, np.arange(signals, dtype=np.int32)) == whole).all():
-        table_kernels.solve_forest(halves, best, whole, np.zeros((signals, cycle_s)))
+    if (offset_kernels.choose_forest(halves, np.arange(signals, dtype=np.int32)) == whole).all():
+        offset_kernels.solve_forest(halves, best, whole, np.zeros((signals, cycle_s)))
         return best
     rng = np.random.default_rng(seed)
     spread = float(tables.cost_veh_s.std(axis=1).mean())
-    least = table_kernels.total_cost(halves, best)
+    least = offset_kernels.total_cost(halves, best)
     for number in range(rounds):
         if number % 2 == 0:
             offsets = rng.integers(cycle_s, size=signals, dtype=np.int32)
@@ -76,8 +76,8 @@ def find_offsets(
         else:
             offsets = best.copy()
             _anneal(halves, offsets, WARM_NOISE * spread, WARM_FORESTS, rng)
-        table_kernels.shift_blocks(halves, offsets, _draws(signals, cycle_s, rng))
-        cost = table_kernels.total_cost(halves, offsets)
+        offset_kernels.shift_blocks(halves, offsets, _draws(signals, cycle_s, rng))
+        cost = offset_kernels.total_cost(halves, offsets)
         if cost < least:
             least, best = cost, offsets
     return best
@@ -89,10 +89,12 @@ def _anneal(
     """Solve random forests under falling noise, `offsets` changed in place."""
     shape = (offsets.size, halves.doubled.shape[1] // 2)
     for number in range(forests):
-        chosen = table_kernels.choose_forest(halves, rng.permutation(offsets.size).astype(np.int32))
+        chosen = offset_kernels.choose_forest(
+            halves, rng.permutation(offsets.size).astype(np.int32)
+        )
         left = 1.0 - number / forests
         level = noise * left**2 if left > CALM_PART else 0.0
-        table_kernels.solve_forest(halves, offsets, chosen, level * rng.standard_normal(shape))
+        offset_kernels.solve_forest(halves, offsets, chosen, level * rng.standard_normal(shape))
 
 
 def _draws(signals: int, cycle_s: int, rng: np.random.Generator) -> Integers:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.measures.street import build_street
-from engine.optimize import table_kernels
+from engine.optimize import bound_kernels
 from engine.optimize.bound import (
     certificate,
     certify,
@@ -123,7 +123,7 @@ def test_kernels_of_the_bound_agree_with_enumeration(cycle_s: int, seed: int) ->
     parts = rng.normal(0.0, 10.0, (6, cycle_s))
     one, two = list(parts[:3]), list(parts[3:])
     expected = twin_cycle_minimum(one) + twin_cycle_minimum(two)
-    assert table_kernels.cycle_minima(cycles, parts) == pytest.approx(expected)
+    assert bound_kernels.cycle_minima(cycles, parts) == pytest.approx(expected)
     # Edge 0-2 runs from 2 to 0 in both cycles: slot 2 of either.
     marginals = [
         np.array([twin_cycle_minimum(cycle, 2, x) for x in range(cycle_s)]) for cycle in (one, two)
@@ -132,7 +132,7 @@ def test_kernels_of_the_bound_agree_with_enumeration(cycle_s: int, seed: int) ->
     wanted = parts.copy()
     wanted[2] += mean - marginals[0]
     wanted[5] += mean - marginals[1]
-    table_kernels.level_edges(cycles, parts, np.array([2], dtype=np.int32))
+    bound_kernels.level_edges(cycles, parts, np.array([2], dtype=np.int32))
     np.testing.assert_allclose(parts, wanted, atol=1e-9)
     np.testing.assert_allclose(parts[2] + parts[5], wanted[2] + wanted[5], atol=1e-9)
 
@@ -143,7 +143,7 @@ def test_leveling_keeps_every_table_whole_where_directions_differ() -> None:
     parts = np.random.default_rng(1).normal(0.0, 10.0, (6, 7))
     # The first cycle runs from 2 to 0, the second from 0 to 2.
     before = np.roll(parts[2][::-1], 1) + parts[3]
-    table_kernels.level_edges(cycles, parts, np.array([2], dtype=np.int32))
+    bound_kernels.level_edges(cycles, parts, np.array([2], dtype=np.int32))
     np.testing.assert_allclose(np.roll(parts[2][::-1], 1) + parts[3], before, atol=1e-9)
 
 

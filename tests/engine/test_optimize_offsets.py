@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.measures.street import build_street
-from engine.optimize import table_kernels
+from engine.optimize import offset_kernels
 from engine.optimize.link_tables import LinkTables, joined, link_tables
 from engine.optimize.offsets import find_offsets, half_edges, table_offsets
 from tests.reference.table_twin import twin_convolved, twin_optimum, twin_total
@@ -79,7 +79,7 @@ def test_equal_seeds_give_equal_offsets() -> None:
 def test_convolution_kernel_and_twin_agree(cycle_s: int, seed: int) -> None:
     one, other = np.random.default_rng(seed).normal(0.0, 1e3, (2, cycle_s))
     found = np.empty(cycle_s)
-    table_kernels.add_minima(one, np.tile(other, 2), found)
+    offset_kernels.add_minima(one, np.tile(other, 2), found)
     np.testing.assert_allclose(found, twin_convolved(one, other))
 
 
@@ -93,10 +93,10 @@ def test_forest_is_solved_exactly_while_the_rest_stands_still(
     nodes = len(tables.signals)
     offsets = rng.integers(cycle_s, size=nodes, dtype=np.int32)
     halves = half_edges(tables)
-    assert table_kernels.total_cost(halves, offsets) == pytest.approx(
+    assert offset_kernels.total_cost(halves, offsets) == pytest.approx(
         twin_total(tables, tuple(offsets))
     )
-    chosen = table_kernels.choose_forest(halves, rng.permutation(nodes).astype(np.int32))
+    chosen = offset_kernels.choose_forest(halves, rng.permutation(nodes).astype(np.int32))
     inner = [(a, b) for a, b in zip(tables.tail, tables.head, strict=True)
              if chosen[a] and chosen[b]]  # fmt: skip
     assert len(inner) < chosen.sum()
@@ -107,7 +107,7 @@ def test_forest_is_solved_exactly_while_the_rest_stands_still(
 
     choices = [range(cycle_s) if chosen[i] else [int(offsets[i])] for i in range(nodes)]
     expected = min(worth(values) for values in product(*choices))
-    table_kernels.solve_forest(halves, offsets, chosen, noise)
+    offset_kernels.solve_forest(halves, offsets, chosen, noise)
     assert worth(tuple(offsets)) == pytest.approx(expected)
 
 
@@ -122,7 +122,7 @@ def test_blocks_report_the_change_they_make_and_leave_no_better_neighbor(
     offsets = rng.integers(cycle_s, size=nodes, dtype=np.int32)
     before = tables.total_veh_s(offsets)
     single = np.array([[node, 1, 1] for node in range(nodes)] * 4, dtype=np.int32)
-    change = table_kernels.shift_blocks(half_edges(tables), offsets, single)
+    change = offset_kernels.shift_blocks(half_edges(tables), offsets, single)
     after = tables.total_veh_s(offsets)
     assert change <= 0.0
     assert after == pytest.approx(before + change)
