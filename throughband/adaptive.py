@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -10,10 +11,11 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from engine.adaptive.control import Controller, Information
+from engine.adaptive.control import Controller, Information, Site
 from engine.adaptive.coordinated import PlanBound
 from engine.adaptive.lookahead import LookAhead
 from engine.adaptive.outlook import Outlook, inside_plans
+from engine.adaptive.player import Player
 from engine.adaptive.priority import Priority
 from engine.adaptive.sensing import Sensing
 from engine.adaptive.sites import build_sites
@@ -182,6 +184,9 @@ def simulate_adaptive(
                 "crossings": sum(len(site.walks) for site in sites),
                 "longest_wait_asked_s": walk_wait_s,
                 "longest_wait_s": result.walk_wait_s,
+                "longer_waits_s": {}
+                if walk_wait_s is None
+                else _longer_waits_s(sites, walk_wait_s),
             },
             "control": _control(result, len(sites)),
         }
@@ -201,10 +206,17 @@ def simulate_adaptive(
     if walk_wait_s is not None and result.walk_wait_s is not None:
         console.print(
             f"People on foot: asked for a wait of at most {walk_wait_s:g} s, the longest was "
-            f"{result.walk_wait_s:g} s"
-            + ("" if result.walk_wait_s <= walk_wait_s else ", as stages serve in turn"),
+            f"{result.walk_wait_s:g} s",
             soft_wrap=True,
         )
+        longer_s = _longer_waits_s(sites, walk_wait_s)
+        if longer_s:
+            named = ", ".join(f"{name} {wait_s:g} s" for name, wait_s in longer_s.items())
+            console.print(
+                "Serving everybody once takes longer than that, and people on foot wait for as "
+                f"long, at {named}",
+                soft_wrap=True,
+            )
     if transit is not None and priority is not None:
         for line in transit_told(transit, priority):
             console.print(line, soft_wrap=True)
@@ -218,4 +230,15 @@ def _control(result: AdaptiveRun, signals: int) -> dict[str, Any]:
         "decisions_per_s": round(result.decisions_per_s, 1),
         "median_ms_per_signal": round(float(np.median(per_signal_ms)), 4),
         "worst_second_ms": round(float(result.decision_s.max()) * 1000.0, 3),
+    }
+
+
+def _longer_waits_s(sites: Sequence[Site], asked_s: float) -> dict[str, float]:
+    """Return where people on foot have to wait for longer than asked, and how long, s."""
+    waits_s = {site.signal_id: Player(site, walk_wait_s=asked_s).walk_wait_s for site in sites}
+    crossed = {site.signal_id for site in sites if site.walks}
+    return {
+        name: wait_s
+        for name, wait_s in waits_s.items()
+        if name in crossed and wait_s is not None and wait_s > asked_s
     }

@@ -4,9 +4,11 @@ The player owns yellow and red clearance (of `Site.clearances`), least greens, a
 wait: when the customers who have waited could no longer all be served in time, it goes to the
 first of them whatever the wish. It is pure: no clock, no street, one step after another.
 
-People on foot may be customers too, called at every crossing all the time. Walk is shown at the
-begin of a green. Where their wait ends while their stage is green, walk begins anew in it, and the
-green stays until they are across.
+People on foot may be customers too, called at every crossing all the time. They may ask to wait no
+longer than a time of their own; where everybody cannot be served once within it, drivers would lose
+their turns to it, and it is as long as that takes. Walk is shown at the begin of a green. Where
+their wait ends while their stage is green, walk begins anew in it, and the green stays until they
+are across.
 """
 
 from __future__ import annotations
@@ -40,7 +42,12 @@ class Player:
     walk_wait_s
         Longest time from the end of a walk to the begin of the next, s, kept likewise, at every
         crossing of the site; None where nobody on foot is called, and people walk when a stage of
-        theirs is shown.
+        theirs is shown. Where everybody cannot be served once within it, it is that time.
+
+    Attributes
+    ----------
+    walk_wait_s
+        What it came to; None where nobody on foot is called.
 
     Raises
     ------
@@ -76,7 +83,7 @@ class Player:
         self._green_ds = 0
         self._customers = customers(site)
         self._red_ds = [0] * len(self._customers)
-        self._walk_wait_ds = None if walk_wait_s is None else walk_wait_s * TENTHS_PER_SECOND
+        self.walk_wait_s = None if walk_wait_s is None else max(walk_wait_s, self._everybody_s())
         self._walked_ds = [0 if stage in walk.stages else -1 for walk in site.walks]
         self._dark_ds = [0] * len(site.walks)
         self._before = stage
@@ -157,8 +164,8 @@ class Player:
             for (row, served), red_ds in zip(self._customers, self._red_ds, strict=True)
             if red_ds >= worst_ds and (called is None or called[row])
         ]
-        if self._walk_wait_ds is not None:
-            sooner_ds = round(self._longest_ds - self._walk_wait_ds)
+        if self.walk_wait_s is not None:
+            sooner_ds = round(self._longest_ds - self.walk_wait_s * TENTHS_PER_SECOND)
             late += [
                 (dark_ds + sooner_ds, walk.stages, self.stage in walk.stages and dark_ds > 0)
                 for dark_ds, walk in zip(self._dark_ds, self.site.walks, strict=True)
@@ -182,23 +189,46 @@ class Player:
         for red_ds, served, again in late:
             if served & begun or (stage in served and not again):
                 continue
-            if now in served:
-                target = now
-            else:
-                others = [stages for _, stages, _ in late]
-                target = max(served, key=lambda s: (sum(s in each for each in others), -s))
-            while now != target:
-                hop = self._hops[now][target]
-                shown = self.site.clearances[now, hop]
-                at_ds += sum(self._steps(interval.duration_ds) for interval in shown)
-                if hop != target:
-                    at_ds += self._steps(self.site.stages[hop].least_green_s * TENTHS_PER_SECOND)
-                now = hop
+            target = now if now in served else _widest(served, [stages for _, stages, _ in late])
+            at_ds += self._way_ds(now, target)
+            now = target
             first = target if first is None else first
             urgent = urgent or at_ds + red_ds >= self._longest_ds
-            at_ds += self._steps(self.site.stages[target].least_green_s * TENTHS_PER_SECOND)
+            at_ds += self._least_green_ds(target)
             begun.add(target)
         return first, urgent
+
+    def _way_ds(self, now: int, target: int) -> int:
+        """Return the time from the end of one green to the begin of another, tenths of a second."""
+        spent_ds = 0
+        while now != target:
+            hop = self._hops[now][target]
+            shown = self.site.clearances[now, hop]
+            spent_ds += sum(self._steps(interval.duration_ds) for interval in shown)
+            if hop != target:
+                spent_ds += self._least_green_ds(hop)
+            now = hop
+        return spent_ds
+
+    def _everybody_s(self) -> float:
+        """Return the longest time in which everybody is served once, from a walk back to it."""
+        sets = [served for _, served in self._customers]
+        sets += [walk.stages for walk in self.site.walks]
+        longest_ds = 0
+        for start in sorted({stage for walk in self.site.walks for stage in walk.stages}):
+            now, begun, spent_ds = start, {start}, 0
+            for served in sets:
+                if not served & begun:
+                    target = _widest(served, sets)
+                    spent_ds += self._least_green_ds(now) + self._way_ds(now, target)
+                    now = target
+                    begun.add(target)
+            spent_ds += self._least_green_ds(now) + self._way_ds(now, start)
+            longest_ds = max(longest_ds, spent_ds)
+        return longest_ds / TENTHS_PER_SECOND
+
+    def _least_green_ds(self, stage: int) -> int:
+        return self._steps(self.site.stages[stage].least_green_s * TENTHS_PER_SECOND)
 
     def _affordable(self, hop: int, called: Sequence[bool] | None) -> bool:
         """Whether the late can still be served in time if another stage begins now."""
@@ -293,6 +323,11 @@ def customers(site: Site) -> list[tuple[int, frozenset[int]]]:
         for row, service in services
     )
     return [(row, served) for row, served in found if served]
+
+
+def _widest(served: frozenset[int], sets: Sequence[frozenset[int]]) -> int:
+    """Return the one of some stages that serves most of the others, too; the first of equals."""
+    return max(served, key=lambda stage: (sum(stage in each for each in sets), -stage))
 
 
 def _hops(site: Site) -> list[list[int]]:

@@ -9,9 +9,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.adaptive.control import Site, Walk
+from engine.adaptive.control import (
+    CLOSED,
+    PROTECTED,
+    ExitLane,
+    Site,
+    Stage,
+    StopLane,
+    Walk,
+    Way,
+)
 from engine.adaptive.player import Player
 from network.errors import TopologyError
+from network.phasing import Interval
 from tests.engine.adaptive_views import LEFT, MAIN, SIDE, crossing
 
 NOBODY = [False, False]
@@ -69,6 +79,51 @@ def test_nobody_on_foot_waits_longer_than_asked(limit_s: int, wishes: list[int])
     seen = shown(player, [wish for wish in wishes for _ in range(10)], [True, True])
     for walk in range(2):
         assert longest_dark_s(seen, walk) <= limit_s
+
+
+def star(arms: int, crossed: int) -> Site:
+    """So many arms, each with a stage of its own of 10 s and 3 s of clearance; some are crossed."""
+    numbers = range(arms)
+
+    def lane(arm: int) -> StopLane:
+        service = tuple(PROTECTED if stage == arm else CLOSED for stage in numbers)
+        way = Way(f"way{arm}", "s", 0, service, (), 2.0, 0.0)
+        return StopLane(f"arm{arm}_0", f"arm{arm}", 200.0, 10.0, 26.0, (way,))
+
+    stages = tuple(
+        Stage((arm + 1,), "".join("G" if k == arm else "r" for k in numbers), 10) for arm in numbers
+    )
+    clearances = {(a, b): (Interval("r" * arms, 30),) for a in numbers for b in numbers if a != b}
+    leaving = ExitLane("out_0", "out", 100.0, 10.0, 13.0, (("out_0", 0.0),))
+    walks = tuple(Walk(arm + 1, frozenset({arm}), 4, 6) for arm in range(crossed))
+    lanes = tuple(lane(arm) for arm in numbers)
+    return Site("x", stages, clearances, lanes, (), (leaving,), (), (), tuple(numbers), walks)
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    st.integers(4, 8),
+    st.integers(1, 3),
+    st.floats(5.0, 120.0),
+    st.lists(st.integers(0, 7), min_size=60, max_size=60),
+)
+def test_a_short_wait_on_foot_keeps_no_driver_from_his_turn(
+    arms: int, crossed: int, limit_s: float, wishes: list[int]
+) -> None:
+    player = Player(star(arms, crossed), longest_wait_s=120.0, walk_wait_s=limit_s)
+    red_s, dark_s = 0.0, 0.0
+    for wish in (wish for wish in wishes for _ in range(7)):
+        player.advance(wish)
+        red_s = max(red_s, *player.waiting_s())
+        dark_s = max(dark_s, *player.dark_s())
+    assert red_s <= 120.0
+    assert dark_s <= max(limit_s, 13.0 * arms)
+
+
+def test_a_wait_on_foot_is_no_shorter_than_it_takes_to_serve_everybody_once() -> None:
+    assert Player(star(6, 2), walk_wait_s=30.0).walk_wait_s == 6 * 13.0
+    assert Player(star(6, 2), walk_wait_s=90.0).walk_wait_s == 90.0
+    assert Player(star(6, 2)).walk_wait_s is None
 
 
 @settings(max_examples=40, deadline=None)

@@ -61,16 +61,22 @@ def test_people_on_foot_are_called_where_they_walk(tmp_path: Path) -> None:
     assert on_foot["crossings"] > 0
     assert on_foot["longest_wait_asked_s"] == 90
     assert 0 < on_foot["longest_wait_s"] <= 90
+    assert on_foot["longer_waits_s"] == {}
     assert f"the longest was {on_foot['longest_wait_s']:g} s\n" in outcome.err
 
 
-def test_waits_on_foot_that_no_stages_allow_are_told(tmp_path: Path) -> None:
+def test_signals_where_people_on_foot_wait_longer_than_asked_are_named(
+    tmp_path: Path,
+) -> None:
     street, out = ruled_town(tmp_path), tmp_path / "out"
     options = ["--controller", "adaptive", "--end", 300, "--walk-wait", 5]
     outcome = call("simulate", street, "--out", out, *options)
     assert outcome.code == 0, outcome.err
-    assert json.loads((out / "measures.json").read_text())["on_foot"]["longest_wait_s"] > 5
-    assert "stages serve in turn" in outcome.err
+    on_foot = json.loads((out / "measures.json").read_text())["on_foot"]
+    assert min(on_foot["longer_waits_s"].values()) > 5
+    assert 5 < on_foot["longest_wait_s"] <= max(on_foot["longer_waits_s"].values())
+    name, wait_s = next(iter(on_foot["longer_waits_s"].items()))
+    assert f"people on foot wait for as long, at {name} {wait_s:g} s" in outcome.err
 
 
 @pytest.mark.parametrize("mode", ["free", "coordinated"])
