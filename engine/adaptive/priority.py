@@ -122,6 +122,7 @@ class Priority:
     def decide(self, now_s: float, views: Mapping[str, View]) -> Mapping[str, int]:
         """Return the row of the stage each signal should show now."""
         wishes = dict(self._beneath.decide(now_s, views))
+        self._transit.look(now_s, views)
         claimed: set[str] = set()
         asked = self._in_turn(now_s)
         for claim, passage in asked:

@@ -2,8 +2,9 @@
 
 Where the controller beneath follows a plan, its order of stages counts: an early green shortens
 the stages before that of the bus to their least greens, one after the other, and none is left out.
-Where that would take too long, the stage of the bus is inserted out of its turn, and the signal
-returns to where the order was broken. Inside a plan (`engine.adaptive.coordinated`) nothing is
+Where that would take too long, and what it is sooner is worth what it costs others beyond that, the
+stage of the bus is inserted out of its turn, and the signal returns to where the order was broken
+(`engine.adaptive.transit_returns`). Inside a plan (`engine.adaptive.coordinated`) nothing is
 extended or inserted that the plan could not make up for before the windows of its greens close.
 Where stages have no order, the bus's stage is brought forward, or put in front of the one that was
 about to begin, which comes right after it.
@@ -19,20 +20,20 @@ from dataclasses import replace
 
 from engine.adaptive import transit_losses as losses
 from engine.adaptive.approach import change_s, lead_s, left_s, path_s, round_s, ways
+from engine.adaptive.backlog import Backlog
 from engine.adaptive.control import Controller, Site, View
 from engine.adaptive.passages import Passage
 from engine.adaptive.requests import Request
 from engine.adaptive.transit import Ledger, Refusal, Strategy, Tally, TransitRules
+from engine.adaptive.transit_returns import Returns, resumed
 from engine.adaptive.transit_steps import (
     PASSING_S,
     Measure,
-    Return,
     Sequenced,
     Step,
     called_freely,
     held_back,
 )
-from engine.adaptive.turns import Turns
 
 
 class TransitPriority:
@@ -60,14 +61,28 @@ class TransitPriority:
         """Prepare for these signals and forget everything before; the controller has started."""
         self.tally, self.ledger = Tally(), Ledger(self.rules.budget_person_s)
         self._sites = {site.signal_id: site for site in sites}
+        self._backlogs = {site.signal_id: Backlog(site) for site in sites}
         self._measures: dict[str, Measure] = {}
-        self._returns: dict[str, Return] = {}
+        self._returns = Returns(sites, self._beneath)
         self._done: set[tuple[str, str]] = set()
-        self._turns: dict[str, Turns] = {}
-        for name in self._sites:
-            turns = None if self._beneath is None else self._beneath.turns(name)
-            if turns is not None and turns.order:
-                self._turns[name] = turns
+
+    def look(self, now_s: float, views: Mapping[str, View]) -> None:
+        """Follow the traffic of all signals, for what others would lose."""
+        for name, view in views.items():
+            if name in self._backlogs:
+                self._backlogs[name].look(now_s, self._whole(view))
+
+    def _whole(self, view: View) -> View:
+        """Let those who are seen stand for all."""
+        share = self.rules.seen_share
+        if share == 1.0:
+            return view
+        return replace(
+            view,
+            count_veh=view.count_veh / share,
+            queue_veh=view.queue_veh / share,
+            turned_veh=view.turned_veh / share,
+        )
 
     def forget(self, vehicle_id: str) -> None:
         """Let a vehicle ask anew everywhere."""
@@ -91,20 +106,22 @@ class TransitPriority:
             return None
         if request.halts_before(passage, along_m):
             return None
-        if self.rules.seen_share < 1.0:
-            count_veh, queue_veh = (
-                n / self.rules.seen_share for n in (view.count_veh, view.queue_veh)
-            )
-            view = replace(view, count_veh=count_veh, queue_veh=queue_veh)
+        view = self._whole(view)
         rows, stages = ways(site, passage, view, passage.at_m - along_m)
         beneath = view.stage if wish is None else wish
         if not stages:
             return None
+        needed_s = to_go_s - lead_s(site, rows, view, to_go_s)
+        unseen_veh = self._backlogs[name].unseen_veh
+        view = replace(
+            view, count_veh=view.count_veh + unseen_veh, queue_veh=view.queue_veh + unseen_veh
+        )
         if view.stage in stages:
             step = self._extended(now_s, key, view, stages, beneath, to_go_s)
         else:
-            needed_s = to_go_s - lead_s(site, rows, view, to_go_s)
-            step = self._called(now_s, key, view, stages, beneath, to_go_s, needed_s)
+            weight = self.rules.weight(request)
+            persons = 0.0 if isinstance(weight, Refusal) else weight * request.load_persons
+            step = self._called(now_s, key, view, stages, beneath, to_go_s, needed_s, persons)
         if step is None:
             return self._waits(key, view, beneath)
         why = self._refusal(now_s, request, site, step)
@@ -149,16 +166,9 @@ class TransitPriority:
                 continue
             del self._measures[name]
             if name in views and name not in claimed:
-                ended.update(self._end(now_s, name, measure, views[name]))
-        for name in list(self._returns):
-            if name in claimed or name not in views:
-                del self._returns[name]
-                continue
-            stage = self._on_the_way_back(now_s, name, views[name])
-            if stage is None:
-                del self._returns[name]
-            else:
-                wishes[name] = stage
+                self._done.add(key)
+                ended.update(self._returns.begin(now_s, name, measure, views[name]))
+        wishes.update(self._returns.lead(now_s, views, claimed))
         return ended
 
     def _extended(
@@ -172,7 +182,7 @@ class TransitPriority:
     ) -> Step | None:
         """Keep a green that serves the vehicle, if it would end."""
         name, current = key[1], view.stage
-        site, turns = self._sites[name], self._turns_at(name, current)
+        site, turns = self._sites[name], self._returns.turns_at(name, current)
         if beneath in stages:
             return None
         onward = beneath if turns is None else turns.after(current)[0]
@@ -192,8 +202,9 @@ class TransitPriority:
         if not view.free or (measure is not None and now_s < measure.paid_until_s):
             return Step(current, Strategy.EXTENSION, 0.0, 0.0, saved_s)
         held_s = measure.held_s(now_s) if measure else 0.0
+        flow_vps = self._backlogs[name].flow_vps
         so_far, more, whole = (
-            losses.extended(site, turns, view, onward, by_s)
+            losses.extended(site, turns, view, flow_vps, onward, by_s)
             for by_s in (held_s, held_s + 1.0, held_s + to_go_s + PASSING_S)
         )
         return Step(current, Strategy.EXTENSION, more - so_far, whole - so_far, saved_s)
@@ -207,10 +218,11 @@ class TransitPriority:
         beneath: int,
         to_go_s: float,
         needed_s: float,
+        persons: float,
     ) -> Step | None:
         """Bring a stage that serves the vehicle, in its turn or out of it."""
         name, current = key[1], view.stage
-        site, turns = self._sites[name], self._turns_at(name, current)
+        site, turns = self._sites[name], self._returns.turns_at(name, current)
         if beneath in stages:
             return None
         served = [] if turns is None else [s for s in turns.after(current) if s in stages]
@@ -218,6 +230,7 @@ class TransitPriority:
             step = called_freely(self.rules, site, view, stages, beneath, to_go_s, needed_s)
             return None if step is None else self._once(key, step, current)
         target, left = served[0], left_s(site, view)
+        flow_vps = self._backlogs[name].flow_vps
         path = turns.path(current, target)
         turn_s, direct_s = (left + path_s(site, current, way) for way in (path, (target,)))
         before = turns.after(target)[-2]
@@ -225,7 +238,7 @@ class TransitPriority:
         over_s = direct_s + max(
             float(site.stages[target].least_green_s), to_go_s - direct_s + PASSING_S
         )
-        onward = self._resumed(now_s + over_s, turns, current)
+        onward = resumed(now_s + over_s, turns, current)
         gained_s = max(0.0, turn_s - to_go_s) - max(0.0, direct_s - to_go_s)
         inserts = (
             len(path) > 1
@@ -234,27 +247,31 @@ class TransitPriority:
             and self._fits(now_s, name, target, onward, over_s)
         )
         green_s = turns.left_s(site, now_s, current)
+        out_of_turn = losses.inserted(site, turns, view, flow_vps, target, onward, green_s, over_s)
+        in_turn = losses.cut(site, turns, view, flow_vps, target, green_s, 0.0)
+        either = inserts and Strategy.EARLY in self.rules.strategies
+        if either and self._own(key) is None:
+            # What comes sooner than in turn has to be worth what it costs others beyond that.
+            inserts = persons * gained_s >= out_of_turn - in_turn
         saved_s = due_s - max(to_go_s, direct_s if inserts else turn_s)
         if saved_s <= 0.0:
             return None
         if inserts:
             if needed_s > direct_s:
                 return held_back(site, view, beneath, target, needed_s, saved_s)
-            amount = losses.inserted(site, turns, view, target, onward, green_s, over_s)
-            step = Step(target, Strategy.INSERTION, amount, amount, saved_s, over_s)
+            step = Step(target, Strategy.INSERTION, out_of_turn, out_of_turn, saved_s, over_s)
             return self._once(key, step, current)
         if Strategy.EARLY not in self.rules.strategies:
             return None
         if needed_s > turn_s or beneath == path[0]:
             return None
-        amount = losses.cut(site, turns, view, target, green_s, 0.0)
         lasts_s = max(turn_s, to_go_s) + PASSING_S
-        step = Step(path[0], Strategy.EARLY, amount, amount, saved_s, lasts_s)
+        step = Step(path[0], Strategy.EARLY, in_turn, in_turn, saved_s, lasts_s)
         return self._once(key, step, current)
 
     def _waits(self, key: tuple[str, str], view: View, beneath: int) -> int | None:
         """Keep a signal that is ahead of its plan on the way to the vehicle from turning back."""
-        measure, turns = self._own(key), self._turns_at(key[1], view.stage)
+        measure, turns = self._own(key), self._returns.turns_at(key[1], view.stage)
         if measure is None or measure.strategy is not Strategy.EARLY or turns is None:
             return None
         return None if beneath in (view.stage, turns.after(view.stage)[0]) else view.stage
@@ -281,12 +298,10 @@ class TransitPriority:
     ) -> None:
         """Carry a step out: note it, and pay for it."""
         name = key[1]
-        back = self._returns.pop(name, None)
+        back = self._returns.interrupt(name)
         measure = self._own(key)
         if measure is None and name in self._measures:
-            # Where the order was broken for another vehicle it stays broken.
-            other = self._measures[name]
-            measure = replace(other, vehicle_id=key[0], held_since_s=None, paid_until_s=0.0)
+            measure = self._measures[name].for_another(key[0])
         elif measure is None:
             broken = (view.stage, beneath)
             measure = Measure(key[0], step.strategy, broken, since_s=now_s, back=back)
@@ -307,73 +322,16 @@ class TransitPriority:
         measure = self._measures.get(key[1])
         return measure if measure is not None and measure.vehicle_id == key[0] else None
 
-    def _turns_at(self, name: str, stage: int) -> Turns | None:
-        """Return the turns of a signal if a stage is among them."""
-        turns = self._turns.get(name)
-        return turns if turns is not None and stage in turns.order else None
-
     def _red_s(self, name: str, stage: int) -> float:
         """Return how long a stage stays away once it has ended, about, s."""
-        turns = self._turns_at(name, stage)
+        turns = self._returns.turns_at(name, stage)
         site = self._sites[name]
         return round_s(site, stage) if turns is None else turns.red_s(site, stage)
 
-    @staticmethod
-    def _resumed(at_s: float, turns: Turns, broken: int) -> int:
-        """Return the stage to go to at some time when the order was broken at one."""
-        return broken if turns.planned(at_s) == broken else turns.after(broken)[0]
-
     def _fits(self, now_s: float, name: str, stage: int, onward: int, after_s: float) -> bool:
         """Tell whether what comes after a green can still be over within its window."""
-        if self._beneath is None or self._turns_at(name, onward) is None:
+        if self._beneath is None or self._returns.turns_at(name, onward) is None:
             return True
         site = self._sites[name]
         least_s = change_s(site, stage, onward) + site.stages[onward].least_green_s
         return after_s + least_s <= self._beneath.room_s(name, now_s, onward)
-
-    def _end(self, now_s: float, name: str, measure: Measure, view: View) -> dict[str, int | None]:
-        """Let go of a signal."""
-        turns = self._turns_at(name, view.stage)
-        self._done.add((measure.vehicle_id, name))
-        broken, beneath = measure.broken
-        if turns is None or broken not in turns.order:
-            return {name: beneath if measure.strategy is Strategy.INSERTION else None}
-        if measure.strategy is Strategy.EARLY:
-            due_s = measure.since_s + turns.ends_s(measure.since_s, view.stage)
-            planned = turns.planned(now_s)
-            if now_s < due_s and planned is not None and self._lasts(now_s, name, view, planned):
-                self._returns[name] = Return(planned)
-            elif now_s < due_s:
-                self._returns[name] = Return(view.stage, due_s)
-        elif measure.strategy is Strategy.INSERTION:
-            self._returns[name] = Return(self._resumed(now_s, turns, broken))
-        elif measure.back is not None:
-            self._returns[name] = measure.back
-        elif turns.planned(now_s) != view.stage:
-            self._returns[name] = Return(turns.after(view.stage)[0])
-        return {}
-
-    def _lasts(self, now_s: float, name: str, view: View, stage: int) -> bool:
-        """Tell whether the plan still has enough of a stage that was cut short to go back to it."""
-        site, turns = self._sites[name], self._turns[name]
-        left = turns.left_s(site, now_s, stage) - change_s(site, view.stage, stage)
-        return stage != view.stage and left >= site.stages[stage].least_green_s
-
-    def _on_the_way_back(self, now_s: float, name: str, view: View) -> int | None:
-        """Return the stage to wish for, or None once the signal is where it should be."""
-        turns, back = self._turns_at(name, view.stage), self._returns[name]
-        if turns is None:
-            return None
-        planned = turns.planned(now_s)
-        if back.ahead_until_s > 0.0:
-            waits = now_s < back.ahead_until_s and planned != view.stage == back.stage
-            return back.stage if waits else None
-        if view.stage != back.stage:
-            return back.stage
-        onward = turns.after(view.stage)[0]
-        if view.clearing_s > 0.0:
-            return view.stage
-        if planned in (view.stage, onward, None):
-            return None
-        back.stage = onward
-        return onward

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Protocol, runtime_checkable
+
+import numpy as np
 
 from engine.adaptive import transit_losses as losses
 from engine.adaptive.approach import change_s, left_s, nearest, round_s
@@ -12,6 +14,8 @@ from engine.adaptive.control import Site, View
 from engine.adaptive.transit import Strategy, TransitRules
 from engine.adaptive.turns import Turns
 
+NO_FLOW: Final = np.empty(0)
+"""Where stages have no order nobody asks what comes."""
 PASSING_S: Final = 2.0
 """Green that a vehicle needs to cross the stop line once it is there."""
 
@@ -105,6 +109,13 @@ class Measure:
         """Return how long a green has been extended, s."""
         return 0.0 if self.held_since_s is None else now_s - self.held_since_s
 
+    def for_another(self, vehicle_id: str) -> Measure:
+        """Return the same for another vehicle, which pays for what it will take itself.
+
+        Where the order was broken for the one before it stays broken.
+        """
+        return replace(self, vehicle_id=vehicle_id, cut=set(), held_since_s=None, paid_until_s=0.0)
+
 
 def called_freely(
     rules: TransitRules,
@@ -138,9 +149,11 @@ def called_freely(
     shown_s = max(float(site.stages[target].least_green_s), to_go_s - direct_s)
     if strategy is Strategy.EARLY:
         away_s = change_s(site, current, target) + shown_s + change_s(site, target, current)
-        amount = losses.cut(site, None, view, target, 0.0, away_s)
+        amount = losses.cut(site, None, view, NO_FLOW, target, 0.0, away_s)
     else:
-        amount = losses.inserted(site, None, view, target, beneath, 0.0, direct_s + shown_s)
+        amount = losses.inserted(
+            site, None, view, NO_FLOW, target, beneath, 0.0, direct_s + shown_s
+        )
     return Step(target, strategy, amount, amount, saved_s, direct_s + shown_s + PASSING_S)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
+import numpy as np
 import pytest
 
 from engine.adaptive.control import Site, View
@@ -86,13 +87,14 @@ def play(
     seconds: int = 120,
     halt_m: float | None = None,
     behind_s: float | None = None,
+    load: float = 40.0,
 ) -> tuple[Film, Priority]:
     """Let a bus come so many seconds after the beginning of the main street's green."""
     site = crossing()
     player = Player(site, MAIN, longest_wait_s=1e6)
     priority = Priority(beneath, transit=rules)
     priority.start([site])
-    asked = bus(at_s)
+    asked = replace(bus(at_s), load_persons=load)
     priority.ask(asked if halt_m is None else replace(asked, halts_m=(halt_m,)))
     if behind_s is not None:
         priority.ask(replace(asked, vehicle_id="next"))
@@ -185,6 +187,15 @@ def test_a_green_cut_short_goes_on_where_its_plan_has_enough_left() -> None:
     assert_lawful(film)
 
 
+@pytest.mark.parametrize(("load", "strategy"), [(40.0, "insertion"), (0.5, "early")])
+def test_a_stage_is_inserted_only_if_what_it_is_sooner_is_worth_its_price(
+    load: float, strategy: str
+) -> None:
+    # It leaves its stop as the main street's green ends, and the left turns come before its own.
+    _, priority = play(Clocked(), 32.0, TransitRules(gain_s=1.0), halt_m=STOP_M - 35.0, load=load)
+    assert priority.tally.granted == {("bus", "x"): Strategy(strategy)}
+
+
 def test_a_green_is_extended_and_its_followers_come_next() -> None:
     # By plan the side street's green ends after 60 s.
     film, priority = play(Clocked(), 64.0)
@@ -246,6 +257,26 @@ def test_who_is_seen_pays_for_those_who_are_not() -> None:
     assert part == whole
     assert found.ledger.most_person_s == wanted.ledger.most_person_s
     assert sum(wanted.ledger.most_person_s.values()) > 0.0
+
+
+def test_those_who_stand_beyond_sight_are_paid_for_too() -> None:
+    site = crossing()
+    objects = [(0, 1.0 + 7.5 * place) for place in range(26)]
+    full = view(MAIN, queue=(26.0, 0.0), objects=objects)
+    full = replace(full, stop_count=np.zeros(2))
+
+    def spent(watched_s: int) -> float:
+        priority = Priority(Clocked())
+        priority.start([site])
+        for now_s in range(-watched_s, 1):
+            priority.decide(float(now_s), {"x": full})
+        priority.ask(bus(4.0))
+        priority.locate("bus", STOP_M - 4.0 * SPEED_MPS)
+        priority.decide(1.0, {"x": full})
+        assert priority.tally.granted
+        return priority.ledger.spent("x", 1.0)
+
+    assert spent(900) > 1.5 * spent(1)
 
 
 def test_a_bus_asks_for_nothing_before_it_has_left_its_stop() -> None:
