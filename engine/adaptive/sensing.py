@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.adaptive.control import Floats, Information, Integers, Site, View
+from engine.adaptive.lane_places import LanePlaces
 from engine.adaptive.loops import VEHICLE_M, Loops
 from network.errors import InsufficientDataError
 
@@ -139,14 +140,6 @@ class _Seen(NamedTuple):
     track: Integers
 
 
-class _Places(NamedTuple):
-    """Where lanes lie, by the number of a lane's name."""
-
-    first: NDArray[np.intp]  # [names + 1], into row and to_stop_m
-    row: NDArray[np.intp]  # stop lane over all sites
-    end_m: Floats  # from the beginning of the lane to the stop line
-
-
 class Sensors:
     """The sensors of all sites.
 
@@ -161,17 +154,8 @@ class Sensors:
     def __init__(self, sites: Sequence[Site], sensing: Sensing) -> None:
         self._sites = tuple(sites)
         self._sensing = sensing
-        self._first_lane = np.cumsum([0, *(len(site.lanes) for site in sites)])
-        self._first_exit = np.cumsum([0, *(len(site.exits) for site in sites)])
-        self._number: dict[str, int] = {}
-        self._places = self._number_lanes()
-        self._exits = self._number_exits()
-        self._ways = self._number_ways()
-        self._first_way = np.cumsum(
-            [0, *(sum(len(lane.ways) for lane in site.lanes) for site in sites)]
-        )
+        self._places = LanePlaces(sites)
         self._came_by: dict[str, int] = {}
-        self._stops = frozenset(self._name(lane.lane_id) for site in sites for lane in site.lanes)
         lanes = [lane for site in sites for lane in site.lanes]
         self._loops = Loops(sites, sensing.advance_m)
         self._dead = np.array([lane.lane_id in sensing.dead for lane in lanes], dtype=np.bool_)
@@ -185,44 +169,6 @@ class Sensors:
         self._noise = np.random.default_rng(sensing.seed)
         self._past: deque[tuple[_Seen, ...]] = deque(maxlen=sensing.latency_s + 1)
         self._told: list[_Seen] = []
-
-    def _name(self, lane: str) -> int:
-        return self._number.setdefault(lane, len(self._number))
-
-    def _number_lanes(self) -> _Places:
-        found: dict[int, list[tuple[int, float]]] = {}
-        for first, site in zip(self._first_lane.tolist(), self._sites, strict=False):
-            for row, lane in enumerate(site.lanes):
-                found.setdefault(self._name(lane.lane_id), []).append((first + row, lane.length_m))
-            for feeder in site.feeders:
-                end_m = feeder.to_stop_m + feeder.length_m
-                entry = found.setdefault(self._name(feeder.lane_id), [])
-                entry.extend((first + row, end_m) for row in feeder.leads_to)
-        counts = [len(found.get(number, ())) for number in range(len(self._number))]
-        flat = [place for number in range(len(counts)) for place in found.get(number, ())]
-        return _Places(
-            np.cumsum([0, *counts]),
-            np.array([row for row, _ in flat], dtype=np.intp),
-            np.array([end_m for _, end_m in flat], dtype=np.float64),
-        )
-
-    def _number_exits(self) -> dict[int, list[tuple[int, float]]]:
-        found: dict[int, list[tuple[int, float]]] = {}
-        for first, site in zip(self._first_exit.tolist(), self._sites, strict=False):
-            for row, leaving in enumerate(site.exits):
-                for part, at_m in leaving.parts:
-                    found.setdefault(self._name(part), []).append((first + row, at_m))
-        return found
-
-    def _number_ways(self) -> dict[tuple[int, int], int]:
-        """Rows of ways by the numbers of the lanes they lead from and to."""
-        pairs = [
-            (self._name(lane.lane_id), self._name(site.exits[way.exit].lane_id))
-            for site in self._sites
-            for lane in site.lanes
-            for way in lane.ways
-        ]
-        return {pair: row for row, pair in enumerate(pairs)}
 
     def observe(
         self, now_s: float, traffic: Traffic, players: Mapping[str, Shown]
@@ -297,14 +243,15 @@ class Sensors:
         return known
 
     def _look(self, now_s: float, traffic: Traffic) -> tuple[_Seen, ...]:
-        numbers = np.array([self._number.get(lane, -1) for lane in traffic.lanes], dtype=np.intp)
+        numbers = self._places.numbers(traffic.lanes)
         speed = traffic.speed_mps
         if self._sensing.missed > 0 or self._sensing.information is Information.VEHICLES:
             level = self._sensing.information is Information.VEHICLES
             keep = [all(self._knows(n)) if level else self._knows(n)[0] for n in traffic.names]
             numbers = np.where(np.array(keep, dtype=np.bool_), numbers, -1)
-        lane, at_m, vehicle = self._assign(numbers, traffic.position_m)
-        lanes = int(self._first_lane[-1])
+        places = self._places
+        lane, at_m, vehicle = places.assign(numbers, traffic.position_m)
+        lanes = int(places.first_lane[-1])
         exits = self._look_at_exits(numbers, traffic)
         turned = self._turned(traffic.names, numbers)
         blind = self._dead | self._stuck
@@ -328,20 +275,20 @@ class Sensors:
         elif self._sensing.information is Information.VEHICLES and self._sensing.share < 1:
             # Of a part nothing follows for the whole without an estimate.
             exits = np.full_like(exits, np.nan)
-        cuts = np.searchsorted(lane, self._first_lane)
+        cuts = np.searchsorted(lane, places.first_lane)
         result: list[_Seen] = []
         for k in range(len(self._sites)):
-            mine = slice(int(self._first_lane[k]), int(self._first_lane[k + 1]))
+            mine = slice(int(places.first_lane[k]), int(places.first_lane[k + 1]))
             part = slice(int(cuts[k]), int(cuts[k + 1]))
-            away = slice(int(self._first_exit[k]), int(self._first_exit[k + 1]))
-            ways = slice(int(self._first_way[k]), int(self._first_way[k + 1]))
+            away = slice(int(places.first_exit[k]), int(places.first_exit[k + 1]))
+            ways = slice(int(places.first_way[k]), int(places.first_way[k + 1]))
             seen = _Seen(
                 now_s,
                 count[mine],
                 queue[mine],
                 queue_m[mine],
                 loops[:, mine],
-                (lane[part] - self._first_lane[k]).astype(np.int32),
+                (lane[part] - places.first_lane[k]).astype(np.int32),
                 at_m[part],
                 mps[part],
                 exits[:, away],
@@ -352,29 +299,6 @@ class Sensors:
                 array.setflags(write=False)
             result.append(seen)
         return tuple(result)
-
-    def _assign(
-        self, numbers: NDArray[np.intp], position_m: Floats
-    ) -> tuple[NDArray[np.intp], Floats, NDArray[np.intp]]:
-        """Find every vehicle's stop lane and distance; where it may choose, the emptiest."""
-        places = self._places
-        vehicle = np.flatnonzero((numbers >= 0) & (numbers < len(places.first) - 1))
-        first = places.first[numbers[vehicle]]
-        options = places.first[numbers[vehicle] + 1] - first
-        vehicle, first = vehicle[options > 0], first[options > 0]
-        options = options[options > 0]
-        row = places.row[first]
-        at_m = places.end_m[first] - position_m[vehicle]
-        open_choice = np.flatnonzero(options > 1)
-        if open_choice.size:
-            load = np.bincount(row[options == 1], minlength=int(self._first_lane[-1]))
-            for k in open_choice[np.argsort(at_m[open_choice], kind="stable")].tolist():
-                ways = places.row[first[k] : first[k] + options[k]]
-                choice = int(np.argmin(load[ways]))
-                row[k] = ways[choice]
-                at_m[k] = places.end_m[first[k] + choice] - position_m[vehicle[k]]
-                load[ways[choice]] += 1
-        return row, np.maximum(at_m, 0.0), vehicle
 
     def _faulty(self, loops: Floats) -> Floats:
         """Let stuck loops tell of one who stands, and dead ones nothing."""
@@ -407,7 +331,8 @@ class Sensors:
 
     def _turned(self, names: Sequence[str], numbers: NDArray[np.intp]) -> Floats:
         """Count who came from a stop lane to an exit lane."""
-        turned = np.zeros(int(self._first_way[-1]))
+        places = self._places
+        turned = np.zeros(int(places.first_way[-1]))
         now: dict[str, int] = {}
         for name, number in zip(names, numbers.tolist(), strict=True):
             before = self._came_by.get(name, -1)
@@ -415,21 +340,21 @@ class Sensors:
                 # Inside the node, or missed for a moment: it is still the one that came.
                 number = before
             elif before >= 0 and before != number:
-                row = self._ways.get((before, number))
+                row = places.ways.get((before, number))
                 if row is not None:
                     turned[row] += 1.0
-                elif number not in self._stops and number not in self._exits:
+                elif number not in places.stops and number not in places.exits:
                     number = before
             now[name] = number
         self._came_by = now
         return turned
 
     def _look_at_exits(self, numbers: NDArray[np.intp], traffic: Traffic) -> Floats:
-        total = int(self._first_exit[-1])
+        exits, total = self._places.exits, int(self._places.first_exit[-1])
         count, queue, speed = np.zeros(total), np.zeros(total), np.zeros(total)
         free_m = self._exit_m.copy()
-        for number in np.flatnonzero(np.isin(numbers, list(self._exits))).tolist():
-            for row, begin_m in self._exits[int(numbers[number])]:
+        for number in np.flatnonzero(np.isin(numbers, list(exits))).tolist():
+            for row, begin_m in exits[int(numbers[number])]:
                 at_m = begin_m + traffic.position_m[number]
                 if at_m - VEHICLE_M > self._exit_m[row]:
                     continue
