@@ -131,7 +131,7 @@ def test_inside_plans_a_whole_cycle_is_seen() -> None:
 
 
 @pytest.mark.parametrize(("standing", "fades"), [(29, True), (30, False)])
-def test_inside_plans_nothing_fades_where_it_is_crowded(
+def test_nothing_fades_where_it_is_crowded(
     standing: int, fades: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[float] = []
@@ -142,7 +142,7 @@ def test_inside_plans_nothing_fades_where_it_is_crowded(
 
     monkeypatch.setattr(lookahead, "look_ahead", searched)
     assert CROWDED_VEH == 30.0
-    controller = LookAhead(replace(inside_plans(Outlook(), NETWORK), unseen=0.0))
+    controller = LookAhead(Outlook(unseen=0.0))
     controller.start([crossing()])
     told.clear()
     objects = [(int(k >= 15), 1.0 + 7.5 * (k % 15)) for k in range(standing)]
