@@ -432,7 +432,7 @@ def test_wrong_usage_shows_the_usage(arguments: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "part"),
     [
-        (("validate", "x", "--seeds", "1"), "'--seeds'"),
+        (("validate", "x", "--workers", "0"), "'--workers'"),
         (("optimize", "x", "--out", "y", "--effort", "some"), "'--effort'"),
         (("bridge", "run", "x", "--duration", "-1"), "'--duration'"),
     ],
