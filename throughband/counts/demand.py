@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from engine.forecast.forecast import Forecast, forecast
 from engine.forecast.prediction import Source
 from engine.forecast.quality import QualityRow, judge, lanes_of
+from engine.forecast.standing_queues import expected, standing
 from engine.validate.counting import count
 from engine.validate.simulator import SimulationCase
 from engine.validate.sumo_files import DetectorSite
@@ -33,6 +34,9 @@ SOURCE_WORDS = {
 
 INTERVAL_S = 300
 INSIDE_NODE_M = 0.1
+
+STOP_LINE_M = -2.0
+"""Where the occupancy of a lane is taken, from its end: there its queue begins."""
 
 
 def detected_connections(network: RoadNetwork) -> tuple[Connection, ...]:
@@ -59,11 +63,22 @@ def sites(connections: Sequence[Connection]) -> tuple[DetectorSite, ...]:
     return tuple(DetectorSite(c.connection_id, c.via_lane, INSIDE_NODE_M) for c in connections)
 
 
+def stop_line_sites(connections: Sequence[Connection]) -> tuple[DetectorSite, ...]:
+    """Return a detector for each lane that connections leave, at its stop line."""
+    lanes = dict.fromkeys(_lane(connection) for connection in connections)
+    return tuple(DetectorSite(f"stop {lane}", lane, STOP_LINE_M) for lane in lanes)
+
+
+def _lane(connection: Connection) -> str:
+    return f"{connection.from_link}_{connection.from_lane}"
+
+
 def detector_counts(
     connections: Sequence[Connection],
     start_s: float,
     interval_s: int,
     volume_veh: NDArray[np.float64],
+    occupancy_pct: NDArray[np.float64] | None = None,
 ) -> CountSeries:
     """Name what detectors counted.
 
@@ -75,9 +90,12 @@ def detector_counts(
         Of the intervals.
     volume_veh
         [interval, connection]; NaN where nothing arrived.
+    occupancy_pct
+        [interval, connection], of the lane's detector at the stop line; None where there is none.
     """
     names = [c.connection_id for c in connections]
-    return CountSeries.from_volumes("connection", names, start_s, interval_s, volume_veh)
+    counts = CountSeries.from_volumes("connection", names, start_s, interval_s, volume_veh)
+    return counts if occupancy_pct is None else replace(counts, occupancy_pct=occupancy_pct)
 
 
 def movement_counts(counts: CountSeries, network: RoadNetwork) -> CountSeries:
@@ -173,6 +191,8 @@ def counted_days(
 ) -> tuple[CountSeries, ...]:
     """Count every signalized connection in SUMO under the plan in force, one run per seed.
 
+    Turns are counted behind the stop lines, and how long each lane is occupied is taken at them.
+
     Parameters
     ----------
     case, network
@@ -199,10 +219,16 @@ def counted_days(
             f"interval of {INTERVAL_S} s; raise --end, or bring counts with --counts"
         )
     connections = detected_connections(network)
+    many, stops = len(connections), stop_line_sites(connections)
+    column = {site.lane_id: many + index for index, site in enumerate(stops)}
+    stop_of = [column[_lane(connection)] for connection in connections]
     days = []
     for done, seed in enumerate(seeds):
-        run = count(case, sites(connections), seed, INTERVAL_S)
-        days.append(detector_counts(connections, float(run.begin_s[0]), INTERVAL_S, run.volume_veh))
+        run = count(case, (*sites(connections), *stops), seed, INTERVAL_S)
+        occupancy_pct = np.minimum(run.occupancy_pct[:, stop_of], 100.0)
+        volume_veh = run.volume_veh[:, :many]
+        begin_s = float(run.begin_s[0])
+        days.append(detector_counts(connections, begin_s, INTERVAL_S, volume_veh, occupancy_pct))
         if progress is not None:
             progress(done + 1, len(seeds))
     return tuple(days)
@@ -215,11 +241,11 @@ class Demand:
     Attributes
     ----------
     flows
-        Movement flows, measured and predicted.
+        Movement flows, measured and predicted, with what is expected behind queues that stand.
     lane_shares
         Part of its movement that each connection carries, where lanes were counted.
     quality
-        Series whose counts are not all good.
+        Series whose counts are not all good, or not all that is planned for.
     """
 
     flows: Forecast
@@ -231,6 +257,9 @@ def demand(
     network: RoadNetwork, days: Sequence[CountSeries], today: CountSeries | None = None
 ) -> Demand:
     """Judge counts and forecast the flows of the window that the earlier days span.
+
+    Where occupancies tell of queues that stand, more is expected than was counted
+    (`engine.forecast.standing_queues`).
 
     Parameters
     ----------
@@ -274,7 +303,8 @@ def demand(
         first.end_s,
         network,
     )
-    return Demand(flows, lane_shares(seen, network), tuple(rows))
+    flows, cut_short = expected(flows, standing(seen, network), network)
+    return Demand(flows, lane_shares(seen, network), (*rows, *cut_short))
 
 
 def sources_told(flows: Forecast) -> str:

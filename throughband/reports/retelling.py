@@ -37,7 +37,7 @@ from throughband.reports.story import (
     Story,
     StreetRow,
 )
-from throughband.reports.telling import corridor_of, count_chart_of, window_text
+from throughband.reports.telling import corridor_of, count_chart_of, told_quality, window_text
 from throughband.results import COMPLETE, read_json, versions
 from throughband.run_record import Step, digest_of, run_record
 from throughband.setting import Setting, open_setting
@@ -269,14 +269,7 @@ def _quality(result: Mapping[str, Any], wanted: Demand) -> tuple[QualityRow, ...
         return tuple(QualityRow(**row) for row in result["quality"])
     whole = wanted.flows.observed or len(wanted.flows.flow_vph)
     faulty = {row.series_id: row for row in wanted.quality}
-    rows = [
-        QualityRow(
-            name, whole, max(0, whole - row.intervals), 0, row.intervals,
-            f"{row.flag.name.lower()}: {row.reason}",
-        )
-        for name, row in faulty.items()
-    ]  # fmt: skip
-    return tuple(rows)
+    return tuple(told_quality(row, whole) for row in faulty.values())
 
 
 def _forecast(left: Left, wanted: Demand, setting: Setting) -> ForecastSummary:

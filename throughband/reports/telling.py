@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from engine.forecast.forecast import Forecast
+from engine.forecast.quality import QualityRow as FoundQuality
 from engine.measures.corridor import Corridor
 from engine.measures.corridor_search import strongest_corridor
 from engine.measures.street import Street
@@ -99,18 +100,30 @@ def _quality(result: RunResult) -> tuple[QualityRow, ...]:
             f"{missing} did not arrive" if missing else "",
         )
     ]
-    for found in result.demand.quality:
-        rows.append(
-            QualityRow(
-                found.series_id,
-                counts.intervals,
-                counts.intervals - found.intervals,
-                0,
-                found.intervals,
-                f"{found.flag.name.lower()}: {found.reason}",
-            )
-        )
+    rows += [told_quality(found, counts.intervals) for found in result.demand.quality]
     return tuple(rows)
+
+
+def told_quality(found: FoundQuality, intervals: int) -> QualityRow:
+    """Return a row of the report for what was found about a series.
+
+    Parameters
+    ----------
+    found
+        The finding.
+    intervals
+        How many intervals are reported on; a finding may speak of more.
+    """
+    touched = min(found.intervals, intervals)
+    filled = touched if found.flag == Quality.FILLED else 0
+    return QualityRow(
+        found.series_id,
+        intervals,
+        intervals - touched,
+        filled,
+        touched - filled,
+        f"{found.flag.name.lower()}: {found.reason}",
+    )
 
 
 def _forecast(result: RunResult) -> ForecastSummary:

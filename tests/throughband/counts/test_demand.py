@@ -68,6 +68,8 @@ def test_every_vehicle_is_counted_once(corner: Setting) -> None:
     assert day.interval_s == INTERVAL_S
     assert day.intervals == 3
     assert day.kind == "connection"
+    assert day.occupancy_pct is not None
+    assert 0.0 < day.occupancy_pct.max() <= 100.0
     turns = movement_counts(day, corner.network)
     assert set(turns.series_ids) == set(corner.network.movements)
     assert turns.volume_veh.sum() == day.volume_veh.sum()
@@ -90,6 +92,29 @@ def test_detectors_of_a_movement_add_up_and_silence_stays_silence(network: RoadN
             assert np.isnan(value)
         else:
             assert value == len(movement.connections)
+
+
+def test_a_lane_on_which_a_queue_stands_is_planned_for_more_than_was_counted(
+    network: RoadNetwork,
+) -> None:
+    connections = detected_connections(network)
+    volume = np.full((4, len(connections)), 10.0)
+    occupancy = np.full_like(volume, 50.0)
+    calm = detector_counts(connections, 0.0, INTERVAL_S, volume, occupancy)
+    plain = detector_counts(connections, 0.0, INTERVAL_S, volume)
+    assert demand(network, (calm,)).quality == ()
+    np.testing.assert_array_equal(
+        demand(network, (calm,)).flows.flow_vph, demand(network, (plain,)).flows.flow_vph
+    )
+    lane = (connections[0].from_link, connections[0].from_lane)
+    full = [(c.from_link, c.from_lane) == lane for c in connections]
+    occupancy[:, full] = 95.0
+    jammed = demand(network, (detector_counts(connections, 0.0, INTERVAL_S, volume, occupancy),))
+    name = f"{connections[0].from_link}>{connections[0].to_link}"
+    column = jammed.flows.movement_ids.index(name)
+    counted = movement_counts(plain, network).flow_vph()[:, column]
+    assert (jammed.flows.flow_vph[:, column] > counted).all()
+    assert name in {row.series_id for row in jammed.quality}
 
 
 def test_a_forecast_needs_counts(network: RoadNetwork) -> None:
