@@ -8,8 +8,8 @@ of the moment, so who drove elsewhere because of a queue is not hidden there. A 
 vehicles where it lacks `LEAST_VEH` and `LEAST_PART` of those due. Three rules that could tell:
 
 - *full green*: a lane's count is at least `FULL` of what the model says it can serve in force;
-- *stands*: a lane is occupied at its stop line `OCCUPIED_PCT` of the time for `QUARTER` intervals
-  on end, more than red alone makes of it;
+- *stands*: a lane is occupied at its stop line for a quarter of an hour on end, more than red alone
+  makes of it (`engine.forecast.standing_queues`);
 - *conservation*: more came over the beginning of the road, behind the last signal or at the edge of
   the network, than left at its stop line.
 
@@ -30,13 +30,12 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.seeds import seeds_of
 from benchmarks.suite.scenes import open_scene
-from engine.forecast.standing_queues import OCCUPIED_PCT, STANDING_S
+from engine.forecast.standing_queues import stands
 from engine.measures.evaluation import evaluate
 from engine.measures.street import build_street
 from engine.optimize.appraisal import street_tables
@@ -63,7 +62,6 @@ from throughband.setting import Setting, open_setting
 LEAST_VEH = 10.0
 LEAST_PART = 0.1
 FULL = 0.95
-QUARTER = STANDING_S // INTERVAL_S
 BEGINNING_M = 8.0
 STRAIGHT = ("s", "L", "R")
 
@@ -181,12 +179,6 @@ def conserved(
     return told
 
 
-def stands(occupancy_pct: NDArray[np.float64]) -> bool:
-    """Tell whether a lane is occupied all through a quarter of an hour; [interval], per cent."""
-    occupied = np.convolve(occupancy_pct >= OCCUPIED_PCT, np.ones(QUARTER), "valid")
-    return bool((occupied >= QUARTER).any())
-
-
 def full_lanes(setting: Setting, run: CountRun, many: int) -> frozenset[tuple[str, int]]:
     """Return the lanes that use up what the model says they have in force.
 
@@ -254,7 +246,9 @@ def observe(setting: Setting, seed: int, folder: Path) -> Seen:
         came[link] += float(volume[many + index])
     behind = many + len(lanes)
     standing = frozenset(
-        stop for index, stop in enumerate(stops) if stands(run.occupancy_pct[:, behind + index])
+        stop
+        for index, stop in enumerate(stops)
+        if stands(run.occupancy_pct[:, behind + index], INTERVAL_S)
     )
     held = hold_routes(setting.case, seed, folder)
     return Seen(

@@ -15,9 +15,7 @@ from benchmarks.hidden_demand import (
     conserved,
     due_vehicles,
     pointed,
-    stands,
 )
-from engine.forecast.standing_queues import OCCUPIED_PCT
 from engine.validate.simulator import SimulationCase
 from network.errors import CountError
 from throughband.setting import Setting, open_setting
@@ -26,13 +24,6 @@ from throughband.setting import Setting, open_setting
 @pytest.fixture(scope="module")
 def street() -> Setting:
     return open_setting("cologne3")
-
-
-def test_a_lane_stands_only_where_it_is_occupied_a_quarter_of_an_hour_on_end() -> None:
-    full, free = OCCUPIED_PCT, 40.0
-    assert stands(np.array([free, full, full, full, free]))
-    assert not stands(np.array([full, full, free, full, full]))
-    assert not stands(np.full(12, OCCUPIED_PCT - 1.0))
 
 
 def test_a_busy_movement_that_lets_everybody_go_hides_nothing() -> None:

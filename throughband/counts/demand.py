@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from engine.forecast.forecast import Forecast, forecast
 from engine.forecast.prediction import Source
 from engine.forecast.quality import QualityRow, judge, lanes_of
-from engine.forecast.standing_queues import expected, standing
+from engine.forecast.standing_queues import standing_queues
 from engine.validate.counting import count
 from engine.validate.simulator import SimulationCase
 from engine.validate.sumo_files import DetectorSite
@@ -241,11 +241,11 @@ class Demand:
     Attributes
     ----------
     flows
-        Movement flows, measured and predicted, with what is expected behind queues that stand.
+        Movement flows, measured and predicted.
     lane_shares
         Part of its movement that each connection carries, where lanes were counted.
     quality
-        Series whose counts are not all good, or not all that is planned for.
+        Series whose counts are not all good, or not all who came.
     """
 
     flows: Forecast
@@ -258,7 +258,7 @@ def demand(
 ) -> Demand:
     """Judge counts and forecast the flows of the window that the earlier days span.
 
-    Where occupancies tell of queues that stand, more is expected than was counted
+    Where occupancies tell of queues that stand, that is told, and flows stay as counted
     (`engine.forecast.standing_queues`).
 
     Parameters
@@ -303,8 +303,8 @@ def demand(
         first.end_s,
         network,
     )
-    flows, cut_short = expected(flows, standing(seen, network), network)
-    return Demand(flows, lane_shares(seen, network), (*rows, *cut_short))
+    rows.extend(standing_queues(seen, network))
+    return Demand(flows, lane_shares(seen, network), tuple(rows))
 
 
 def sources_told(flows: Forecast) -> str:

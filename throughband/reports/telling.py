@@ -115,13 +115,12 @@ def told_quality(found: FoundQuality, intervals: int) -> QualityRow:
         How many intervals are reported on; a finding may speak of more.
     """
     touched = min(found.intervals, intervals)
-    filled = touched if found.flag == Quality.FILLED else 0
     return QualityRow(
         found.series_id,
         intervals,
         intervals - touched,
-        filled,
-        touched - filled,
+        0,
+        touched,
         f"{found.flag.name.lower()}: {found.reason}",
     )
 
