@@ -47,7 +47,17 @@ pdf-libraries:
 		fi; \
 	fi
 
-demo: install
+# Numba looks for changes in the caller's file alone: what calls a kernel of another file would go on
+# with the one that it was compiled with. So every change of a kernel discards all that is compiled.
+.PHONY: fresh-kernels
+fresh-kernels: install
+	@now=$$(grep -rl --include='*.py' numba engine network | LC_ALL=C sort | xargs sha256sum | sha256sum); \
+	if [ "$$now" != "$$(cat $(VENV)/.kernels 2>/dev/null)" ]; then \
+		find engine network \( -name '*.nbi' -o -name '*.nbc' \) -delete; \
+		echo "$$now" >$(VENV)/.kernels; \
+	fi
+
+demo: fresh-kernels
 	$(BIN)/throughband run cologne8 --approve-by-policy
 
 lint: install
@@ -76,10 +86,10 @@ test-tools: pdf-libraries
 # Two processes; a file's tests stay together, for what they build they share.
 SIDE_BY_SIDE := -n 2 --dist loadfile
 
-test: lint test-tools
+test: lint test-tools fresh-kernels
 	$(THREADS) $(BIN)/python -m pytest -m 'not slow' $(SIDE_BY_SIDE)
 
-test-all: lint test-tools
+test-all: lint test-tools fresh-kernels
 	$(THREADS) $(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
 # The documentation site, with its gallery run; a warning is an error.

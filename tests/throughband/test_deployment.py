@@ -85,3 +85,26 @@ def test_the_image_has_the_libraries_that_the_makefile_installs_and_runs_as_nobo
     assert image.index("USER throughband") < image.index("ENTRYPOINT")
     assert "VOLUME /var/lib/throughband" in image
     assert re.search(r"HEALTHCHECK(?:.*\\\n)*.*/readyz", image)
+
+
+def test_a_changed_kernel_discards_what_was_compiled_and_nothing_else_does(tmp_path: Path) -> None:
+    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    compiled = tmp_path / "engine" / "__pycache__" / "callers.f-1.py311.nbi"
+    compiled.parent.mkdir(parents=True)
+    for folder in ("network", ".venv"):
+        (tmp_path / folder).mkdir()
+    kernel = tmp_path / "engine" / "called.py"
+    kernel.write_text("from numba import njit\n", encoding="utf-8")
+    (tmp_path / ".venv" / ".installed").touch()
+
+    def left() -> bool:
+        compiled.touch()
+        subprocess.run(
+            ["make", "-C", str(tmp_path), "fresh-kernels"], check=True, capture_output=True
+        )
+        return compiled.exists()
+
+    assert [left(), left()] == [False, True]
+    kernel.write_text("from numba import njit, prange\n", encoding="utf-8")
+    assert [left(), left()] == [False, True]
