@@ -280,7 +280,10 @@ class Windows:
     def limits(self, now_s: float, horizon_s: int) -> Limits:
         """Return when stages may be left, and have to be, in so many seconds from now on."""
         seconds = (math.floor(now_s + 0.5) + np.arange(horizon_s)) % self._cycle_s
-        return Limits(self._limits.need_s[:, seconds], self._limits.over[:, seconds])
+        # In the order in memory that the search is loaded for; that of columns picked by indexing
+        # has it compiled anew, which holds the first decision up for seconds.
+        need_s = self._limits.need_s.take(seconds, axis=1)
+        return Limits(need_s, self._limits.over.take(seconds, axis=1))
 
     def late_s(self, stage: int) -> float:
         """Return by how much later than planned a stage may end, s."""

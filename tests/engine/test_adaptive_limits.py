@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numba import typeof
 
 from engine.adaptive import lookahead
 from engine.adaptive.control import Site, View
@@ -121,6 +122,16 @@ def test_a_clock_of_its_own_moves_the_windows_of_a_signal() -> None:
     shifted = listener.heard[name]
     bound.decide(17.0, views)
     assert np.array_equal(shifted.need_s, listener.heard[name].need_s)
+
+
+def test_the_search_that_was_loaded_takes_limits_of_a_plan_as_well() -> None:
+    """In another order in memory it was compiled anew, which held the first decision up."""
+    bound = PlanBound(NETWORK, LookAhead())
+    bound.start(SITES)
+    site = SITES[0]
+    heard, unbound = bound.windows[site.signal_id].limits(17.0, 75), free(site, 75)
+    assert typeof(heard.need_s) == typeof(unbound.need_s)
+    assert typeof(heard.over) == typeof(unbound.over)
 
 
 def test_inside_plans_a_whole_cycle_is_seen() -> None:
