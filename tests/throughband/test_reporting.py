@@ -57,6 +57,27 @@ def test_the_model_says_of_the_files_what_it_said_of_the_run(planned: Path) -> N
     assert not changed
 
 
+def test_a_standing_queue_is_told_beside_the_faults_of_the_same_counts(
+    planned: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "run"
+    shutil.copytree(planned, copy)
+    content = json.loads((copy / "demand.json").read_text())
+    name = content["movements"][0]["movement"]
+    rows = [("stuck", 2, "first day"), ("stuck", 1, "second day"), ("suspect", 0, "a queue stood")]
+    content["quality"] = [
+        {"series": name, "flag": flag, "intervals": intervals, "reason": reason}
+        for flag, intervals, reason in rows
+    ]
+    (copy / "demand.json").write_text(json.dumps(content))
+    left = left_in(copy)
+    told = story_left(left, open_left(left)[0]).quality
+    assert [(row.rejected, row.note) for row in told] == [
+        (1, "stuck: second day"),
+        (0, "suspect: a queue stood"),
+    ]
+
+
 def test_an_approval_is_told_by_runs_older_than_its_digests(planned: Path, tmp_path: Path) -> None:
     copy = tmp_path / "run"
     shutil.copytree(planned, copy)

@@ -268,7 +268,8 @@ def _quality(result: Mapping[str, Any], wanted: Demand) -> tuple[QualityRow, ...
     if result.get("quality"):
         return tuple(QualityRow(**row) for row in result["quality"])
     whole = wanted.flows.observed or len(wanted.flows.flow_vph)
-    faulty = {row.series_id: row for row in wanted.quality}
+    # Of several days the last one; a queue that stands is told beside what was judged.
+    faulty = {(row.series_id, row.intervals > 0): row for row in wanted.quality}
     return tuple(told_quality(row, whole) for row in faulty.values())
 
 
