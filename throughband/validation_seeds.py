@@ -13,6 +13,9 @@ FEWEST: Final = 2
 
 MOST: Final = 1000
 
+LARGEST: Final = 2**31 - 1
+"""SUMO takes no seed beyond."""
+
 
 def validation_seeds(text: str) -> tuple[int, ...]:
     """Read which seeds a plan is played over.
@@ -26,8 +29,8 @@ def validation_seeds(text: str) -> tuple[int, ...]:
     Raises
     ------
     ScenarioError
-        If it is neither, names fewer than two or one twice, or a seed that traffic is counted
-        and tuned on.
+        If it is neither, names fewer than two or one twice, one that SUMO does not take, or one
+        that traffic is counted and tuned on.
     """
     text = text.strip()
     if text.isdecimal():
@@ -35,9 +38,15 @@ def validation_seeds(text: str) -> tuple[int, ...]:
     else:
         seeds = _named(text)
     if not FEWEST <= len(seeds) <= MOST or len(set(seeds)) < len(seeds):
+        found = f"{len(seeds)} seeds, {len(set(seeds))} different ones"
+        if len(seeds) > MOST:
+            found = f"more than {MOST} seeds"
         raise ScenarioError(
-            f"--seeds {text!r}: found {len(seeds)} seeds, {len(set(seeds))} different ones; "
-            f"allowed are {FEWEST} to {MOST}, each once"
+            f"--seeds {text!r}: found {found}; allowed are {FEWEST} to {MOST}, each once"
+        )
+    if max(seeds) > LARGEST:
+        raise ScenarioError(
+            f"--seeds {text!r}: found seed {max(seeds)}; allowed are seeds up to {LARGEST}"
         )
     tuned = sorted(set(seeds) & set(COUNTING_SEEDS))
     if tuned:

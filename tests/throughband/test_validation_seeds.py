@@ -26,8 +26,9 @@ def test_a_count_or_seeds_by_name_are_read(text: str, seeds: tuple[int, ...]) ->
     [
         ("1", "found 1 seeds"),
         ("0", "found 0 seeds"),
-        ("99999999999999999999", "allowed are 2 to 1000"),
-        ("101-99999999999", "allowed are 2 to 1000"),
+        ("99999999999999999999", "found more than 1000 seeds; allowed are 2 to 1000"),
+        ("101-99999999999", "found more than 1000 seeds; allowed are 2 to 1000"),
+        ("11,2147483648", "found seed 2147483648; allowed are seeds up to 2147483647"),
         ("11,11", "found 2 seeds, 1 different ones"),
         ("13-11", "found 0 seeds"),
         ("3-5", "counted on seed 3"),
