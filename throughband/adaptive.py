@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -204,19 +204,9 @@ def simulate_adaptive(
         soft_wrap=True,
     )
     if walk_wait_s is not None and result.walk_wait_s is not None:
-        console.print(
-            f"People on foot: asked for a wait of at most {walk_wait_s:g} s, the longest was "
-            f"{result.walk_wait_s:g} s",
-            soft_wrap=True,
-        )
         longer_s = _longer_waits_s(sites, walk_wait_s)
-        if longer_s:
-            named = ", ".join(f"{name} {wait_s:g} s" for name, wait_s in longer_s.items())
-            console.print(
-                "Serving everybody once takes longer than that, and people on foot wait for as "
-                f"long, at {named}",
-                soft_wrap=True,
-            )
+        for line in walks_told(walk_wait_s, result.walk_wait_s, longer_s):
+            console.print(line, soft_wrap=True)
     if transit is not None and priority is not None:
         for line in transit_told(transit, priority):
             console.print(line, soft_wrap=True)
@@ -231,6 +221,30 @@ def _control(result: AdaptiveRun, signals: int) -> dict[str, Any]:
         "median_ms_per_signal": round(float(np.median(per_signal_ms)), 4),
         "worst_second_ms": round(float(result.decision_s.max()) * 1000.0, 3),
     }
+
+
+def walks_told(asked_s: float, longest_s: float, longer_s: Mapping[str, float]) -> Iterator[str]:
+    """Yield what there is to tell of people on foot.
+
+    Parameters
+    ----------
+    asked_s, longest_s
+        The longest wait that was asked for, and that there was, s.
+    longer_s
+        By signal, a wait beyond what was asked that it takes to serve everybody once, s.
+    """
+    # Drivers whose red has lasted for long go first, be it that they have only just come.
+    late = longest_s > max([asked_s, *longer_s.values()])
+    yield (
+        f"People on foot: asked for a wait of at most {asked_s:g} s, the longest was "
+        f"{longest_s:g} s" + (", as drivers in long reds go first" if late else "")
+    )
+    if longer_s:
+        named = ", ".join(f"{name} {wait_s:g} s" for name, wait_s in longer_s.items())
+        yield (
+            "Serving everybody once takes longer than that, and people on foot wait for as "
+            f"long, at {named}"
+        )
 
 
 def _longer_waits_s(sites: Sequence[Site], asked_s: float) -> dict[str, float]:

@@ -11,6 +11,7 @@ from scenarios.street_rules import under_street_rules
 from scenarios.street_rules_files import write_street_rules
 from tests.throughband.command_line import assert_one_line, call
 from tests.throughband.towns import corner_town
+from throughband.adaptive import walks_told
 from throughband.setting import open_setting
 
 pytestmark = pytest.mark.sumo
@@ -77,6 +78,17 @@ def test_signals_where_people_on_foot_wait_longer_than_asked_are_named(
     assert 5 < on_foot["longest_wait_s"] <= max(on_foot["longer_waits_s"].values())
     name, wait_s = next(iter(on_foot["longer_waits_s"].items()))
     assert f"people on foot wait for as long, at {name} {wait_s:g} s" in outcome.err
+
+
+def test_a_wait_on_foot_beyond_what_was_asked_is_told_with_its_reason() -> None:
+    assert [*walks_told(90.0, 89.0, {})] == [
+        "People on foot: asked for a wait of at most 90 s, the longest was 89 s"
+    ]
+    told, named = walks_told(60.0, 75.0, {"A": 75.0, "B": 64.0})
+    assert told.endswith("the longest was 75 s")
+    assert named.endswith("at A 75 s, B 64 s")
+    (late,) = walks_told(90.0, 98.0, {})
+    assert late.endswith("the longest was 98 s, as drivers in long reds go first")
 
 
 @pytest.mark.parametrize("mode", ["free", "coordinated"])
