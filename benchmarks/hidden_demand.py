@@ -44,7 +44,6 @@ from engine.validate.counting import CountRun, count
 from engine.validate.held_routes import hold_routes
 from engine.validate.simulator import SimulationCase
 from engine.validate.sumo_files import DetectorSite
-from network.errors import CountError
 from network.graph import RoadNetwork
 from network.readers.xml_files import iterate_elements
 from throughband.counts.demand import (
@@ -277,7 +276,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     reserved = [seed for seed in chosen.seeds if seed not in COUNTING_SEEDS]
     if reserved:
-        raise CountError(f"seeds {reserved} are not for counting; allowed are {COUNTING_SEEDS}")
+        parser.error(f"--seeds: {reserved} are not for counting; allowed are {COUNTING_SEEDS}")
     table = Table(title="vehicles due at stop lines, counted and hidden, a run")
     for head in ("street", "due", "counted", "hidden", "at", "rule", "found", "points at", "idle"):
         table.add_column(head, justify="right")
