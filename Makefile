@@ -94,7 +94,7 @@ test-all: lint test-tools fresh-kernels
 
 # The documentation site, with its gallery run; a warning is an error.
 .PHONY: docs
-docs: install
+docs: fresh-kernels
 	$(PYTHON) -m pip --python $(BIN)/python install --quiet --disable-pip-version-check \
 		-c constraints.txt -e '.[cities,bench,console,pdf,test,traces,learning,docs]'
 	$(THREADS) MPLBACKEND=agg $(BIN)/python -m sphinx -W --keep-going -q docs docs/_build/html
